@@ -1,0 +1,51 @@
+# Two commands matter to a newcomer: `make demo` and `make test`.
+# Both create .venv by themselves, and again only when requirements.lock or pyproject.toml changed.
+
+SHELL := /bin/bash
+TARGET ?= de
+DEMO ?= work/demo-$(TARGET)
+WORKERS ?= 2
+PY := .venv/bin/python
+READY := .venv/.installed
+
+.PHONY: help demo test test-slow bench lint format type clean lock
+
+help:
+	@echo "make demo [TARGET=de]  the whole job on a real corpus: fetch, prepare, pretrain, train, translate, report"
+	@echo "make test              the tests (under 10 minutes on 2 cores);  make test-slow: the long ones"
+	@echo "make bench             timings against peers, written to tests/benchmarks/RESULTS.md"
+	@echo "make lint format type  ruff and pyright;  make clean: remove the environment and what was built"
+
+$(READY): requirements.lock pyproject.toml .ci/environment
+	@bash .ci/environment
+
+demo: $(READY)
+	@$(PY) -m runners demo --target $(TARGET) --workdir $(DEMO) --workers $(WORKERS)
+
+test: $(READY)
+	@$(PY) -m pytest -m "not slow and not network and not gpu"
+
+test-slow: $(READY)
+	@$(PY) -m pytest -m "slow or network"
+
+bench: $(READY)
+	@$(PY) -m tests.benchmarks
+
+lint: $(READY)
+	@.venv/bin/ruff check . && .venv/bin/ruff format --check .
+
+format: $(READY)
+	@.venv/bin/ruff check --fix . && .venv/bin/ruff format .
+
+type: $(READY)
+	@.venv/bin/pyright
+
+# Needs uv; users do not. Writes exact versions with hashes and no addresses.
+lock:
+	@uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+	  --no-emit-index-url --no-emit-find-links --extra dev pyproject.toml -o requirements.lock
+
+clean:
+	@rm -rf .venv build *.egg-info .pytest_cache .ruff_cache
+	@find electra_model pipelines runners tests -name __pycache__ -prune -exec rm -rf {} +
+	@echo "Kept: work/ (corpora, models, results). Remove it by hand if you mean to."

@@ -1,0 +1,174 @@
+"""Sizes and settings of the network and of its two trainings: frozen, validated, with presets.
+
+Defaults live here and nowhere else. A field that is `None` in `ModelConfig` takes its value from the
+preset, so that a job file names only what differs from it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, Literal
+
+import pydantic
+from pydantic import Field
+
+# Unknown keys are errors; text such as "5e-4" (which YAML reads as a string) becomes a number.
+STRICT = pydantic.ConfigDict(extra="forbid", validate_default=True, allow_inf_nan=False)
+
+# Each preset names every size. `tiny` trains on a laptop in minutes; `small` is the size of the small
+# ELECTRA encoder (Clark et al. 2020, table 6); `base` and `large` are the Transformer's two sizes
+# (Vaswani et al. 2017, table 3).
+PRESETS: dict[str, dict[str, Any]] = {
+    "tiny": dict(num_layers=4, num_decoder_layers=2, d_model=192, num_heads=4, dff=768),
+    "small": dict(num_layers=6, num_decoder_layers=2, d_model=256, num_heads=4, dff=1024),
+    "base": dict(num_layers=6, num_decoder_layers=6, d_model=512, num_heads=8, dff=2048),
+    "large": dict(num_layers=6, num_decoder_layers=6, d_model=1024, num_heads=16, dff=4096),
+}
+
+
+@pydantic.dataclasses.dataclass(frozen=True, kw_only=True, config=STRICT)
+class ModelConfig:
+    """Sizes of the encoder-decoder. `resolved()` fills what is `None` from the preset.
+
+    Attributes:
+      preset: one of `PRESETS`.
+      num_layers: encoder layers. num_decoder_layers: decoder layers.
+      d_model: width of every representation; a multiple of `num_heads`.
+      dff: inner width of the feed-forward blocks.
+      dropout: share of activations dropped while training, in [0, 1).
+      activation: of the feed-forward blocks.
+      norm: "pre" normalises the input of each block (Xiong et al. 2020), "post" its output.
+      position_encoding: "sinusoidal" or "learned".
+      max_length: longest sequence, in tokens, that the model is ever shown.
+      tie_embeddings: one embedding table for source, target and output (needs one vocabulary).
+    """
+
+    preset: Literal["tiny", "small", "base", "large"] = "tiny"
+    num_layers: int | None = Field(None, ge=1, le=96)
+    num_decoder_layers: int | None = Field(None, ge=1, le=96)
+    d_model: int | None = Field(None, ge=2)
+    num_heads: int | None = Field(None, ge=1)
+    dff: int | None = Field(None, ge=1)
+    dropout: float = Field(0.1, ge=0, lt=1)
+    activation: Literal["relu", "gelu"] = "relu"
+    norm: Literal["pre", "post"] = "pre"
+    position_encoding: Literal["sinusoidal", "learned"] = "sinusoidal"
+    max_length: int = Field(128, ge=8, le=4096)
+    tie_embeddings: bool = True
+
+    @pydantic.model_validator(mode="after")
+    def _check(self) -> ModelConfig:
+        sizes = self.sizes()
+        if sizes["d_model"] % sizes["num_heads"]:
+            raise ValueError(
+                f"d_model must be a multiple of num_heads: {sizes['d_model']} is not a multiple of "
+                f"{sizes['num_heads']}"
+            )
+        if sizes["d_model"] % 2:
+            raise ValueError(f"d_model must be even: got {sizes['d_model']}")
+        return self
+
+    def sizes(self) -> dict[str, int]:
+        """The five sizes, each from its field or else from the preset."""
+        preset = PRESETS[self.preset]
+        return {
+            name: value if (value := getattr(self, name)) is not None else preset[name]
+            for name in preset
+        }
+
+    def resolved(self) -> ModelConfig:
+        """The same config with no `None` left."""
+        return dataclasses.replace(self, **self.sizes())
+
+
+@pydantic.dataclasses.dataclass(frozen=True, kw_only=True, config=STRICT)
+class OptimizerConfig:
+    """AdamW with a warm-up and a decay (see `schedules`).
+
+    Attributes:
+      learning_rate: the peak rate. warmup_steps: updates of linear rise to it.
+      schedule: "cosine" and "linear" end at zero when the training ends; "inverse_sqrt" does not.
+      clip_norm: bound on the global gradient norm; 0 switches it off.
+    """
+
+    learning_rate: float = Field(2e-3, gt=0)
+    warmup_steps: int = Field(200, ge=0)
+    schedule: Literal["cosine", "linear", "inverse_sqrt"] = "cosine"
+    weight_decay: float = Field(0.01, ge=0)
+    beta_1: float = Field(0.9, ge=0, lt=1)
+    beta_2: float = Field(0.98, ge=0, lt=1)
+    epsilon: float = Field(1e-9, gt=0)
+    clip_norm: float = Field(1.0, ge=0)
+
+
+@pydantic.dataclasses.dataclass(frozen=True, kw_only=True, config=STRICT)
+class LoopConfig(OptimizerConfig):
+    """What both trainings share.
+
+    Attributes:
+      steps: updates to make; 0 skips the stage. minutes: instead of `steps`, time to train for; the
+        schedule then follows the clock. Time spent before an interruption counts.
+      batch_tokens: tokens of the longer side, padding included, in one update.
+      checkpoint_minutes: at most this much work is lost by a kill.
+      keep_checkpoints: how many of the newest are kept.
+    """
+
+    steps: int | None = Field(None, ge=0)
+    minutes: float | None = Field(None, ge=0)
+    batch_tokens: int = Field(2048, ge=64)
+    seed: int = Field(1, ge=0)
+    checkpoint_minutes: float = Field(1.0, gt=0)
+    keep_checkpoints: int = Field(3, ge=1)
+    log_every_steps: int = Field(20, ge=1)
+
+    @pydantic.model_validator(mode="after")
+    def _check_length(self) -> LoopConfig:
+        if self.steps is not None and self.minutes is not None:
+            raise ValueError("give either steps or minutes, not both")
+        return self
+
+    @property
+    def skipped(self) -> bool:
+        """True when the job file asks for no training at all."""
+        return self.steps == 0 or self.minutes == 0
+
+
+@pydantic.dataclasses.dataclass(frozen=True, kw_only=True, config=STRICT)
+class PretrainConfig(LoopConfig):
+    """Replaced-token detection (Clark et al. 2020, sections 2 and 3; constants from table 6).
+
+    Attributes:
+      mask_fraction: share of tokens hidden from the generator.
+      generator_fraction: width of the generator relative to the discriminator.
+      discriminator_weight: weight of the discriminator's loss, lambda in section 2.
+      temperature: of the generator's sampling.
+    """
+
+    mask_fraction: float = Field(0.15, gt=0, lt=1)
+    generator_fraction: float = Field(0.25, gt=0, le=1)
+    discriminator_weight: float = Field(50.0, gt=0)
+    temperature: float = Field(1.0, gt=0)
+
+
+@pydantic.dataclasses.dataclass(frozen=True, kw_only=True, config=STRICT)
+class TrainConfig(LoopConfig):
+    """Training of the encoder-decoder.
+
+    Attributes:
+      label_smoothing: share of the target's probability spread over the vocabulary.
+      warm_start: start the encoder from the pretrained discriminator where there is one.
+      buckets: the sequence lengths that the model is compiled for; a pair goes into the first
+        that holds both of its sides. The last one bounds the length of training pairs.
+      validate_every_minutes: time between two evaluations on the validation split.
+    """
+
+    label_smoothing: float = Field(0.1, ge=0, lt=1)
+    warm_start: bool = True
+    buckets: tuple[int, ...] = (16, 32, 64, 128)
+    validate_every_minutes: float = Field(2.0, gt=0)
+
+    @pydantic.model_validator(mode="after")
+    def _check_buckets(self) -> TrainConfig:
+        if not self.buckets or list(self.buckets) != sorted(set(self.buckets)) or self.buckets[0] < 2:
+            raise ValueError(f"buckets must be rising lengths of at least 2: got {self.buckets}")
+        return self

@@ -1,0 +1,13 @@
+"""The two ways in which work can end badly, both with a message that is meant for the user."""
+
+
+class InputError(Exception):
+    """The command line, the job file or an input named in it is wrong.
+
+    The message is one line that names the key or the file, what was found and what is allowed.
+    The command line prints it without a traceback and exits with status 2.
+    """
+
+
+class WorkError(Exception):
+    """The work itself failed: status 1. The message says what failed, where, and the remedy."""

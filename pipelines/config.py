@@ -1,0 +1,122 @@
+"""Settings of the two pipelines: the job file's sections `data`, `clean`, `vocabulary`, `dataset` and `translate`.
+
+Frozen and validated; defaults live here and nowhere else. A rule of `clean` takes its bound, or `off` (which YAML
+reads as false).
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import pydantic
+from pydantic import Field
+
+from electra_model.config import STRICT
+
+Off = Literal[False]
+
+
+@pydantic.dataclasses.dataclass(frozen=True, kw_only=True, config=STRICT)
+class DataConfig:
+    """Where the text is.
+
+    Attributes:
+      train, valid, test: globs of files with pairs. Without `valid` (or `test`) none is used but what `dataset`
+        splits off.
+      monolingual: language -> globs of documents or lines, for pretraining; pairs are used for it as well.
+      source_field, target_field: names (dots reach into nested objects) in JSONL, CSV and Parquet. TSV without a
+        header is source TAB target.
+      text_field: the field of monolingual JSONL, CSV and Parquet.
+      tsv_header: whether the first row of TSV files names the columns; CSV always has such a row.
+    """
+
+    train: tuple[str, ...] = ()
+    valid: tuple[str, ...] = ()
+    test: tuple[str, ...] = ()
+    monolingual: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    source_field: str = "source"
+    target_field: str = "target"
+    text_field: str = "text"
+    tsv_header: bool = False
+
+
+@pydantic.dataclasses.dataclass(frozen=True, kw_only=True, config=STRICT)
+class CleanConfig:
+    """Rules that reject records, each with its bound. What they reject is in `dataset/rejected/`.
+
+    Attributes:
+      empty: a side without any letter, digit or symbol once normalised.
+      min_letters_share: least share of letters among the characters that are not white space.
+      max_characters: longest side. max_length_ratio: of characters, longer side to shorter side, for sides
+        of more than 20 characters.
+      identical: source equals target.
+      duplicate: which equal records are dropped but for the first: "pair", "source" or off.
+      leak: training pairs whose source, lower-cased and without digits, punctuation and white space,
+        is that of a validation or test pair.
+    """
+
+    empty: bool = True
+    min_letters_share: float | Off = 0.3
+    max_characters: int | Off = 2000
+    max_length_ratio: float | Off = 4.0
+    identical: bool = True
+    duplicate: Literal["pair", "source"] | Off = "pair"
+    leak: bool = True
+    max_rejected_fraction: float = Field(0.9, gt=0, le=1)
+
+
+@pydantic.dataclasses.dataclass(frozen=True, kw_only=True, config=STRICT)
+class VocabularyConfig:
+    """The pieces that text is cut into, learned from word counts of the training text of both languages."""
+
+    kind: Literal["sentencepiece"] = "sentencepiece"
+    size: int = Field(8000, ge=64, le=250_000)
+    character_coverage: float = Field(0.9998, gt=0.9, le=1)
+    max_words: int = Field(1_000_000, ge=1000)
+
+
+@pydantic.dataclasses.dataclass(frozen=True, kw_only=True, config=STRICT)
+class DatasetConfig:
+    """Units, splits and shards.
+
+    Attributes:
+      seed: of the global shuffle. unit_megabytes: input that is worked on and committed as one piece.
+      valid_fraction: share of sources, by hash, that is split off train where no `valid` is named; at most
+        `valid_max_records`.
+      window_length: tokens in one pretraining window.
+      max_tokens: longest side of a pair, end mark included; longer ones are rejected.
+      records_per_shard: aim of the shard count. compression: of the shards.
+    """
+
+    seed: int = Field(1, ge=0)
+    unit_megabytes: float = Field(4.0, gt=0)
+    valid_fraction: float = Field(0.01, ge=0, lt=0.5)
+    valid_max_records: int = Field(2000, ge=0)
+    window_length: int = Field(128, ge=8, le=4096)
+    max_tokens: int = Field(128, ge=2, le=4096)
+    records_per_shard: int = Field(50_000, ge=1)
+    compression: Literal["none", "gzip"] = "none"
+
+
+@pydantic.dataclasses.dataclass(frozen=True, kw_only=True, config=STRICT)
+class TranslateConfig:
+    """Batch inference over document sets.
+
+    Attributes:
+      input: files, folders or globs. output: the folder that mirrors them.
+      model: a model folder; none means the job's own.
+      text_field: the field that is translated. output_field: the field that is added; the score goes to
+        `<output_field>_score`, a reason for a missing translation to `<output_field>_error`.
+      unit_segments: sentences that are translated and committed as one piece.
+      max_length: tokens of the longest output sentence; none means the model's own bound.
+    """
+
+    input: tuple[str, ...] = ()
+    output: str | None = None
+    model: str | None = None
+    text_field: str = "text"
+    output_field: str = "translation"
+    beam_size: int = Field(4, ge=1, le=32)
+    length_penalty: float = Field(0.6, ge=0, le=5)
+    unit_segments: int = Field(2000, ge=1)
+    max_length: int | None = Field(None, ge=2)

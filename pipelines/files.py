@@ -1,0 +1,142 @@
+"""Files, local or in an object store, through Beam's file systems: reading, and writing that is all or nothing.
+
+A local file is written under a temporary name in its own folder, flushed to the disk, and renamed. An object store
+shows an object only when it is complete, so there a plain write is atomic already.
+"""
+
+from __future__ import annotations
+
+import glob as local_glob
+import hashlib
+import os
+import secrets
+import shutil
+from collections.abc import Iterable
+from typing import BinaryIO
+
+from electra_model.errors import InputError
+
+
+def is_remote(path: str) -> bool:
+    """True for gs://, s3:// and the like."""
+    return "://" in path
+
+
+def join(folder: str, *names: str) -> str:
+    """A path below `folder`, with `/` for object stores too."""
+    return "/".join([folder.rstrip("/"), *names])
+
+
+def _filesystems():
+    from apache_beam.io.filesystems import FileSystems
+
+    return FileSystems
+
+
+def open_read(path: str) -> BinaryIO:
+    """The bytes as they are stored: nothing is decompressed."""
+    if not is_remote(path):
+        return open(path, "rb")
+    from apache_beam.io.filesystem import CompressionTypes
+
+    return _filesystems().open(path, compression_type=CompressionTypes.UNCOMPRESSED)  # type: ignore[return-value]
+
+
+def read_bytes(path: str) -> bytes:
+    """The whole file."""
+    with open_read(path) as stream:
+        return stream.read()
+
+
+def exists(path: str) -> bool:
+    """True when the file or folder is there."""
+    return _filesystems().exists(path) if is_remote(path) else os.path.exists(path)
+
+
+def size(path: str) -> int:
+    """Bytes of one file."""
+    if not is_remote(path):
+        return os.path.getsize(path)
+    return _filesystems().match([path])[0].metadata_list[0].size_in_bytes
+
+
+def write_atomic(path: str, data: bytes | Iterable[bytes]) -> str:
+    """Writes `data` so that `path` is either as before or complete. Returns the sha256 of the bytes."""
+    digest = hashlib.sha256()
+    chunks = [data] if isinstance(data, bytes) else data
+    if is_remote(path):
+        from apache_beam.io.filesystem import CompressionTypes
+
+        with _filesystems().create(path, compression_type=CompressionTypes.UNCOMPRESSED) as stream:
+            for chunk in chunks:
+                digest.update(chunk)
+                stream.write(chunk)
+        return digest.hexdigest()
+    os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
+    temporary = f"{path}.tmp-{os.getpid()}-{secrets.token_hex(4)}"
+    try:
+        with open(temporary, "wb") as stream:
+            for chunk in chunks:
+                digest.update(chunk)
+                stream.write(chunk)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        if os.path.exists(temporary):
+            os.unlink(temporary)
+        raise
+    sync_folder(os.path.dirname(os.path.abspath(path)))
+    return digest.hexdigest()
+
+
+def sync_folder(folder: str) -> None:
+    """Makes renames in a local folder durable."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def sha256(path: str) -> str:
+    """Of the stored bytes, read in blocks."""
+    digest = hashlib.sha256()
+    with open_read(path) as stream:
+        while block := stream.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def remove_tree(folder: str) -> None:
+    """Removes a folder and all below it; one that is not there is fine."""
+    if is_remote(folder):
+        if exists(folder):
+            _filesystems().delete([folder])
+    else:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def expand(patterns: Iterable[str], key: str) -> list[str]:
+    """The files that the globs name, sorted within each pattern, without repetition.
+
+    A folder stands for the files directly in it. Raises `InputError` naming `key` when a pattern matches nothing.
+    """
+    found: dict[str, None] = {}
+    for pattern in patterns:
+        paths = _match(pattern)
+        if not paths:
+            raise InputError(f"{key}: no file matches {pattern!r}; name an existing file, folder or glob")
+        found.update(dict.fromkeys(paths))
+    return list(found)
+
+
+def _match(pattern: str) -> list[str]:
+    if is_remote(pattern):
+        return sorted(metadata.path for metadata in _filesystems().match([pattern])[0].metadata_list)
+    if os.path.isdir(pattern):
+        pattern = os.path.join(local_glob.escape(pattern), "*")
+    names = local_glob.glob(pattern, recursive=True) or ([pattern] if os.path.isfile(pattern) else [])
+    return sorted(
+        name for name in names if os.path.isfile(name) and not os.path.basename(name).startswith((".", "_"))
+    )

@@ -1,0 +1,1 @@
+"""One module per input format. `registry.format_of` finds the right one by file name."""

@@ -1,0 +1,106 @@
+"""The unit of work: a piece of input that is read, worked on and committed as a whole.
+
+A unit's id says which file of the plan and which piece of it. What is done with a unit ends in part files and, last, a
+receipt: a small JSON file that names the parts with their checksums. A unit whose receipt is there, made under the same
+fingerprint of settings, is never done again; one that was interrupted has no receipt and is simply done anew.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from typing import Any
+
+from . import files
+
+
+@dataclasses.dataclass(frozen=True, order=True)
+class Unit:
+    """A piece of one input file.
+
+    Attributes:
+      index: position among all units of the plan; orders rows of different units.
+      id: `<file index>-<piece>`, five digits each: a name that is the same in every run.
+      path: the file. format, compression: see `formats.registry`.
+      start, stop: what the format's reader makes of them: bytes [start, stop) for line formats,
+        row groups for Parquet; (0, -1) means the whole file.
+      size: bytes of work, for progress.
+      role: what the file is in the job: "train", "valid", "test", "monolingual:en", "translate" ...
+    """
+
+    index: int
+    id: str
+    path: str
+    format: str
+    compression: str | None
+    start: int
+    stop: int
+    size: int
+    role: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Receipt:
+    """What a committed unit says of itself.
+
+    Attributes:
+      unit_id: of the unit. fingerprint: of everything its result depends on.
+      parts: suffix -> {"name", "sha256", "bytes"}.
+      facts: counts and other small JSON values that later stages need.
+    """
+
+    unit_id: str
+    fingerprint: str
+    parts: dict[str, dict[str, Any]]
+    facts: dict[str, Any]
+
+
+def fingerprint(*values: Any) -> str:
+    """sha256 (first 16 hex digits) of JSON values; equal values give equal fingerprints on every machine."""
+    text = json.dumps(values, sort_keys=True, ensure_ascii=False, default=_plain)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _plain(value: Any) -> Any:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return dataclasses.asdict(value)
+    raise TypeError(f"no fingerprint of {type(value).__name__}")
+
+
+def committed(folder: str, unit_id: str, expected_fingerprint: str) -> Receipt | None:
+    """The receipt of a unit that is done under this fingerprint and whose parts are all there, else None."""
+    path = files.join(folder, f"{unit_id}.receipt.json")
+    try:
+        receipt = Receipt(**json.loads(files.read_bytes(path)))
+    except (OSError, ValueError, TypeError):
+        return None
+    if receipt.fingerprint != expected_fingerprint:
+        return None
+    for part in receipt.parts.values():
+        try:
+            if files.size(files.join(folder, part["name"])) != part["bytes"]:
+                return None
+        except (OSError, IndexError, KeyError):
+            return None
+    return receipt
+
+
+def commit(
+    folder: str, unit_id: str, made_under: str, parts: dict[str, bytes], facts: dict[str, Any]
+) -> Receipt:
+    """Writes the parts (`<unit id>.<suffix>`), then the receipt. Only then is the unit done."""
+    described = {}
+    for suffix, data in parts.items():
+        name = f"{unit_id}.{suffix}"
+        digest = files.write_atomic(files.join(folder, name), data)
+        described[suffix] = {"name": name, "sha256": digest, "bytes": len(data)}
+    receipt = Receipt(unit_id, made_under, described, facts)
+    text = json.dumps(dataclasses.asdict(receipt), sort_keys=True, ensure_ascii=False)
+    files.write_atomic(files.join(folder, f"{unit_id}.receipt.json"), text.encode())
+    return receipt
+
+
+def read_part(folder: str, receipt: Receipt, suffix: str) -> bytes:
+    """The bytes of one part."""
+    return files.read_bytes(files.join(folder, receipt.parts[suffix]["name"]))
