@@ -1,0 +1,41 @@
+"""Fixed shapes: a small set of (batch, length) pairs, chosen from a sequence's own length alone.
+
+One compiled function per bucket, no retracing, and nothing about a sentence depends on its neighbours.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+
+def default_buckets(max_length: int) -> tuple[int, ...]:
+    """Lengths that double from 16 up to `max_length`, which is always the last."""
+    lengths, length = [], 16
+    while length < max_length:
+        lengths.append(length)
+        length *= 2
+    return (*lengths, max_length)
+
+
+def bucket_of(lengths: np.ndarray, buckets: Sequence[int]) -> np.ndarray:
+    """int [n] lengths -> int [n] index of the first bucket that holds each; len(buckets) where none does."""
+    return np.searchsorted(np.asarray(buckets), lengths, side="left")
+
+
+def rows_for(length: int, tokens: int, most: int = 1 << 30) -> int:
+    """Rows of a batch of `tokens` padded tokens at this length: at least 1, at most `most`."""
+    return max(1, min(most, tokens // length))
+
+
+def pad(values: np.ndarray, offsets: np.ndarray, rows: np.ndarray, length: int) -> np.ndarray:
+    """Rows of a flat array as a matrix. values int [m], offsets int [n + 1], rows int [k] -> int32 [k, length], 0-padded.
+
+    Longer rows are cut.
+    """
+    starts = offsets[rows]
+    lengths = np.minimum(offsets[rows + 1] - starts, length)
+    columns = np.arange(length)
+    inside = columns[None, :] < lengths[:, None]
+    matrix = np.zeros((len(rows), length), np.int32)
+    matrix[inside] = values[(starts[:, None] + columns[None, :])[inside]]
+    return matrix

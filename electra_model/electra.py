@@ -1,0 +1,206 @@
+"""Electra: an encoder-decoder for translation, summarisation and generation.
+
+Four steps: the input is split into parts (by the tokenizer, before this), attention scores relate the parts, the
+representations are weighted by those scores and transformed, and the output is generated from the result. The
+encoder can start from the discriminator of `pretraining`.
+"""
+
+import keras
+from keras import ops
+
+from electra_model import masks, randomness
+from electra_model.config import ModelConfig
+from electra_model.decoder import Decoder
+from electra_model.embeddings import TokenEmbedding
+from electra_model.encoder import Encoder
+from electra_model.initialization import initialize
+
+
+class Electra(keras.Model):
+    """Encoder-decoder Transformer (Vaswani et al. 2017).
+
+    Inputs: a pair, or a dict with `encoder_token_ids` int [batch, source_length] and `decoder_token_ids` int
+    [batch, target_length] (the target shifted right, beginning with the start token); 0 is padding.
+    Output: logits float [batch, target_length, target_vocab_size].
+
+    Args:
+      num_layers: encoder layers, and decoder layers unless `num_decoder_layers` is given.
+      d_model: width of the representations. num_heads: attention heads. dff: inner width of feed-forward.
+      input_vocab_size, target_vocab_size: sizes of the vocabularies, special tokens included.
+      position_encoding_input, position_encoding_target: a name ("sinusoidal", "learned"), a layer or a callable that
+        maps positions int [1, length] to vectors [1, length, d_model].
+      dropout: share dropped while training.
+      tie_embeddings: one table for source, target and output; needs equal vocabularies. None: when they are equal.
+
+    Example:
+      >>> model = Electra(2, 64, 4, 256, 1000, 1000, "sinusoidal", "sinusoidal")
+      >>> logits, scores = model((source, target), return_attention=True)
+    """
+
+    def __init__(
+        self,
+        num_layers,
+        d_model,
+        num_heads,
+        dff,
+        input_vocab_size,
+        target_vocab_size,
+        position_encoding_input,
+        position_encoding_target,
+        dropout=0.1,
+        *,
+        num_decoder_layers=None,
+        activation="relu",
+        norm="pre",
+        tie_embeddings=None,
+        max_length=512,
+        seed=0,
+        name="electra",
+    ):
+        super().__init__(name=name)
+        if tie_embeddings is None:
+            tie_embeddings = input_vocab_size == target_vocab_size
+        if tie_embeddings and input_vocab_size != target_vocab_size:
+            raise ValueError(
+                "tie_embeddings needs equal vocabularies: got "
+                f"input_vocab_size {input_vocab_size} and target_vocab_size {target_vocab_size}"
+            )
+        self.num_layers = num_layers
+        self.num_decoder_layers = num_decoder_layers or num_layers
+        self.d_model = d_model
+        self.num_heads = num_heads
+        self.dff = dff
+        self.input_vocab_size = input_vocab_size
+        self.target_vocab_size = target_vocab_size
+        self.position_encoding_input = position_encoding_input
+        self.position_encoding_target = position_encoding_target
+        self.dropout = dropout
+        self.activation = activation
+        self.norm = norm
+        self.tie_embeddings = tie_embeddings
+        self.max_length = max_length
+        self.seed = seed
+        self.seed_generator = keras.random.SeedGenerator(seed)
+
+        self.embedding = TokenEmbedding(input_vocab_size, d_model, name="embedding")
+        self.target_embedding = self.embedding
+        if not tie_embeddings:
+            self.target_embedding = TokenEmbedding(
+                target_vocab_size, d_model, name="target_embedding"
+            )
+        shared = dict(dropout=dropout, activation=activation, norm=norm, max_length=max_length)
+        self.encoder = Encoder(
+            num_layers,
+            d_model,
+            num_heads,
+            dff,
+            self.embedding,
+            position_encoding_input,
+            name="encoder",
+            **shared,
+        )
+        self.decoder = Decoder(
+            self.num_decoder_layers,
+            d_model,
+            num_heads,
+            dff,
+            self.target_embedding,
+            position_encoding_target,
+            name="decoder",
+            **shared,
+        )
+        self.output_bias = self.add_weight(
+            name="output_bias", shape=(target_vocab_size,), initializer="zeros"
+        )
+        self.encoder.build()
+        self.decoder.build()
+        self.built = True
+        initialize(self, seed)
+
+    @classmethod
+    def from_config_and_vocabulary(cls, config: ModelConfig, vocabulary_size: int, seed: int = 0):
+        """The model that a job file describes, over one joint vocabulary."""
+        sizes = config.sizes()
+        return cls(
+            sizes["num_layers"],
+            sizes["d_model"],
+            sizes["num_heads"],
+            sizes["dff"],
+            vocabulary_size,
+            vocabulary_size,
+            config.position_encoding,
+            config.position_encoding,
+            config.dropout,
+            num_decoder_layers=sizes["num_decoder_layers"],
+            activation=config.activation,
+            norm=config.norm,
+            tie_embeddings=config.tie_embeddings,
+            max_length=config.max_length,
+            seed=seed,
+        )
+
+    def call(self, inputs, training=False, return_attention=False, seed=None):
+        """Logits, and with `return_attention` also the attention scores of every layer: a dict of lists with keys
+        `encoder`, `decoder_self` and `decoder_cross`, each entry [batch, heads, query_length, key_length].
+
+        seed: integer that decides dropout while training; without one a counter of the model's own is used.
+        """
+        source, target = _pair(inputs)
+        hidden, scores = self.hidden(source, target, training, seed)
+        logits = self.logits(hidden)
+        return (logits, scores) if return_attention else logits
+
+    def hidden(self, encoder_token_ids, decoder_token_ids, training=False, seed=None):
+        """The decoder's last representations [batch, target_length, d_model], before the vocabulary, and all scores."""
+        seeds = None
+        if training:
+            if seed is None:
+                seed = ops.sum(self.seed_generator.next())
+            seeds = randomness.SeedStream(seed)
+        memory, encoder_scores = self.encoder(encoder_token_ids, seeds=seeds, return_scores=True)
+        hidden, self_scores, cross_scores = self.decoder(
+            decoder_token_ids,
+            memory,
+            masks.padding_mask(encoder_token_ids),
+            seeds=seeds,
+            return_scores=True,
+        )
+        scores = {
+            "encoder": encoder_scores,
+            "decoder_self": self_scores,
+            "decoder_cross": cross_scores,
+        }
+        return hidden, scores
+
+    def logits(self, hidden):
+        """[..., d_model] -> [..., target_vocab_size], by the target embedding's own table when tied."""
+        table = self.target_embedding.table
+        return ops.matmul(hidden, ops.transpose(table)) + self.output_bias
+
+    def get_config(self):
+        """The constructor's arguments."""
+        return dict(
+            num_layers=self.num_layers,
+            d_model=self.d_model,
+            num_heads=self.num_heads,
+            dff=self.dff,
+            input_vocab_size=self.input_vocab_size,
+            target_vocab_size=self.target_vocab_size,
+            position_encoding_input=self.position_encoding_input,
+            position_encoding_target=self.position_encoding_target,
+            dropout=self.dropout,
+            num_decoder_layers=self.num_decoder_layers,
+            activation=self.activation,
+            norm=self.norm,
+            tie_embeddings=self.tie_embeddings,
+            max_length=self.max_length,
+            seed=self.seed,
+            name=self.name,
+        )
+
+
+def _pair(inputs):
+    if isinstance(inputs, dict):
+        return inputs["encoder_token_ids"], inputs["decoder_token_ids"]
+    source, target = inputs
+    return source, target

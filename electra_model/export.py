@@ -1,0 +1,239 @@
+"""The model folder: what training ends with and translation begins with.
+
+    model.json     languages, sizes, fingerprints, how it was trained
+    spm.model      the tokenizer
+    saved_model/   strings in; strings, scores and attention out; needs only tensorflow and tensorflow-text
+
+The weights are stored once, in the SavedModel; `load_model` reads them from there into an `Electra`, so that any
+beam size can be used.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import os
+import pathlib
+import shutil
+import tempfile
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from electra_model import buckets as bucketing
+from electra_model import checkpoint
+from electra_model.config import ModelConfig
+from electra_model.electra import Electra
+from electra_model.errors import InputError
+from electra_model.inference import BATCH_ROWS, BATCH_TOKENS, LoadedModel, compiled_search
+from electra_model.search import target_limit
+from electra_model.tokenizer import BOS_ID, PAD_ID, Tokenizer
+
+FORMAT_VERSION = 1
+
+
+def save_model(
+    folder: str | os.PathLike,
+    model: Electra,
+    tokenizer: Tokenizer,
+    config: ModelConfig,
+    *,
+    task: str = "translate",
+    source_lang: str | None = None,
+    target_lang: str | None = None,
+    training: dict[str, Any] | None = None,
+    beam_size: int = 4,
+    length_penalty: float = 0.6,
+) -> dict[str, Any]:
+    """Writes the model folder as a whole: it is built beside its place and renamed into it. Returns model.json.
+
+    An older folder of the same name is replaced. Raises InputError when something that is no model is in the way.
+    """
+    folder = pathlib.Path(folder)
+    if folder.exists() and any(folder.iterdir()) and not (folder / "model.json").is_file():
+        raise InputError(f"{folder}: is not a model folder and would be overwritten; name another one")
+    variables = list(model.trainable_variables)
+    metadata = {
+        "format_version": FORMAT_VERSION,
+        "task": task,
+        "source_lang": source_lang,
+        "target_lang": target_lang,
+        "model": dataclasses.asdict(config.resolved()),
+        "parameters": int(sum(np.prod(variable.shape) for variable in variables)),
+        "vocabulary": {"size": tokenizer.size, "fingerprint": tokenizer.fingerprint()},
+        "buckets": list(bucketing.default_buckets(config.max_length)),
+        "decoding": {"beam_size": beam_size, "length_penalty": length_penalty},
+        "weights": [variable.path for variable in variables],
+        "training": training or {},
+    }
+    metadata["fingerprint"] = _fingerprint(variables, metadata)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    building = pathlib.Path(tempfile.mkdtemp(prefix=f".{folder.name}.tmp-", dir=folder.parent))
+    try:
+        os.chmod(building, 0o755)
+        module = _Module(LoadedModel(model, tokenizer, metadata))
+        tf.saved_model.save(module, str(building / "saved_model"), signatures=module.signatures())
+        (building / "spm.model").write_bytes(tokenizer.model_bytes)
+        text = json.dumps(metadata, indent=2, ensure_ascii=False) + "\n"
+        (building / "model.json").write_text(text, encoding="utf-8")
+        _sync(building)
+        shutil.rmtree(folder, ignore_errors=True)
+        os.replace(building, folder)
+    finally:
+        shutil.rmtree(building, ignore_errors=True)
+    return metadata
+
+
+def load_model(folder: str | os.PathLike) -> LoadedModel:
+    """Reads a model folder. Raises InputError naming the file that is missing, damaged or of another version."""
+    folder = pathlib.Path(folder)
+    metadata = read_metadata(folder)
+    tokenizer = Tokenizer.load(str(folder))
+    if tokenizer.fingerprint() != metadata["vocabulary"]["fingerprint"]:
+        raise InputError(f"{folder}/spm.model: is not the vocabulary this model was trained with; export it again")
+    config = ModelConfig(**metadata["model"])
+    model = Electra.from_config_and_vocabulary(config, tokenizer.size)
+    prefix = folder / "saved_model" / "variables" / "variables"
+    try:
+        reader = tf.train.load_checkpoint(str(prefix))
+        tensors = {
+            path: reader.get_tensor(f"weights/{index}/.ATTRIBUTES/VARIABLE_VALUE")
+            for index, path in enumerate(metadata["weights"])
+        }
+    except (tf.errors.OpError, ValueError, RuntimeError) as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(f"{prefix}: the weights cannot be read ({reason}); export the model again") from None
+    checkpoint.restore(model.trainable_variables, tensors)
+    if _fingerprint(model.trainable_variables, metadata) != metadata["fingerprint"]:
+        raise InputError(f"{folder}: weights and model.json do not belong together; export the model again")
+    return LoadedModel(model, tokenizer, metadata)
+
+
+def read_metadata(folder: str | os.PathLike) -> dict[str, Any]:
+    """`model.json`, checked. Raises InputError when it is missing, damaged or of another version."""
+    path = pathlib.Path(folder) / "model.json"
+    try:
+        metadata = json.loads(path.read_text(encoding="utf-8"))
+        version = metadata["format_version"]
+        for key in ("model", "vocabulary", "buckets", "weights", "fingerprint"):
+            metadata[key]
+    except FileNotFoundError:
+        raise InputError(f"{folder}: is not a model folder (it has no model.json); name one that `electra train` made") from None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{path}: cannot be read ({error!r}); export the model again") from None
+    if version != FORMAT_VERSION:
+        raise InputError(f"{path}: format version {version}, this program reads {FORMAT_VERSION}")
+    return metadata
+
+
+def _fingerprint(variables, metadata) -> str:
+    """sha256 (16 hex digits) of sizes, vocabulary and every weight: equal for equal models, wherever they were made."""
+    facts = [metadata["model"], metadata["vocabulary"]["fingerprint"], metadata["buckets"]]
+    digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode())
+    for variable in sorted(variables, key=lambda variable: variable.path):
+        digest.update(variable.path.encode())
+        digest.update(np.ascontiguousarray(variable.numpy()).tobytes())
+    return digest.hexdigest()[:16]
+
+
+def _sync(folder: pathlib.Path) -> None:
+    for path in [*folder.rglob("*"), folder]:
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+class _Module(tf.Module):
+    """What the SavedModel holds: the weights in the order of `model.json`, the tokenizer, and three functions."""
+
+    def __init__(self, loaded: LoadedModel):
+        super().__init__()
+        self.weights = [variable.value for variable in loaded.model.trainable_variables]
+        self.tokenizer = loaded.tokenizer.layer
+        self._loaded = loaded
+
+    def signatures(self) -> dict[str, Any]:
+        """`serving_default` and `greedy`: text [n] -> output [n], score [n]. `attention`: one text -> all scores."""
+        decoding = self._loaded.metadata["decoding"]
+        strings = tf.TensorSpec([None], tf.string, "text")
+
+        def translate(beam_size):
+            searches = self._searches(beam_size, decoding["length_penalty"])
+
+            @tf.function(autograph=False, input_signature=[strings])
+            def serve(text):
+                output, score = self._translate(text, searches)
+                return {"output": output, "score": score}
+
+            return serve
+
+        @tf.function(input_signature=[tf.TensorSpec([1], tf.string, "text"), tf.TensorSpec([1], tf.string, "output")])
+        def attention(text, output):
+            source = self._loaded.tokenizer.encode(text).to_tensor()
+            target = self._loaded.tokenizer.encode(output).to_tensor()
+            shifted = tf.concat([[[BOS_ID]], target[:, :-1]], axis=1)
+            _, scores = self._loaded.model((source, shifted), return_attention=True)
+            stacked = {name: tf.stack([layer[0] for layer in layers]) for name, layers in scores.items()}
+            return {"source_ids": source, "target_ids": target, **stacked}
+
+        return {
+            "serving_default": translate(decoding["beam_size"]),
+            "greedy": translate(1),
+            "attention": attention,
+        }
+
+    def _searches(self, beam_size, length_penalty):
+        """(length, rows, compiled search) of every bucket."""
+        loaded = self._loaded
+        searches = []
+        for length in loaded.buckets:
+            rows = bucketing.rows_for(length, BATCH_TOKENS, BATCH_ROWS)
+            limit = target_limit(length, loaded.model.max_length)
+            function = compiled_search(loaded.model, [rows, length], beam_size, length_penalty, limit)
+            searches.append((length, rows, function))
+        return searches
+
+    def _translate(self, text, searches):
+        """The graph twin of `LoadedModel.translate`: the same buckets, the same batches."""
+        loaded = self._loaded
+        ragged = loaded.tokenizer.encode(text)
+        lengths = tf.cast(ragged.row_lengths(), tf.int32)
+        count = tf.shape(lengths)[0]
+        widest = max(target_limit(length, loaded.model.max_length) for length in loaded.buckets)
+        output = tf.zeros([count, widest], tf.int32)
+        score = tf.zeros([count], tf.float32)
+        previous = 1  # the end mark alone is no text
+        for length, rows, search in searches:
+            last = length == loaded.buckets[-1]
+            inside = tf.logical_and(lengths > previous, tf.logical_or(last, lengths <= length))
+            members = tf.cast(tf.where(inside)[:, 0], tf.int32)
+            previous = length
+            number = tf.shape(members)[0]
+
+            def more(start, _output, _score, number=number):
+                return start < number
+
+            def batch(start, output, score, members=members, number=number, rows=rows, length=length, search=search):
+                index = tf.minimum(tf.range(start, start + rows), number - 1)
+                chosen = tf.gather(members, index)
+                source = tf.gather(ragged, chosen).to_tensor(PAD_ID, shape=[None, length])
+                ids, found = search(tf.ensure_shape(source, [rows, length]))
+                ids = tf.pad(ids, [[0, 0], [0, widest - tf.shape(ids)[1]]])
+                output = tf.tensor_scatter_nd_update(output, chosen[:, None], ids)
+                score = tf.tensor_scatter_nd_update(score, chosen[:, None], found)
+                return start + rows, output, score
+
+            _, output, score = tf.while_loop(
+                more,
+                batch,
+                (tf.constant(0), output, score),
+                shape_invariants=(tf.TensorShape([]), tf.TensorShape([None, None]), tf.TensorShape([None])),
+            )
+        return loaded.tokenizer.decode(tf.RaggedTensor.from_tensor(output, padding=PAD_ID)), score
+
+
+__all__ = ["FORMAT_VERSION", "load_model", "read_metadata", "save_model"]

@@ -1,0 +1,52 @@
+"""What stands on an encoder for replaced-token detection (Clark et al. 2020, section 2)."""
+
+import keras
+from keras import ops
+
+from electra_model.layers import _norm
+
+
+class MaskedTokenHead(keras.layers.Layer):
+    """Generator head: representations -> vectors to be compared with the token embeddings.
+
+    [..., width] -> [..., embedding_dim]; the vocabulary is reached through the shared embedding table.
+    """
+
+    def __init__(self, width, embedding_dim, vocabulary_size, **kwargs):
+        super().__init__(**kwargs)
+        self.width = width
+        self.embedding_dim = embedding_dim
+        self.vocabulary_size = vocabulary_size
+        self.dense = keras.layers.Dense(embedding_dim, name="dense")
+        self.norm = _norm("norm")
+        self.bias = self.add_weight(name="bias", shape=(vocabulary_size,), initializer="zeros")
+
+    def build(self, *_, **__):
+        """Creates the projection."""
+        self.dense.build((None, self.width))
+        self.norm.build((None, self.embedding_dim))
+        self.built = True
+
+    def call(self, x):
+        """GELU and normalisation follow the projection."""
+        return self.norm(ops.gelu(self.dense(x), approximate=False))
+
+
+class ReplacedTokenHead(keras.layers.Layer):
+    """Discriminator head. [batch, length, d_model] -> logits [batch, length]; positive means replaced."""
+
+    def __init__(self, d_model, **kwargs):
+        super().__init__(**kwargs)
+        self.d_model = d_model
+        self.dense = keras.layers.Dense(d_model, name="dense")
+        self.prediction = keras.layers.Dense(1, name="prediction")
+
+    def build(self, *_, **__):
+        """Creates both layers."""
+        self.dense.build((None, self.d_model))
+        self.prediction.build((None, self.d_model))
+        self.built = True
+
+    def call(self, x):
+        """One logit per position."""
+        return self.prediction(ops.gelu(self.dense(x), approximate=False))[..., 0]

@@ -1,0 +1,133 @@
+"""A trained model at work: strings in, strings and scores out, in fixed shapes, order kept."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from electra_model import buckets as bucketing
+from electra_model.electra import Electra
+from electra_model.search import search, target_limit
+from electra_model.tokenizer import BOS_ID, PAD_ID, Tokenizer
+
+# Padded source tokens and rows of one batch. Larger batches are slower on a CPU: the caches leave its own.
+BATCH_TOKENS = 2048
+BATCH_ROWS = 64
+
+
+class LoadedModel:
+    """An `Electra` with its tokenizer.
+
+    Attributes:
+      metadata: what `model.json` says. fingerprint: of weights, sizes and vocabulary.
+      source_max_length: most tokens of one input, end mark included.
+    """
+
+    def __init__(self, model: Electra, tokenizer: Tokenizer, metadata: dict[str, Any]):
+        self.model = model
+        self.tokenizer = tokenizer
+        self.metadata = metadata
+        self.fingerprint: str = metadata["fingerprint"]
+        self.buckets: tuple[int, ...] = tuple(metadata["buckets"])
+        self.source_max_length: int = self.buckets[-1]
+        self._compiled: dict[tuple, Any] = {}
+
+    def count_tokens(self, texts: Sequence[str]) -> np.ndarray:
+        """n texts -> int64 [n], tokens of each, end mark included."""
+        return np.diff(self.tokenizer.encode_columns(texts)[1])
+
+    def translate(
+        self,
+        texts: Sequence[str],
+        *,
+        beam_size: int = 4,
+        length_penalty: float = 0.6,
+        max_length: int | None = None,
+    ) -> tuple[list[str], np.ndarray]:
+        """n texts -> n outputs, in order, and float32 [n] scores (length-normalised log-probabilities).
+
+        A text without any token gives an empty output with score 0. One of more than `source_max_length` tokens is cut:
+        callers that must not lose text split it before. What a text becomes does not depend on the other texts.
+        """
+        values, offsets = self.tokenizer.encode_columns(texts)
+        lengths = np.diff(offsets)
+        outputs = [""] * len(texts)
+        scores = np.zeros(len(texts), np.float32)
+        bucket = np.minimum(bucketing.bucket_of(lengths, self.buckets), len(self.buckets) - 1)
+        for index, length in enumerate(self.buckets):
+            # The end mark alone is no text.
+            members = np.flatnonzero((bucket == index) & (lengths > 1))
+            rows = bucketing.rows_for(length, BATCH_TOKENS, BATCH_ROWS)
+            for start in range(0, len(members), rows):
+                batch = members[start : start + rows]
+                # The last row fills a short batch up: it ends when its twin does and costs no extra step.
+                filled = np.concatenate([batch, np.repeat(batch[-1:], rows - len(batch))])
+                source = bucketing.pad(values, offsets, filled, length)
+                ids, found = self.search_ids(source, beam_size, length_penalty, max_length)
+                strings = self._strings(ids[: len(batch)])
+                for position, string in zip(batch, strings, strict=True):
+                    outputs[position] = string
+                scores[batch] = found[: len(batch)]
+        return outputs, scores
+
+    def search_ids(
+        self, source: np.ndarray, beam_size: int, length_penalty: float, max_length: int | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """source int32 [rows, bucket] -> (int32 [rows, limit], float32 [rows]). One compiled function per setting."""
+        limit = target_limit(source.shape[1], self.model.max_length)
+        if max_length is not None:
+            limit = min(limit, max_length)
+        key = (source.shape, beam_size, length_penalty, limit)
+        if key not in self._compiled:
+            self._compiled[key] = compiled_search(
+                self.model, source.shape, beam_size, length_penalty, limit
+            )
+        token_ids, scores = self._compiled[key](tf.constant(source))
+        return token_ids.numpy(), scores.numpy()
+
+    def attention(self, source: str, *, beam_size: int = 4, length_penalty: float = 0.6) -> dict[str, Any]:
+        """The attention scores behind the output for one text.
+
+        Returns `source_pieces`, `target_pieces` (lists of str), `encoder` float32 [layers, heads, source, source],
+        `decoder` [layers, heads, target, target] and `cross` [layers, heads, target, source].
+        """
+        values, offsets = self.tokenizer.encode_columns([source])
+        length = min(int(offsets[1]), self.source_max_length)
+        bucket = self.buckets[int(bucketing.bucket_of(np.array([length]), self.buckets)[0])]
+        rows = bucketing.rows_for(bucket, BATCH_TOKENS, BATCH_ROWS)
+        padded = bucketing.pad(values, offsets, np.zeros(rows, np.int64), bucket)
+        output = self.search_ids(padded, beam_size, length_penalty)[0][0]
+        target = output[output != PAD_ID]
+        decoder_input = np.concatenate([[BOS_ID], target[:-1]]).astype(np.int32)
+        encoder_input = values[:length].astype(np.int32)
+        _, scores = self.model((encoder_input[None], decoder_input[None]), return_attention=True)
+        stacked = {name: np.stack([np.asarray(layer[0]) for layer in layers]) for name, layers in scores.items()}
+        return {
+            "source_pieces": self.tokenizer.pieces(encoder_input.tolist()),
+            "target_pieces": self.tokenizer.pieces(target.tolist()),
+            "encoder": stacked["encoder"],
+            "decoder": stacked["decoder_self"],
+            "cross": stacked["decoder_cross"],
+        }
+
+    def _strings(self, token_ids: np.ndarray) -> list[str]:
+        ragged = tf.RaggedTensor.from_tensor(token_ids, padding=PAD_ID)
+        return [string.decode("utf-8", "replace") for string in self.tokenizer.decode(ragged).numpy()]
+
+
+def compiled_search(model: Electra, shape, beam_size: int, length_penalty: float, limit: int):
+    """A compiled function int32 `shape` -> (int32 [rows, limit], float32 [rows])."""
+
+    @tf.function(
+        jit_compile=True, autograph=False, input_signature=[tf.TensorSpec(shape, tf.int32, "token_ids")]
+    )
+    def run(token_ids):
+        found = search(
+            model, token_ids, beam_size=beam_size, alpha=length_penalty, max_length=limit
+        )
+        return found.token_ids, found.scores
+
+    return run

@@ -1,0 +1,194 @@
+"""The two kinds of Transformer block (Vaswani et al. 2017, section 3.1), each of residual sub-blocks.
+
+norm="pre" normalises what goes into a sub-block, which trains without a long warm-up (Xiong et al. 2020);
+norm="post" normalises the sum after it, as first published.
+"""
+
+import keras
+from keras import ops
+
+from electra_model import masks, randomness
+from electra_model.attention import MultiHeadAttention
+
+EPSILON = 1e-6
+
+
+class FeedForward(keras.layers.Layer):
+    """dff wide, activation, back to d_model. [batch, length, d_model] -> the same shape."""
+
+    def __init__(self, d_model, dff, activation="relu", dropout=0.1, **kwargs):
+        super().__init__(**kwargs)
+        self.d_model = d_model
+        self.dff = dff
+        self.activation = activation
+        self.dropout = dropout
+        self.inner_dense = keras.layers.Dense(dff, name="inner")
+        self.outer_dense = keras.layers.Dense(d_model, name="outer")
+
+    def build(self, input_shape):
+        """Creates both layers."""
+        self.inner_dense.build((None, None, self.d_model))
+        self.outer_dense.build((None, None, self.dff))
+        self.built = True
+
+    def call(self, x, seeds=None):
+        """seeds: a `SeedStream` while training."""
+        inner = self.inner_dense(x)
+        inner = ops.relu(inner) if self.activation == "relu" else ops.gelu(inner, approximate=False)
+        return self.outer_dense(randomness.dropout(inner, self.dropout, seeds))
+
+    def get_config(self):
+        """The constructor's arguments."""
+        return super().get_config() | dict(
+            d_model=self.d_model, dff=self.dff, activation=self.activation, dropout=self.dropout
+        )
+
+
+class _Block(keras.layers.Layer):
+    """What encoder and decoder blocks share: the settings and the residual connection."""
+
+    def __init__(self, d_model, num_heads, dff, dropout=0.1, activation="relu", norm="pre", **kwargs):
+        super().__init__(**kwargs)
+        if norm not in ("pre", "post"):
+            raise ValueError(f"norm is 'pre' or 'post': got {norm!r}")
+        self.d_model = d_model
+        self.num_heads = num_heads
+        self.dff = dff
+        self.dropout = dropout
+        self.activation = activation
+        self.norm = norm
+        self.self_attention = MultiHeadAttention(d_model, num_heads, dropout, name="self_attention")
+        self.self_attention_norm = _norm("self_attention_norm")
+        self.feed_forward = FeedForward(d_model, dff, activation, dropout, name="feed_forward")
+        self.feed_forward_norm = _norm("feed_forward_norm")
+
+    def before(self, norm, x):
+        """What goes into a sub-block."""
+        return norm(x) if self.norm == "pre" else x
+
+    def after(self, norm, x, output, seeds):
+        """The residual sum that comes out of a sub-block."""
+        total = x + randomness.dropout(output, self.dropout, seeds)
+        return total if self.norm == "pre" else norm(total)
+
+    def feed(self, x, seeds=None):
+        """The feed-forward sub-block. [batch, length, d_model] -> the same shape."""
+        norm = self.feed_forward_norm
+        return self.after(norm, x, self.feed_forward(self.before(norm, x), seeds=seeds), seeds)
+
+    def build(self, *_, **__):
+        """Creates all weights; every width is d_model."""
+        shape = (None, None, self.d_model)
+        for layer in (self.self_attention_norm, self.feed_forward, self.feed_forward_norm):
+            layer.build(shape)
+        self.self_attention.build(shape)
+        self.built = True
+
+    def get_config(self):
+        """The constructor's arguments."""
+        return super().get_config() | dict(
+            d_model=self.d_model,
+            num_heads=self.num_heads,
+            dff=self.dff,
+            dropout=self.dropout,
+            activation=self.activation,
+            norm=self.norm,
+        )
+
+
+def _norm(name):
+    return keras.layers.LayerNormalization(epsilon=EPSILON, name=name)
+
+
+class EncoderBlock(_Block):
+    """Self-attention and feed-forward.
+
+    x [batch, length, d_model]; mask bool broadcast to [batch, heads, length, length], True = may attend.
+    Returns [batch, length, d_model], and with `return_scores` the attention scores too. Padded positions are
+    computed but never attended to.
+    """
+
+    def call(self, x, mask, seeds=None, return_scores=False):
+        """seeds: a `SeedStream` while training."""
+        norm = self.self_attention_norm
+        normed = self.before(norm, x)
+        attended, scores = self.self_attention(
+            normed, normed, mask, seeds=seeds, return_scores=True
+        )
+        x = self.feed(self.after(norm, x, attended, seeds), seeds)
+        return (x, scores) if return_scores else x
+
+
+class DecoderBlock(_Block):
+    """Causal self-attention, attention over the encoder's output (the memory), feed-forward.
+
+    x [batch, target_length, d_model]; memory [batch, source_length, d_model]; mask and memory_mask as in
+    `EncoderBlock`. Returns [batch, target_length, d_model], and with `return_scores` the scores of both attentions.
+    """
+
+    def __init__(self, d_model, num_heads, dff, dropout=0.1, activation="relu", norm="pre", **kwargs):
+        super().__init__(d_model, num_heads, dff, dropout, activation, norm, **kwargs)
+        self.cross_attention = MultiHeadAttention(d_model, num_heads, dropout, name="cross_attention")
+        self.cross_attention_norm = _norm("cross_attention_norm")
+
+    def build(self, *_, **__):
+        """Creates all weights."""
+        self.cross_attention.build((None, None, self.d_model))
+        self.cross_attention_norm.build((None, None, self.d_model))
+        super().build()
+
+    def call(self, x, memory, mask, memory_mask, seeds=None, return_scores=False):
+        """seeds: a `SeedStream` while training."""
+        norm = self.self_attention_norm
+        normed = self.before(norm, x)
+        attended, self_scores = self.self_attention(
+            normed, normed, mask, seeds=seeds, return_scores=True
+        )
+        x = self.after(norm, x, attended, seeds)
+        norm = self.cross_attention_norm
+        attended, cross_scores = self.cross_attention(
+            self.before(norm, x), memory, memory_mask, seeds=seeds, return_scores=True
+        )
+        x = self.feed(self.after(norm, x, attended, seeds), seeds)
+        return (x, self_scores, cross_scores) if return_scores else x
+
+    def step(self, x, position, cache, memory_cache, memory_mask):
+        """One position of the decoder, for several hypotheses of each sentence, with what earlier positions left
+        in the cache.
+
+        x [batch, beam, d_model]; position int []; cache: keys and values, each [batch, beam, max_length, heads,
+        head_dim]; memory_cache: keys and values of the memory, each [batch, source_length, heads, head_dim], shared
+        by the hypotheses; memory_mask bool [batch, source_length]. Returns x [batch, beam, d_model] and the cache
+        with this position filled in.
+        """
+        keys, values = cache
+        norm = self.self_attention_norm
+        normed = self.before(norm, x)
+        new_keys, new_values = self.self_attention.project_memory(normed)
+        start = (0, 0, position, 0, 0)
+        keys = ops.slice_update(keys, start, ops.expand_dims(new_keys, 2))
+        values = ops.slice_update(values, start, ops.expand_dims(new_values, 2))
+        seen = ops.less_equal(ops.arange(ops.shape(keys)[2]), position)[None, None, :]
+        attended = _attend_one(self.self_attention, normed, keys, values, seen)
+        x = self.after(norm, x, attended, None)
+        norm = self.cross_attention_norm
+        memory_keys, memory_values = (ops.expand_dims(part, 1) for part in memory_cache)
+        mask = ops.expand_dims(memory_mask, 1)
+        normed = self.before(norm, x)
+        attended = _attend_one(self.cross_attention, normed, memory_keys, memory_values, mask)
+        x = self.after(norm, x, attended, None)
+        return self.feed(x), (keys, values)
+
+
+def _attend_one(attention, query, keys, values, mask):
+    """Attention of one query per hypothesis over cached keys and values.
+
+    query [batch, beam, d_model]; keys, values [batch, beam or 1, key_length, heads, head_dim]; mask bool, broadcast to
+    [batch, beam, key_length]. A product and a sum rather than a matrix product: with one query there is nothing to
+    block, and XLA runs it as one pass over the cache.
+    """
+    q = attention.project_query(query)  # [batch, beam, heads, head_dim]
+    scores = ops.sum(ops.expand_dims(q, 2) * keys, axis=-1)  # [batch, beam, key_length, heads]
+    scores = scores + ops.expand_dims(masks.additive(mask, scores.dtype), -1)
+    weights = ops.softmax(scores, axis=2)
+    return attention.combine_heads(ops.sum(ops.expand_dims(weights, -1) * values, axis=2))

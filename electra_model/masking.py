@@ -1,0 +1,58 @@
+"""Which tokens are hidden from the generator (Clark et al. 2020, section 2: 15 % of the positions)."""
+
+import dataclasses
+from typing import Any
+
+import tensorflow as tf
+
+from electra_model import randomness
+from electra_model.tokenizer import FIRST_PIECE_ID, MASK_ID
+
+
+@dataclasses.dataclass(frozen=True)
+class Masked:
+    """A batch with tokens hidden. `count` is the same for every row, so that shapes are fixed.
+
+    Attributes:
+      token_ids: int32 [batch, length], chosen positions replaced by the mask token.
+      positions: int32 [batch, count], chosen positions, without repetition.
+      targets: int32 [batch, count], the tokens that stood there.
+      weights: float32 [batch, count]: 0 where a row had fewer ordinary tokens than `count`, or its share of them.
+    """
+
+    token_ids: Any
+    positions: Any
+    targets: Any
+    weights: Any
+
+
+def mask_tokens(token_ids, mask_fraction, seeds):
+    """token_ids int32 [batch, length] (0 = padding), seeds: a `SeedStream` -> `Masked`.
+
+    Draws without replacement: the positions with the highest noise. A row of fewer ordinary tokens gets its own
+    share of them, at least one; the rest of its `count` has weight 0.
+    """
+    length = token_ids.shape[1]
+    if length is None:
+        raise ValueError("mask_tokens needs a fixed length, to hide the same number in every row")
+    count = max(1, int(mask_fraction * length + 0.5))
+    shape = tf.shape(token_ids)
+    ordinary = token_ids >= FIRST_PIECE_ID  # special tokens are never hidden
+    noise = randomness.uniform((shape[0], length), seeds.next())
+    drawn, positions = tf.math.top_k(tf.where(ordinary, noise, -1.0), k=count)
+    number_of_ordinary = tf.reduce_sum(tf.cast(ordinary, tf.float32), axis=1, keepdims=True)
+    share = tf.maximum(tf.round(mask_fraction * number_of_ordinary), 1.0)
+    rank = tf.range(count, dtype=tf.float32)[None, :]
+    chosen = tf.logical_and(drawn >= 0.0, rank < share)
+    targets = tf.gather(token_ids, positions, batch_dims=1)
+    replacement = tf.where(chosen, MASK_ID, targets)
+    return Masked(
+        scatter(token_ids, positions, replacement), positions, targets, tf.cast(chosen, tf.float32)
+    )
+
+
+def scatter(token_ids, positions, values):
+    """`values` int32 [batch, count] put at `positions` int32 [batch, count] of token_ids int32 [batch, length]."""
+    hit = tf.equal(tf.range(token_ids.shape[1])[None, None, :], positions[:, :, None])
+    placed = tf.reduce_sum(tf.where(hit, values[:, :, None], 0), axis=1)
+    return tf.where(tf.reduce_any(hit, axis=1), placed, token_ids)

@@ -1,0 +1,217 @@
+"""The model inside Beam: a `RunInference` handler whose element is a whole unit.
+
+Beam's own TensorFlow handler stacks single examples into one array. Here an element is all
+sentences of a unit; Beam's batching may put several small units together, so that the model's
+batches are full even when files are tiny. The model is loaded once per process. A sentence's
+translation does not depend on what else is in the batch.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from collections.abc import Iterable, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+from apache_beam.ml.inference.base import ModelHandler
+
+from electra_model.errors import InputError
+
+from . import files, segmentation
+
+
+@dataclasses.dataclass(frozen=True)
+class Decoding:
+    """How sentences are decoded; part of the fingerprint of every translation.
+
+    Attributes:
+      beam_size: hypotheses kept at each step; 1 is greedy search.
+      length_penalty: exponent of the length by which scores are divided.
+      max_length: tokens of the longest translation; None means the model's own bound.
+    """
+
+    beam_size: int
+    length_penalty: float
+    max_length: int | None = None
+
+
+class TranslationModel(Protocol):
+    """What the handler needs of a loaded model folder; `electra_model.export.LoadedModel` has
+    it.
+    """
+
+    @property
+    def source_max_length(self) -> int:
+        """Tokens, end mark included, of the longest sentence that the model takes."""
+        ...
+
+    def count_tokens(self, texts: list[str], /) -> np.ndarray:
+        """int `[n]`: tokens of each text, end mark included."""
+        ...
+
+    def translate(
+        self, texts: list[str], /, *, beam_size: int, length_penalty: float, max_length: int | None
+    ) -> tuple[list[str], np.ndarray]:
+        """Translations in order, and float `[n]`: their scores."""
+        ...
+
+
+@dataclasses.dataclass(frozen=True)
+class UnitText:
+    """The sentences of one unit, and what its writer needs to know about it (`context`, carried
+    along).
+    """
+
+    segments: tuple[str, ...]
+    context: Any = None
+
+
+@dataclasses.dataclass(frozen=True)
+class UnitTranslation:
+    """A unit's translations, one for each of its segments, with scores (None where there is no
+    number).
+    """
+
+    translations: tuple[str, ...]
+    scores: tuple[float | None, ...]
+    context: Any = None
+
+
+def read_model_card(model_dir: str) -> dict[str, Any]:
+    """The contents of a model folder's `model.json`. Needs no TensorFlow.
+
+    Raises:
+      InputError: the folder is not a model folder.
+    """
+    path = files.join(model_dir, "model.json")
+    try:
+        card = json.loads(files.read_bytes(path))
+    except OSError:
+        raise InputError(
+            f"model: no model.json in {model_dir}; name a folder that `electra train` or "
+            "`electra import` wrote"
+        ) from None
+    except ValueError as error:
+        raise InputError(f"model: {path} is not JSON ({error}); the folder is damaged") from None
+    if not isinstance(card, dict):
+        raise InputError(f"model: {path} holds no JSON object; the model folder is damaged")
+    return card
+
+
+def load_exported_model(model_dir: str) -> TranslationModel:
+    """The model of a model folder. Imports TensorFlow."""
+    from electra_model.export import load_model
+
+    return load_model(model_dir)
+
+
+class TranslationHandler(ModelHandler[UnitText, UnitTranslation, TranslationModel]):
+    """`UnitText` -> `UnitTranslation`: one output per input, each translated as if it were alone.
+
+    Args:
+      model_dir: the model folder, readable by every worker.
+      decoding: beam size and so on.
+      batch_segments: units are put together until they have about so many sentences.
+    """
+
+    def __init__(self, model_dir: str, decoding: Decoding, batch_segments: int) -> None:
+        super().__init__()
+        self._model_dir = model_dir
+        self._decoding = decoding
+        self._batch_segments = batch_segments
+
+    def load_model(self) -> TranslationModel:
+        """Called once in each process."""
+        return load_exported_model(self._model_dir)
+
+    def run_inference(
+        self,
+        batch: Sequence[UnitText],
+        model: TranslationModel,
+        inference_args: dict[str, Any] | None = None,
+    ) -> Iterable[UnitTranslation]:
+        """Translates the sentences of all units of the batch together."""
+        segments = [segment for unit in batch for segment in unit.segments]
+        translations, scores = translate_segments(model, segments, self._decoding)
+        results = []
+        start = 0
+        for unit in batch:
+            stop = start + len(unit.segments)
+            results.append(
+                UnitTranslation(
+                    tuple(translations[start:stop]), tuple(scores[start:stop]), unit.context
+                )
+            )
+            start = stop
+        return results
+
+    def batch_elements_kwargs(self) -> dict[str, Any]:
+        """A fixed batch weight: sentences, where a unit without any counts as one."""
+        return {
+            "min_batch_size": self._batch_segments,
+            "max_batch_size": self._batch_segments,
+            "element_size_fn": _weight,
+        }
+
+    def get_num_bytes(self, batch: Sequence[UnitText]) -> int:
+        """Of the text, for Beam's metrics."""
+        return sum(len(segment.encode()) for unit in batch for segment in unit.segments)
+
+    def get_metrics_namespace(self) -> str:
+        """Where Beam's counters appear."""
+        return "electra_translate"
+
+
+def _weight(unit: UnitText) -> int:
+    return max(1, len(unit.segments))
+
+
+def translate_segments(
+    model: TranslationModel, segments: Sequence[str], decoding: Decoding
+) -> tuple[list[str], list[float | None]]:
+    """Translates sentences of any length; equal sentences once.
+
+    A sentence over the model's bound is cut (see `segmentation.cut_sentence`), its pieces are
+    translated one by one and put together again; its score is the mean of theirs. Scores are
+    rounded to 4 decimals, so that the last bit of a sum never shows in an output file; what is not
+    a finite number becomes None.
+    """
+    distinct = list(dict.fromkeys(segments))
+    if not distinct:
+        return [], []
+    bound = model.source_max_length
+    counts = model.count_tokens(distinct)
+    layouts = [
+        segmentation.cut_sentence(text, model.count_tokens, bound)  # type: ignore[arg-type]
+        if count > bound
+        else segmentation.Layout((text,), ("", ""))
+        for text, count in zip(distinct, counts, strict=True)
+    ]
+    pieces = list(dict.fromkeys(piece for layout in layouts for piece in layout.segments))
+    answers, values = model.translate(
+        pieces,
+        beam_size=decoding.beam_size,
+        length_penalty=decoding.length_penalty,
+        max_length=decoding.max_length,
+    )
+    of_piece = {
+        piece: (segmentation.one_line(answer), float(value))
+        for piece, answer, value in zip(pieces, answers, values, strict=True)
+    }
+    of_segment = {}
+    for text, layout in zip(distinct, layouts, strict=True):
+        found = [of_piece[piece] for piece in layout.segments]
+        joined = segmentation.join_text(layout.gaps, [answer for answer, _ in found])
+        of_segment[text] = joined, mean_score([value for _, value in found])
+    return (
+        [of_segment[segment][0] for segment in segments],
+        [of_segment[segment][1] for segment in segments],
+    )
+
+
+def mean_score(scores: Sequence[float | None]) -> float | None:
+    """The mean, to 4 decimals, of the scores that are finite numbers; None when there is none."""
+    finite = [score for score in scores if score is not None and math.isfinite(score)]
+    return round(math.fsum(finite) / len(finite), 4) if finite else None

@@ -1,0 +1,180 @@
+"""Translation catalogues -> entries: JSON (nested keys), gettext's .po and .mo.
+
+An entry is one string in the source language with its translation, or with the rule by which it has none. Entries
+come in the order of the catalogue, and none is left out: later sums rest on that.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import gettext
+import json
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import polib
+
+from electra_model.errors import WorkError
+
+from .corpus_recipe import PackageConfig
+from .languages import TAG, canonical
+from .wheels import Wheel
+
+# The rules that this module rejects by.
+UNTRANSLATED, FUZZY, OBSOLETE = "untranslated", "fuzzy", "obsolete"
+REFERENCE, NO_PLURAL_FORM = "reference", "no_plural_form"
+
+# A number that takes the plural in each language that has one form of it, and the commonest form where there are more.
+_MANY = 5
+_MAX_DEPTH = 50
+
+
+@dataclasses.dataclass(frozen=True)
+class Entry:
+    """One string. `rule` is None for a pair, else why it is none. `document` as in `PackageConfig.catalogues`."""
+
+    source: str
+    target: str
+    rule: str | None = None
+    document: str | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Catalogue:
+    """One catalogue in a wheel. `source_name` is the member it is paired with, or None where it holds both sides."""
+
+    name: str
+    language: str
+    document: str | None
+    source_name: str | None
+
+
+def find_catalogues(names: list[str], package: PackageConfig, source_lang: str) -> list[Catalogue]:
+    """The catalogues among a wheel's members that the package's patterns name, in the order of patterns and names.
+
+    Those in the source language, and JSON ones without a twin in it, are left out.
+    """
+    known = set(names)
+    found: dict[str, Catalogue] = {}
+    for pattern in package.catalogues:
+        expression = _expression(pattern)
+        for name in names:
+            match = expression.fullmatch(name)
+            if not match or name in found:
+                continue
+            language = canonical(match["lang"])
+            if language == source_lang or (package.targets and language not in package.targets):
+                continue
+            source_name = None
+            if name.endswith(".json"):
+                start, stop = match.span("lang")
+                source_name = name[:start] + source_lang + name[stop:]
+                if source_name not in known:
+                    continue
+            found[name] = Catalogue(name, language, match.groupdict().get("document"), source_name)
+    return list(found.values())
+
+
+def _expression(pattern: str) -> re.Pattern[str]:
+    """The regular expression of a pattern; see `PackageConfig`."""
+    parts = {
+        "**/": "(?:[^/]+/)*",
+        "*": "[^/]*",
+        "{lang}": f"(?P<lang>{TAG})",
+        "{document}": "(?P<document>[^/]+)",
+    }
+    tokens = re.split(r"(\*\*/|\*|\{lang\}|\{document\})", pattern)
+    return re.compile("".join(parts.get(token, re.escape(token)) for token in tokens))
+
+
+def read_catalogue(wheel: Wheel, catalogue: Catalogue) -> Iterator[Entry]:
+    """The entries of one catalogue. Raises `WorkError` naming it when it cannot be read."""
+    place = f"{wheel.path}: {catalogue.name}"
+    data = wheel.read(catalogue.name)
+    if catalogue.source_name:
+        entries = json_entries(wheel.read(catalogue.source_name), data, place)
+    else:
+        entries = gettext_entries(data, place)
+    for entry in entries:
+        yield dataclasses.replace(entry, document=catalogue.document)
+
+
+def json_entries(source: bytes, target: bytes, place: str) -> Iterator[Entry]:
+    """Entries of two JSON catalogues with the same keys, nested at will; leaves that are no text are passed over."""
+    translations = dict(_leaves(_parse(target, place), place))
+    for key, text in _leaves(_parse(source, place), place):
+        translation = translations.get(key, "")
+        if "[%key:" in text or "[%key:" in translation:
+            yield Entry(text, translation, REFERENCE)
+        else:
+            yield Entry(text, translation, None if translation.strip() else UNTRANSLATED)
+
+
+def _parse(data: bytes, place: str) -> Any:
+    try:
+        return json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise WorkError(f"{place}: not a JSON catalogue: {error}") from None
+
+
+def _leaves(
+    value: Any, place: str, key: tuple[str, ...] = ()
+) -> Iterator[tuple[tuple[str, ...], str]]:
+    if len(key) > _MAX_DEPTH:
+        raise WorkError(f"{place}: keys are nested more than {_MAX_DEPTH} deep")
+    if isinstance(value, str):
+        if value.strip():
+            yield key, value
+    elif isinstance(value, dict):
+        for name, below in value.items():
+            yield from _leaves(below, place, (*key, name))
+    elif isinstance(value, list):
+        for position, below in enumerate(value):
+            yield from _leaves(below, place, (*key, str(position)))
+
+
+def gettext_entries(data: bytes, place: str) -> Iterator[Entry]:
+    """Entries of a .po or .mo file, whose message ids are the source text.
+
+    A message with a plural gives two: its singular with the form that the catalogue's own rule has for 1, its plural
+    with that for 5. Fuzzy and obsolete messages are given with their rule.
+    """
+    try:
+        # A .mo file begins with a magic number, in either byte order.
+        if data[:4] in (b"\xde\x12\x04\x95", b"\x95\x04\x12\xde"):
+            catalogue = polib.mofile(data)  # type: ignore[arg-type]
+        else:
+            catalogue = polib.pofile(data.decode("utf-8-sig"))
+    except (OSError, ValueError, IndexError, KeyError, polib.struct.error) as error:  # type: ignore[attr-defined]
+        raise WorkError(f"{place}: not a gettext catalogue: {error}") from None
+    form_of = _plural_rule(catalogue.metadata.get("Plural-Forms", ""))
+    for message in catalogue:
+        rule = OBSOLETE if message.obsolete else FUZZY if "fuzzy" in message.flags else None
+        if not message.msgid.strip():
+            continue
+        if not message.msgid_plural:
+            yield Entry(
+                message.msgid,
+                message.msgstr,
+                rule or (None if message.msgstr.strip() else UNTRANSLATED),
+            )
+            continue
+        for text, number in ((message.msgid, 1), (message.msgid_plural, _MANY)):
+            form = form_of(number) if form_of else None
+            translation = message.msgstr_plural.get(form, "") if form is not None else ""
+            missing = (
+                NO_PLURAL_FORM if form is None else None if translation.strip() else UNTRANSLATED
+            )
+            yield Entry(text, translation, rule or missing)
+
+
+def _plural_rule(header: str) -> Callable[[int], int] | None:
+    """The function number -> form index in a catalogue's `Plural-Forms` header; None without a usable one."""
+    match = re.search(r"plural\s*=\s*([^;]+)", header)
+    if not match:
+        return None
+    try:
+        return gettext.c2py(match[1].strip())
+    except (ValueError, RecursionError):
+        return None

@@ -1,0 +1,289 @@
+"""How good is the model: translates the held-out pairs and scores them, beside copying the source.
+
+    dataset/test.jsonl + model/  ->  evaluation/test.hyp.txt, attention.json and, last, scores.json
+
+The sentences are translated in pieces that are committed one by one, so that a kill loses little.
+Scores that were made for the same model, the same pairs and the same decoding are never made again.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+
+from electra_model.errors import InputError, WorkError
+from pipelines import files, units
+
+from .scores import compared_with_copying, sentence_chrf
+
+SCORES_VERSION = 1  # raised when the meaning or the shape of scores.json changes
+PIECE_SENTENCES = 512  # translated and committed as one piece
+
+
+class Translator(Protocol):
+    """What evaluation asks of a model: the face of `electra_model.export.LoadedModel`."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Of the weights and the tokenizer."""
+        ...
+
+    @property
+    def source_max_length(self) -> int:
+        """Tokens of the longest source, end mark included."""
+        ...
+
+    def count_tokens(self, texts: list[str]) -> np.ndarray:
+        """Tokens of each text, end mark included."""
+        ...
+
+    def translate(
+        self, texts: list[str], *, beam_size: int, length_penalty: float, max_length: int | None
+    ) -> tuple[list[str], np.ndarray]:
+        """One translation and one score per text, in order."""
+        ...
+
+    def attention(self, source: str) -> dict[str, Any]:
+        """Pieces of both sides and the attention scores of every layer and head."""
+        ...
+
+
+Progress = Callable[[int, int], None]  # sentences done, sentences in all
+
+
+def evaluate(job: Any, *, progress: Progress | None = None) -> dict[str, Any]:
+    """Scores the job's model on its test split, or on its validation split if it has no test data.
+
+    Args:
+      job: a `JobConfig`; its `workdir`, `source_lang`, `target_lang` and `translate` are used.
+      progress: called after each committed piece.
+
+    Returns the content of `evaluation/scores.json`. Raises `InputError` where the dataset or the
+    model is not there.
+    """
+    decoding = {
+        "beam_size": job.translate.beam_size,
+        "length_penalty": job.translate.length_penalty,
+        "max_length": job.translate.max_length,
+    }
+    return evaluate_folder(
+        job.workdir, job.target_lang, decoding, load=_load_model, progress=progress
+    )
+
+
+def _load_model(model_folder: str) -> Translator:
+    # Here, because it needs TensorFlow, which an evaluation that is skipped does not.
+    from electra_model.export import load_model
+
+    return load_model(model_folder)
+
+
+def evaluate_folder(
+    workdir: str,
+    target_lang: str,
+    decoding: dict[str, Any],
+    *,
+    load: Callable[[str], Translator],
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """`evaluate` with all it depends on named; `load` makes a `Translator` of a model folder."""
+    split, pairs_path = _held_out(workdir)
+    model_folder = files.join(workdir, "model")
+    description = _model_description(model_folder)
+    folder = files.join(workdir, "evaluation")
+    made_under = {
+        "scores_version": SCORES_VERSION,
+        "model_fingerprint": description["fingerprint"],
+        "pairs_sha256": files.sha256(pairs_path),
+        "decoding": decoding,
+        "target_lang": target_lang,
+    }
+    scores_path = files.join(folder, "scores.json")
+    finished = read_json(scores_path)
+    if _still_valid(finished, made_under, folder):
+        return finished
+
+    sources, references = read_pairs(pairs_path)
+    if not sources:
+        raise InputError(
+            f"{pairs_path}: no pair to score; give data.test or data.valid and prepare again"
+        )
+    model = load(model_folder)
+    if model.fingerprint != made_under["model_fingerprint"]:
+        raise WorkError(
+            f"{model_folder}: model.json says fingerprint {made_under['model_fingerprint']}, "
+            f"the model itself {model.fingerprint}; train or export it again"
+        )
+    hypotheses, seconds = _translate(model, sources, decoding, folder, made_under, progress)
+
+    attention_path = files.join(folder, "attention.json")
+    files.write_atomic(attention_path, _attention(model, sources, hypotheses, references))
+    hypotheses_path = files.join(folder, "test.hyp.txt")
+    text = "".join(line + "\n" for line in hypotheses)
+    result = {
+        **made_under,
+        "test": {
+            "split": split,
+            "sentences": len(sources),
+            # Sources that the model sees only the beginning of.
+            "too_long": int(np.sum(model.count_tokens(sources) > model.source_max_length)),
+            **compared_with_copying(sources, hypotheses, references, target_lang),
+            "seconds": round(seconds, 2),
+            "hypotheses_sha256": files.write_atomic(hypotheses_path, text.encode()),
+        },
+    }
+    files.write_atomic(scores_path, to_json(result))
+    files.remove_tree(files.join(folder, "pieces"))
+    return result
+
+
+def read_json(path: str) -> dict[str, Any]:
+    """A JSON object, or `{}` where there is none or something else."""
+    try:
+        value = json.loads(files.read_bytes(path))
+    except (OSError, ValueError):
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def to_json(value: Any) -> bytes:
+    """Indented JSON for people and programs."""
+    return (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode()
+
+
+def read_pairs(path: str) -> tuple[list[str], list[str]]:
+    """Sources and targets of a JSONL file. Raises `InputError` naming the line."""
+    sources, targets = [], []
+    for number, line in enumerate(files.read_bytes(path).split(b"\n"), start=1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+            source, target = row["source"], row["target"]
+        except (ValueError, TypeError, KeyError):
+            source = target = None
+        if not isinstance(source, str) or not isinstance(target, str):
+            raise InputError(
+                f'{path}, line {number}: expected {{"source": text, "target": text}}, '
+                f"found {line[:80]!r}; prepare the dataset again"
+            )
+        sources.append(source)
+        targets.append(target)
+    return sources, targets
+
+
+def one_line(text: str) -> str:
+    """The text without line ends, so that files of translations stay line-aligned."""
+    return re.sub(r"\s*[\r\n]+\s*", " ", text).strip()
+
+
+def _held_out(workdir: str) -> tuple[str, str]:
+    for split in ("test", "valid"):
+        path = files.join(workdir, "dataset", f"{split}.jsonl")
+        if files.exists(path) and files.size(path):
+            return split, path
+    raise InputError(
+        f"{files.join(workdir, 'dataset', 'test.jsonl')}: no held-out pairs to evaluate on; "
+        f"name data.test (or data.valid) in the job file and run `electra prepare`"
+    )
+
+
+def _model_description(model_folder: str) -> dict[str, Any]:
+    path = files.join(model_folder, "model.json")
+    if not files.exists(path):
+        raise InputError(f"{path}: there is no model to evaluate; run `electra train` first")
+    description = read_json(path)
+    if not isinstance(description.get("fingerprint"), str):
+        raise InputError(
+            f"{path}: no key 'fingerprint', so this is not a model folder; run `electra train`"
+        )
+    return description
+
+
+def _still_valid(scores: dict[str, Any], made_under: dict[str, Any], folder: str) -> bool:
+    if any(scores.get(key) != value for key, value in made_under.items()):
+        return False
+    try:
+        found = files.sha256(files.join(folder, "test.hyp.txt"))
+        return files.exists(files.join(folder, "attention.json")) and (
+            found == scores["test"]["hypotheses_sha256"]
+        )
+    except (OSError, KeyError, TypeError):
+        return False
+
+
+def _translate(
+    model: Translator,
+    sources: Sequence[str],
+    decoding: dict[str, Any],
+    folder: str,
+    made_under: dict[str, Any],
+    progress: Progress | None,
+) -> tuple[list[str], float]:
+    """The translations of all sources, piece by committed piece, and the seconds they cost."""
+    pieces, mark = files.join(folder, "pieces"), units.fingerprint(made_under)
+    hypotheses: list[str] = []
+    seconds = 0.0
+    for index, start in enumerate(range(0, len(sources), PIECE_SENTENCES)):
+        part = list(sources[start : start + PIECE_SENTENCES])
+        unit_id = f"{index:05d}"
+        receipt = units.committed(pieces, unit_id, mark)
+        if receipt is None:
+            begun = time.monotonic()
+            lines = [one_line(text) for text in model.translate(part, **decoding)[0]]
+            if len(lines) != len(part):
+                raise WorkError(
+                    f"the model gave {len(lines)} translations for {len(part)} sentences"
+                )
+            facts = {"seconds": time.monotonic() - begun}
+            receipt = units.commit(
+                pieces, unit_id, mark, {"json": json.dumps(lines).encode()}, facts
+            )
+        hypotheses += json.loads(units.read_part(pieces, receipt, "json"))
+        seconds += receipt.facts["seconds"]
+        if progress:
+            progress(len(hypotheses), len(sources))
+    return hypotheses, seconds
+
+
+def _attention(
+    model: Translator, sources: list[str], hypotheses: list[str], references: list[str]
+) -> bytes:
+    """JSON of the attention in one real sentence that is short enough to be drawn."""
+    chosen = _readable_sentence(model.count_tokens(sources), hypotheses, references)
+    flow = model.attention(sources[chosen])
+    arrays = {name: flow[name] for name in ("cross", "encoder") if name in flow}
+    return _compact_json(
+        {
+            "index": chosen,
+            "source": sources[chosen],
+            "translation": hypotheses[chosen],
+            "reference": references[chosen],
+            "source_pieces": [str(piece) for piece in flow["source_pieces"]],
+            "target_pieces": [str(piece) for piece in flow["target_pieces"]],
+            **{
+                name: np.round(np.asarray(array, np.float64), 4).tolist()
+                for name, array in arrays.items()
+            },
+        }
+    )
+
+
+def _compact_json(value: Any) -> bytes:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def _readable_sentence(
+    tokens: np.ndarray, hypotheses: list[str], references: list[str]
+) -> int:
+    """Index of the best translated of 1,000 sentences with 8 to 18 tokens, or of one near 12."""
+    fitting = np.flatnonzero((tokens >= 8) & (tokens <= 18))[:1000]
+    if not len(fitting):
+        return int(np.argmin(np.abs(tokens - 12)))
+    quality = [sentence_chrf(hypotheses[int(i)], references[int(i)]) for i in fitting]
+    return int(fitting[np.argmax(quality)])

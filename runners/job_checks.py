@@ -1,0 +1,238 @@
+"""What is wrong with a job file, said in one line: unknown keys, wrong values, wrong places.
+
+All functions take the dataclass of the whole job, so that a nearest name can be looked for in every
+section.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import functools
+import types
+import typing
+from typing import Any, Literal
+
+import pydantic
+
+from electra_model.errors import InputError
+
+from . import job_yaml
+
+
+@dataclasses.dataclass(frozen=True)
+class Origins:
+    """Where keys come from: `file`, or what `given` says of the key or of its section."""
+
+    file: str
+    given: dict[str, str]
+
+    def of(self, key: str) -> str:
+        """The words that a message about `key` begins with."""
+        for known, source in self.given.items():
+            if key == known or key.startswith((known + ".", known + "[")):
+                return source
+        return self.file
+
+
+@functools.cache
+def fields_of(section: type) -> dict[str, Any]:
+    """Name -> annotated type of a dataclass's fields."""
+    hints = typing.get_type_hints(section, include_extras=True)
+    return {field.name: hints[field.name] for field in dataclasses.fields(section)}
+
+
+@functools.cache
+def all_keys(section: type) -> tuple[str, ...]:
+    """Every key of a job file as `section.key`, the sections themselves included."""
+    keys = []
+    for name, hint in fields_of(section).items():
+        keys.append(name)
+        if _is_section(hint):
+            keys += [f"{name}.{key}" for key in all_keys(hint)]
+    return tuple(keys)
+
+
+def _is_section(hint: Any) -> bool:
+    return isinstance(hint, type) and dataclasses.is_dataclass(hint)
+
+
+def _is_mapping(hint: Any) -> bool:
+    return typing.get_origin(hint) is dict
+
+
+# --- the names of keys ---------------------------------------------------------------------------
+
+
+def check_keys(values: dict[str, Any], where: str, job: type) -> None:
+    """Raises `InputError` for the first key that no section has, and for a section that is none."""
+    _check_section(values, where, job, "", job)
+
+
+def _check_section(values: dict[str, Any], where: str, section: type, prefix: str, job: type):
+    fields = fields_of(section)
+    for name, value in values.items():
+        if name not in fields:
+            raise _unknown(prefix + name, where, job)
+        _check_shape(value, where, prefix + name, fields[name], job)
+
+
+def _check_shape(value: Any, where: str, key: str, hint: Any, job: type) -> None:
+    if not _is_section(hint):
+        return
+    if value is not None and not isinstance(value, dict):
+        found = job_yaml.describe(value)
+        raise InputError(f"{where}: {key}: is a section with keys of its own; found {found}")
+    _check_section(value or {}, where, hint, f"{key}.", job)
+
+
+def _unknown(key: str, where: str, job: type) -> InputError:
+    section, _, name = key.rpartition(".")
+    known = all_keys(job)
+    siblings = [other for other in known if other.rpartition(".")[0] == section]
+    near = difflib.get_close_matches(name, [s.rpartition(".")[2] for s in siblings], n=1)
+    if near:
+        meant = f"{section}.{near[0]}" if section else near[0]
+        return InputError(f"{where}: {key}: unknown key; did you mean {meant}?")
+    # A slip in the name of the section, or the right name in the wrong section.
+    elsewhere = difflib.get_close_matches(key, known, n=1, cutoff=0.8)
+    elsewhere = elsewhere or [other for other in known if other.rpartition(".")[2] == name]
+    elsewhere = elsewhere or difflib.get_close_matches(key, known, n=1)
+    if elsewhere:
+        return InputError(
+            f"{where}: {key}: unknown key; did you mean {' or '.join(elsewhere[:3])}?"
+        )
+    return InputError(f"{where}: {key}: unknown key; known here are {', '.join(siblings)}")
+
+
+def override(values: dict[str, Any], text: str, job: type) -> str:
+    """Lays one `--set section.key=value` over the values, in place; returns the key."""
+    key, equals, value_text = text.partition("=")
+    key = key.strip()
+    if not equals or not key:
+        raise InputError(f"--set {text}: write it as section.key=value, such as train.steps=100")
+    value = job_yaml.parse(value_text, f"--set {text}")
+    names, hint, target = key.split("."), job, values
+    for depth, name in enumerate(names):
+        so_far = ".".join(names[: depth + 1])
+        if _is_section(hint):
+            if name not in fields_of(hint):
+                raise _unknown(key if depth == 0 else so_far, "--set " + text, job)
+            hint = fields_of(hint)[name]
+        elif _is_mapping(hint):
+            hint = typing.get_args(hint)[1]
+        else:
+            raise InputError(f"--set {text}: {'.'.join(names[:depth])} has no keys of its own")
+        if depth == len(names) - 1:
+            _check_shape(value, "--set " + text, key, hint, job)
+            target[name] = value
+        else:
+            if not isinstance(target.get(name), dict):
+                target[name] = {}
+            target = target[name]
+    return key
+
+
+# --- values --------------------------------------------------------------------------------------
+
+
+def arrange(
+    values: dict[str, Any], section: type, origins: Origins, prefix: str = ""
+) -> dict[str, Any]:
+    """Values as the dataclasses take them.
+
+    An empty section is one with defaults only, and a single text stands for a list of one. A truth
+    value where a number belongs is an error (Python would take `true` for 1).
+    """
+    arranged = {}
+    for name, value in values.items():
+        hint, key = fields_of(section)[name], prefix + name
+        if _is_section(hint):
+            value = arrange(value or {}, hint, origins, f"{key}.")
+        elif isinstance(value, str) and hint == tuple[str, ...]:
+            value = (value,)
+        elif isinstance(value, dict) and hint == dict[str, tuple[str, ...]]:
+            value = {k: (v,) if isinstance(v, str) else v for k, v in value.items()}
+        elif isinstance(value, bool) and not _allows(hint, value):
+            found = job_yaml.describe(value)
+            raise InputError(f"{origins.of(key)}: {key}: found {found}, which is not a value of it")
+        arranged[name] = value
+    return arranged
+
+
+def _allows(hint: Any, value: bool) -> bool:
+    origin, parts = typing.get_origin(hint), typing.get_args(hint)
+    if origin is typing.Annotated:
+        return _allows(parts[0], value)
+    if origin in (typing.Union, types.UnionType):
+        return any(_allows(part, value) for part in parts)
+    if origin is Literal:
+        return any(part is value for part in parts)
+    return hint is bool
+
+
+_NEEDED = {
+    "int_parsing": "a whole number is needed",
+    "int_type": "a whole number is needed",
+    "int_from_float": "a whole number is needed",
+    "float_parsing": "a number is needed",
+    "float_type": "a number is needed",
+    "finite_number": "a finite number is needed",
+    "string_type": "text is needed",
+    "string_too_short": "it must not be empty",
+    "string_pattern_mismatch": "a language code such as en or pt-BR is needed",
+    "bool_parsing": "true or false is needed",
+    "bool_type": "true or false is needed",
+    "tuple_type": "a list is needed, such as [a, b]",
+    "dict_type": "a section with keys is needed",
+}
+
+
+def message(error: pydantic.ValidationError, job: type, origins: Origins) -> str:
+    """One line for the first key that is wrong; what else is wrong is only counted."""
+    by_key: dict[str, list[Any]] = {}
+    for entry in error.errors(include_url=False):
+        by_key.setdefault(_key_of(entry["loc"], job), []).append(entry)
+    key, entries = next(iter(by_key.items()))
+    first = entries[0]
+    start = f"{origins.of(key)}: {key}: " if key else f"{origins.file}: "
+    more = f" (and {len(by_key) - 1} more)" if len(by_key) > 1 else ""
+    if first["type"] == "missing":
+        return f"{start}is missing; it has no default{more}"
+    if first["type"] == "value_error":
+        text = str(first["ctx"]["error"])
+        start = f"{origins.of(key)}: " if key and text.startswith(f"{key}.") else start
+        return start + text + more
+    wanted = " or ".join(dict.fromkeys(_wanted(entry) for entry in entries))
+    return f"{start}found {job_yaml.describe(first['input'])}; {wanted}{more}"
+
+
+def _wanted(entry: Any) -> str:
+    if entry["type"] in _NEEDED:
+        return _NEEDED[entry["type"]]
+    if entry["type"] == "literal_error":
+        return "allowed is " + entry["ctx"]["expected"].replace("False", "off")
+    text = entry["msg"]
+    return text.replace("Input should be", "it should be", 1)
+
+
+def _key_of(location: tuple[int | str, ...], job: type) -> str:
+    """The dotted key of pydantic's location, without what it appends for members of a union."""
+    key, hint = "", job
+    for part in location:
+        if isinstance(part, int):
+            key += f"[{part}]"
+        elif _is_section(hint) and part in fields_of(hint):
+            key, hint = (f"{key}.{part}" if key else part), fields_of(hint)[part]
+        elif _is_mapping(hint):
+            key, hint = f"{key}.{part}", typing.get_args(hint)[1]
+    return key
+
+
+def plain(value: Any) -> Any:
+    """The same values with lists for tuples, as YAML and JSON write them."""
+    if isinstance(value, dict):
+        return {key: plain(part) for key, part in value.items()}
+    if isinstance(value, tuple | list):
+        return [plain(part) for part in value]
+    return value

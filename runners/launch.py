@@ -1,0 +1,224 @@
+"""Builds a pipeline, runs it on the engine of the job file, waits, and counts.
+
+The pipeline runs in a thread of its own. The main thread stays free for signals, shows the
+progress (which it reads off the receipts on the disk, so that it is the same for every engine), and
+notices when a local worker process dies: Beam's runner would wait for it for ever.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from electra_model.errors import InputError, WorkError
+from pipelines import files
+from pipelines.config import TranslateConfig
+
+from . import engines
+from .engines import RunnerConfig
+from .job import JobConfig
+from .progress import Progress
+
+_POLL_SECONDS = 0.2
+_RECEIPT = ".receipt.json"
+
+
+def run_pipeline(
+    build: Callable[[Any], Any],
+    runner: RunnerConfig,
+    *,
+    label: str,
+    receipts: str,
+    total: int | None = None,
+) -> None:
+    """Runs one pipeline to its end.
+
+    Args:
+      build: adds the transforms to a `beam.Pipeline`.
+      runner: the engine.
+      label: of the progress.
+      receipts: the folder below which units leave their receipts.
+      total: how many receipts there will be, where that is known.
+
+    Raises:
+      InputError, WorkError: as raised in the pipeline, in whatever process; any other failure there
+        becomes a `WorkError` that names the step.
+    """
+    import apache_beam as beam
+
+    options = engines.pipeline_options(runner)
+    engine = engines.pipeline_runner(runner)
+    outcome = _Outcome()
+
+    def work() -> None:
+        try:
+            pipeline = beam.Pipeline(runner=engine, options=options)
+            build(pipeline)
+            result = pipeline.run()
+            state = result.wait_until_finish()
+            if state != "DONE":
+                raise WorkError(f"{label}: the pipeline ended as {state}")
+        except BaseException as error:
+            outcome.error = error
+        finally:
+            outcome.over.set()
+
+    thread = threading.Thread(target=work, daemon=True, name=f"pipeline-{label}")
+    with _WorkerDeaths(outcome), Progress(label, total, "units") as bar:
+        thread.start()
+        while not outcome.over.wait(_POLL_SECONDS):
+            bar.update(count_receipts(receipts))
+        bar.update(count_receipts(receipts))
+    if outcome.error is not None:
+        raise _plain_error(outcome.error, label) from outcome.error
+
+
+class _Outcome:
+    def __init__(self) -> None:
+        self.over = threading.Event()
+        self.error: BaseException | None = None
+
+
+class _WorkerDeaths:
+    """While it is entered, a local worker that dies ends the run with an error.
+
+    Beam waits for each worker in a thread named run_worker, which raises when the process ends with
+    anything but 0. Nobody catches that, so it arrives at `threading.excepthook`.
+    """
+
+    def __init__(self, outcome: _Outcome) -> None:
+        self._outcome = outcome
+
+    def __enter__(self) -> None:
+        self._before = threading.excepthook
+        threading.excepthook = self._hook
+
+    def __exit__(self, *exception: object) -> None:
+        threading.excepthook = self._before
+
+    def _hook(self, failure: threading.ExceptHookArgs) -> None:
+        found = re.search(r"subprocess exited with return code (-?\d+)", str(failure.exc_value))
+        if not found:
+            self._before(failure)
+        elif not self._outcome.over.is_set():
+            self._outcome.error = WorkError(
+                f"a worker process ended with status {found[1]} before its work was done"
+                + (
+                    "; out of memory is the usual cause: lower runner.workers and run again"
+                    if found[1] in ("-9", "137")
+                    else ""
+                )
+            )
+            self._outcome.over.set()
+
+
+_OURS = re.compile(r"electra_model\.errors\.(InputError|WorkError): (.*)")
+_STEP = re.compile(r"\s*\[while running '([^']*)'\]")
+
+
+def _plain_error(error: BaseException, label: str) -> BaseException:
+    """The error as it was raised, without what Beam wraps around it."""
+    if isinstance(error, KeyboardInterrupt):
+        return error
+    text = str(error)
+    for ours in (InputError, WorkError):
+        if isinstance(error, ours):
+            return ours(_STEP.sub("", text))
+    if found := _OURS.search(text):  # raised in a worker process, it arrives as a traceback's text
+        message = _STEP.sub("", found[2]).strip()
+        return InputError(message) if found[1] == "InputError" else WorkError(message)
+    lines = [line for line in text.splitlines() if line.strip()] or [""]
+    step = _STEP.search(text)
+    reason = next((line for line in reversed(lines) if _STEP.search(line)), lines[-1])
+    place = f" in the step {step[1]}" if step else ""
+    name = "" if reason.startswith(("Traceback", "RuntimeError")) else f"{type(error).__name__}: "
+    name = "" if re.match(r"[\w.]+(Error|Exception)\b", reason) else name
+    return WorkError(f"{label} failed{place}: {name}{_STEP.sub('', reason).strip()}")
+
+
+def count_receipts(folder: str) -> int:
+    """Receipts in a local folder and below it; 0 for an object store, which is too slow to ask."""
+    if files.is_remote(folder):
+        return 0
+    return sum(sum(name.endswith(_RECEIPT) for name in names) for _, _, names in os.walk(folder))
+
+
+def run_prepare(job: JobConfig) -> dict[str, Any]:
+    """`electra prepare`: text to `dataset/` and `vocabulary/`. Returns its counts."""
+    from pipelines import prepare
+
+    if not job.data.train and not any(job.data.monolingual.values()):
+        raise InputError("data.train: names no file, so there is nothing to prepare")
+    config = prepare.PrepareConfig(
+        workdir=job.workdir,
+        source_lang=job.source_lang,
+        target_lang=job.target_lang,
+        data=job.data,
+        clean=job.clean,
+        vocabulary=job.vocabulary,
+        dataset=job.dataset,
+    )
+    plan = prepare.plan_prepare(config)
+    run_pipeline(
+        lambda pipeline: prepare.build_prepare(pipeline, config, plan),
+        job.runner,
+        label="prepare",
+        receipts=job.path("prepare"),
+    )
+    return dataset_counts(job)
+
+
+def dataset_counts(job: JobConfig) -> dict[str, Any]:
+    """The sum of `dataset/dataset_info.json`: in, out, rejected per rule, records per split."""
+    path = job.path("dataset", "dataset_info.json")
+    try:
+        info = json.loads(files.read_bytes(path))
+    except (OSError, ValueError) as error:
+        raise WorkError(f"{path}: cannot be read after preparing: {error}") from None
+    splits = {name: split["records"] for name, split in info["splits"].items()}
+    return {**info["ledger"], "splits": splits}
+
+
+def run_translate(
+    config: TranslateConfig, runner: RunnerConfig, job: JobConfig | None = None
+) -> dict[str, Any]:
+    """`electra translate`: documents to their translations. Returns the manifest's counts.
+
+    Args:
+      config: what is translated and how; without a `model`, that of the job.
+      runner: the engine. job: the job that the model comes from, if any.
+    """
+    import dataclasses
+
+    from pipelines import translate
+
+    if config.model is None and job is not None:
+        config = dataclasses.replace(config, model=job.path("model"))
+    for key in ("input", "output", "model"):
+        if not getattr(config, key):
+            raise InputError(f"translate.{key}: is needed to translate, and is not given")
+    assert config.output is not None
+    plan = translate.plan_translate(config)
+    run_pipeline(
+        lambda pipeline: translate.build_translate(pipeline, config, plan),
+        runner,
+        label="translate",
+        receipts=files.join(config.output, "_electra"),
+    )
+    return translation_counts(config.output)
+
+
+def translation_counts(output: str) -> dict[str, Any]:
+    """The counts in `_electra/manifest.json` of a translated folder."""
+    path = files.join(output, "_electra", "manifest.json")
+    try:
+        manifest = json.loads(files.read_bytes(path))
+    except (OSError, ValueError) as error:
+        raise WorkError(f"{path}: cannot be read after translating: {error}") from None
+    return {key: value for key, value in manifest.items() if not isinstance(value, list | dict)} | {
+        "counts": manifest.get("counts", {})
+    }

@@ -1,0 +1,119 @@
+"""Progress on standard error: a bar on a terminal, otherwise one line every half minute."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from typing import Any, TextIO
+
+from rich.console import Console
+from rich.progress import BarColumn, TextColumn
+from rich.progress import Progress as RichProgress
+
+LINE_SECONDS = 30.0
+
+
+def say(text: str) -> None:
+    """One line on standard error, at once."""
+    print(text, file=sys.stderr, flush=True)
+
+
+class Progress:
+    """How far one stage is. Use as a context manager; `update` may be called from any thread.
+
+    Args:
+      label: what is going on, usually the stage.
+      total: how much there is to do, or None while that is not known.
+      unit: what is counted: "units", "steps", "sentences", "s" ...
+      every_seconds: time between two lines where there is no terminal.
+    """
+
+    def __init__(
+        self,
+        label: str,
+        total: float | None = None,
+        unit: str = "",
+        *,
+        stream: TextIO | None = None,
+        every_seconds: float = LINE_SECONDS,
+    ) -> None:
+        self.label, self.total, self.unit = label, total, unit
+        self._stream = stream or sys.stderr
+        self._every = every_seconds
+        self._lock = threading.Lock()
+        self._done: float = 0
+        self._first: float | None = None  # what was done before: it does not count for the rate
+        self._facts = ""
+        self._started = self._last_line = time.monotonic()
+        self._bar: RichProgress | None = None
+
+    def __enter__(self) -> Progress:
+        self._started = self._last_line = time.monotonic()
+        if self._stream.isatty():
+            self._bar = RichProgress(
+                TextColumn("{task.description}"),
+                BarColumn(bar_width=30),
+                TextColumn("{task.fields[text]}"),
+                console=Console(file=self._stream),
+                refresh_per_second=4,
+            )
+            self._bar.start()
+            self._task = self._bar.add_task(self.label, total=self.total, text="")
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+        elif self._first is not None:
+            self._print()
+
+    def update(self, done: float, total: float | None = None, **facts: Any) -> None:
+        """Says that `done` of `total` are done; `facts` (loss, rate ...) are shown as they are."""
+        with self._lock:
+            self._done = done
+            self._first = done if self._first is None else self._first
+            self.total = total if total is not None else self.total
+            self._facts = ", ".join(
+                f"{_words(name)} {_short(fact)}" for name, fact in facts.items()
+            )
+            if self._bar is not None:
+                self._bar.update(self._task, completed=done, total=self.total, text=self._text())
+            elif time.monotonic() - self._last_line >= self._every:
+                self._last_line = time.monotonic()
+                self._print()
+
+    def _print(self) -> None:
+        print(f"{self.label}: {self._text()}", file=self._stream, flush=True)
+
+    def _text(self) -> str:
+        of = f" of {_short(self.total)}" if self.total is not None else ""
+        parts = [f"{_short(self._done)}{of} {self.unit}".rstrip()]
+        elapsed = time.monotonic() - self._started
+        new = self._done - (self._first or 0)
+        if new > 0 and elapsed > 0:
+            rate = new / elapsed
+            if self.unit != "s":
+                parts.append(f"{_short(rate)}/s")
+            if self.total is not None and self.total > self._done:
+                parts.append(f"{clock((self.total - self._done) / rate)} left")
+        if self._facts:
+            parts.append(self._facts)
+        return ", ".join(parts)
+
+
+def clock(seconds: float) -> str:
+    """`75` -> `1:15`, `3700` -> `1:01:40`."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:,.0f}" if abs(value) >= 1000 or value == int(value) else f"{value:.3g}"
+    return f"{value:,}" if isinstance(value, int) else str(value)

@@ -1,0 +1,135 @@
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+
+import apache_beam as beam
+import pytest
+
+from electra_model.errors import InputError, WorkError
+from pipelines import units
+from runners.engines import RunnerConfig
+from runners.launch import count_receipts, run_pipeline
+
+
+def run(build, folder, workers=1):
+    run_pipeline(build, RunnerConfig(workers=workers), label="test", receipts=str(folder))
+
+
+def committing(folder, count):
+    """A pipeline that commits `count` units with their square and the process that made them."""
+    folder = str(folder)
+
+    def commit(number):
+        import os
+
+        units.commit(
+            folder, f"{number:05d}", "f", {"txt": b"%d" % number**2}, {"process": os.getpid()}
+        )
+
+    def build(pipeline):
+        # The keys spread the units over workers, as the stages of the real pipelines do.
+        keyed = pipeline | "List" >> beam.Create([(number, number) for number in range(count)])
+        _ = keyed | "Spread" >> beam.Reshuffle() | "Commit" >> beam.MapTuple(lambda _, n: commit(n))
+
+    return build
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_units_are_committed_by_the_processes_asked_for(tmp_path, workers):
+    run(committing(tmp_path, 8), tmp_path, workers)
+    receipts = [units.committed(str(tmp_path), f"{number:05d}", "f") for number in range(8)]
+    assert count_receipts(str(tmp_path)) == 8
+    assert [units.read_part(str(tmp_path), r, "txt") for r in receipts if r] == [
+        b"0", b"1", b"4", b"9", b"16", b"25", b"36", b"49",
+    ]  # fmt: skip
+    processes = {receipt.facts["process"] for receipt in receipts if receipt}
+    assert (os.getpid() in processes) == (workers == 1)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("kind", [InputError, WorkError])
+def test_our_errors_come_out_as_they_went_in(tmp_path, workers, kind):
+    def fail(_):
+        raise kind("corpus.tsv: is not what its name says")
+
+    with pytest.raises(kind) as caught:
+        run(lambda p: p | beam.Create([1]) | "Read" >> beam.Map(fail), tmp_path, workers)
+    assert str(caught.value) == "corpus.tsv: is not what its name says"
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_other_errors_name_the_step(tmp_path, workers):
+    def fail(_):
+        return [][3]
+
+    with pytest.raises(WorkError) as caught:
+        run(lambda p: p | beam.Create([1]) | "Read" >> beam.Map(fail), tmp_path, workers)
+    assert str(caught.value) == "test failed in the step Read: IndexError: list index out of range"
+
+
+def test_a_worker_that_is_killed_ends_the_run(tmp_path):
+    def die(_):
+        import os
+        import signal
+
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    with pytest.raises(WorkError, match="status -9 .* lower runner.workers"):
+        run(lambda p: p | beam.Create([1]) | beam.Reshuffle() | beam.Map(die), tmp_path, 2)
+
+
+ENDLESS = """
+    import sys
+    import apache_beam as beam
+    from runners import interrupts
+    from runners.engines import RunnerConfig
+    from runners.launch import run_pipeline
+
+    def work(number):
+        import os, time
+        open(os.path.join(sys.argv[1], f"{os.getpid()}.pid"), "w").close()
+        time.sleep(60)
+
+    def build(pipeline):
+        pipeline | beam.Create(range(8)) | beam.Reshuffle() | beam.Map(work)
+
+    interrupts.install()
+    try:
+        run_pipeline(build, RunnerConfig(workers=2), label="endless", receipts=sys.argv[1])
+    except interrupts.Interrupted as error:
+        interrupts.end_now(error.status)
+"""
+
+
+@pytest.mark.parametrize(
+    ("number", "status"),
+    [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKILL, -signal.SIGKILL)],
+)
+def test_no_worker_outlives_the_command(tmp_path, number, status):
+    script = textwrap.dedent(ENDLESS).replace("sys.argv[1]", repr(str(tmp_path)))
+    (tmp_path / "endless.py").write_text(script)
+    command = subprocess.Popen([sys.executable, tmp_path / "endless.py"], stderr=subprocess.PIPE)
+    deadline = time.monotonic() + 60
+    while not (workers := list(tmp_path.glob("*.pid"))) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert workers and str(command.pid) not in [worker.stem for worker in workers]
+    command.send_signal(number)
+    _, errors = command.communicate(timeout=30)
+    assert command.returncode == status
+    if number != signal.SIGKILL:
+        assert errors.decode().splitlines()[-1].startswith("Interrupted. The work done so far")
+    deadline = time.monotonic() + 10
+    while any(_alive(int(worker.stem)) for worker in workers) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not [worker.stem for worker in workers if _alive(int(worker.stem))]
+
+
+def _alive(process: int) -> bool:
+    try:
+        state = open(f"/proc/{process}/stat").read().rsplit(")", 1)[1].split()[0]
+    except OSError:
+        return False
+    return state != "Z"
