@@ -1,10 +1,12 @@
 """Multi-head attention (Vaswani et al. 2017, section 3.2.2), with its scores on request.
 
-Per head, the output at a position is S = sum_i alpha_i * s_i: alpha_i is the attention score of position i and s_i
-the value that position i offers. `call` can return alpha; `project_memory` gives s. A linear layer then mixes the heads.
+Per head, the output at a position is S = sum_i alpha_i * s_i: alpha_i is the attention score of
+position i and s_i the value that position i offers. `call` can return alpha; `project_memory` gives
+s. A linear layer then mixes the heads.
 """
 
 import math
+from typing import Any
 
 import keras
 from keras import ops
@@ -24,7 +26,9 @@ class MultiHeadAttention(keras.layers.Layer):
     def __init__(self, d_model, num_heads, dropout=0.1, **kwargs):
         super().__init__(**kwargs)
         if d_model % num_heads:
-            raise ValueError(f"d_model must be a multiple of num_heads: got {d_model} and {num_heads}")
+            raise ValueError(
+                f"d_model must be a multiple of num_heads: got {d_model} and {num_heads}"
+            )
         self.d_model = d_model
         self.num_heads = num_heads
         self.head_dim = d_model // num_heads
@@ -47,12 +51,15 @@ class MultiHeadAttention(keras.layers.Layer):
         return ops.reshape(x, (batch, length, self.num_heads, self.head_dim))
 
     def project_query(self, query):
-        """[batch, query_length, d_model] -> [batch, query_length, heads, head_dim], scaled for the dot product."""
+        """[batch, query_length, d_model] -> [batch, query_length, heads, head_dim], scaled for the
+        dot product."""
         return self._split_heads(self.query_dense(query) * (1.0 / math.sqrt(self.head_dim)))
 
     def project_memory(self, memory):
-        """[batch, key_length, d_model] -> keys and values, each [batch, key_length, heads, head_dim]."""
-        keys, values = ops.split(self.key_value_dense(memory), 2, axis=-1)
+        """[batch, key_length, d_model] -> keys and values, each [batch, key_length, heads,
+        head_dim]."""
+        keys_and_values: Any = ops.split(self.key_value_dense(memory), 2, axis=-1)
+        keys, values = keys_and_values
         return self._split_heads(keys), self._split_heads(values)
 
     def combine_heads(self, mixed):
@@ -61,11 +68,13 @@ class MultiHeadAttention(keras.layers.Layer):
         return self.output_dense(ops.reshape(mixed, (batch, length, self.d_model)))
 
     def call(self, query, memory, mask, seeds=None, return_scores=False):
-        """query [batch, query_length, d_model], memory [batch, key_length, d_model], mask bool broadcast to
-        [batch, heads, query_length, key_length], True = may attend; seeds: a `SeedStream` while training.
+        """query [batch, query_length, d_model], memory [batch, key_length, d_model], mask bool
+        broadcast to [batch, heads, query_length, key_length], True = may attend; seeds: a
+        `SeedStream` while training.
 
         Returns [batch, query_length, d_model], and with `return_scores` also the attention scores
-        float [batch, heads, query_length, key_length] (before dropout), which sum to 1 over the last axis.
+        float [batch, heads, query_length, key_length] (before dropout), which sum to 1 over the
+        last axis.
         """
         q = self.project_query(query)
         k, v = self.project_memory(memory)

@@ -1,6 +1,7 @@
 """Fixed shapes: a small set of (batch, length) pairs, chosen from a sequence's own length alone.
 
-One compiled function per bucket, no retracing, and nothing about a sentence depends on its neighbours.
+One compiled function per bucket, no retracing, and nothing about a sentence depends on its
+neighbours.
 """
 
 from collections.abc import Sequence
@@ -18,7 +19,8 @@ def default_buckets(max_length: int) -> tuple[int, ...]:
 
 
 def bucket_of(lengths: np.ndarray, buckets: Sequence[int]) -> np.ndarray:
-    """int [n] lengths -> int [n] index of the first bucket that holds each; len(buckets) where none does."""
+    """int [n] lengths -> int [n] index of the first bucket that holds each; len(buckets) where none
+    does."""
     return np.searchsorted(np.asarray(buckets), lengths, side="left")
 
 
@@ -28,7 +30,8 @@ def rows_for(length: int, tokens: int, most: int = 1 << 30) -> int:
 
 
 def pad(values: np.ndarray, offsets: np.ndarray, rows: np.ndarray, length: int) -> np.ndarray:
-    """Rows of a flat array as a matrix. values int [m], offsets int [n + 1], rows int [k] -> int32 [k, length], 0-padded.
+    """Rows of a flat array as a matrix. values int [m], offsets int [n + 1], rows int [k] -> int32
+    [k, length], 0-padded.
 
     Longer rows are cut.
     """

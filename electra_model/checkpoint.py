@@ -1,8 +1,10 @@
-"""Checkpoints: one file each, complete or absent; and the warm start of one model from another's checkpoint.
+"""Checkpoints: one file each, complete or absent; and the warm start of one model from another's
+checkpoint.
 
-A checkpoint is a NumPy archive of named tensors with a small JSON state beside them. It is written under a temporary
-name, flushed and renamed, so a half-written one never has a checkpoint's name; the archive's checksums tell one that
-was damaged later, which is then passed over for the one before.
+A checkpoint is a NumPy archive of named tensors with a small JSON state beside them. It is written
+under a temporary name, flushed and renamed, so a half-written one never has a checkpoint's name;
+the archive's checksums tell one that was damaged later, which is then passed over for the one
+before.
 """
 
 import dataclasses
@@ -12,6 +14,7 @@ import os
 import pathlib
 import re
 import zipfile
+import zlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -28,7 +31,8 @@ class Checkpoint:
     """What was saved after `step` updates.
 
     Attributes:
-      step: updates made. tensors: name -> array. state: small JSON values (position, elapsed seconds, ...).
+      step: updates made. tensors: name -> array. state: small JSON values (position, elapsed
+        seconds, ...).
     """
 
     step: int
@@ -78,8 +82,17 @@ def load(path: str | os.PathLike) -> Checkpoint:
         with np.load(path, allow_pickle=False) as archive:
             tensors = {name: archive[name] for name in archive.files}
         state = json.loads(bytes(tensors.pop(_STATE)))
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zipfile.zlib.error) as error:  # type: ignore[attr-defined]
-        raise WorkError(f"{path}: the checkpoint is damaged ({error}); remove it to go on without it") from error
+    except (
+        OSError,
+        ValueError,
+        KeyError,
+        EOFError,
+        zipfile.BadZipFile,
+        zlib.error,
+    ) as error:
+        raise WorkError(
+            f"{path}: the checkpoint is damaged ({error}); remove it to go on without it"
+        ) from error
     return Checkpoint(int(match.group(1)) if match else int(state.get("step", 0)), tensors, state)
 
 
@@ -111,17 +124,19 @@ def restore(variables, tensors: Mapping[str, np.ndarray]) -> None:
         if value is None or tuple(value.shape) != tuple(variable.shape):
             found = "missing" if value is None else f"of shape {tuple(value.shape)}"
             raise WorkError(
-                f"checkpoint tensor {variable.path} is {found}, expected shape {tuple(variable.shape)}; "
+                f"checkpoint tensor {variable.path} is {found}, "
+                f"expected shape {tuple(variable.shape)}; "
                 "the model's sizes changed: choose another workdir or remove the checkpoints"
             )
         variable.assign(value)
 
 
 def warm_start(variables, tensors: Mapping[str, np.ndarray], source: str) -> dict[str, Any]:
-    """Assigns each variable whose path and shape are found in `tensors`; the others stay as they are.
+    """Assigns each variable whose path and shape are found in `tensors`; the others stay as they
+    are.
 
-    Returns the report that names every tensor once: `restored`; `fresh`, with no counterpart; `skipped`, in the checkpoint
-    but not used, with the reason.
+    Returns the report that names every tensor once: `restored`; `fresh`, with no counterpart;
+    `skipped`, in the checkpoint but not used, with the reason.
     """
     restored, fresh, skipped, used = [], [], [], set()
     for variable in variables:

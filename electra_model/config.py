@@ -1,7 +1,7 @@
 """Sizes and settings of the network and of its two trainings: frozen, validated, with presets.
 
-Defaults live here and nowhere else. A field that is `None` in `ModelConfig` takes its value from the
-preset, so that a job file names only what differs from it.
+Defaults live here and nowhere else. A field that is `None` in `ModelConfig` takes its value from
+the preset, so that a job file names only what differs from it.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from pydantic import Field
 # Unknown keys are errors; text such as "5e-4" (which YAML reads as a string) becomes a number.
 STRICT = pydantic.ConfigDict(extra="forbid", validate_default=True, allow_inf_nan=False)
 
-# Each preset names every size. `tiny` trains on a laptop in minutes; `small` is the size of the small
-# ELECTRA encoder (Clark et al. 2020, table 6); `base` and `large` are the Transformer's two sizes
-# (Vaswani et al. 2017, table 3).
+# Each preset names every size. `tiny` trains on a laptop in minutes; `small` is the size of the
+# small ELECTRA encoder (Clark et al. 2020, table 6); `base` and `large` are the Transformer's two
+# sizes (Vaswani et al. 2017, table 3).
 PRESETS: dict[str, dict[str, Any]] = {
     "tiny": dict(num_layers=4, num_decoder_layers=2, d_model=192, num_heads=4, dff=768),
     "small": dict(num_layers=6, num_decoder_layers=2, d_model=256, num_heads=4, dff=1024),
@@ -169,6 +169,10 @@ class TrainConfig(LoopConfig):
 
     @pydantic.model_validator(mode="after")
     def _check_buckets(self) -> TrainConfig:
-        if not self.buckets or list(self.buckets) != sorted(set(self.buckets)) or self.buckets[0] < 2:
+        if (
+            not self.buckets
+            or list(self.buckets) != sorted(set(self.buckets))
+            or self.buckets[0] < 2
+        ):
             raise ValueError(f"buckets must be rising lengths of at least 2: got {self.buckets}")
         return self

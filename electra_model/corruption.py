@@ -1,4 +1,5 @@
-"""The discriminator's input: the generator's samples in place of the hidden tokens (Clark et al. 2020, section 2)."""
+"""The discriminator's input: the generator's samples in place of the hidden tokens (Clark et al.
+2020, section 2)."""
 
 import keras
 import tensorflow as tf
@@ -13,15 +14,18 @@ def sample_tokens(logits, temperature, seeds):
     No gradient passes: the generator is trained by its own loss only, as published.
     """
     noise = randomness.gumbel(keras.ops.shape(logits), seeds.next())
-    sampled = tf.argmax(tf.stop_gradient(logits) / temperature + noise, axis=-1, output_type=tf.int32)
+    sampled = tf.argmax(
+        tf.stop_gradient(logits) / temperature + noise, axis=-1, output_type=tf.int32
+    )
     return tf.stop_gradient(sampled)
 
 
 def corrupt(token_ids, masked: Masked, sampled):
-    """token_ids int32 [batch, length], the original; sampled int32 [batch, count], the generator's draws.
+    """token_ids int32 [batch, length], the original; sampled int32 [batch, count], the generator's
+    draws.
 
-    Returns (corrupted int32 [batch, length], labels int32 [batch, length]): 1 where a token differs from the
-    original. A draw that equals the original counts as original, as in the paper.
+    Returns (corrupted int32 [batch, length], labels int32 [batch, length]): 1 where a token differs
+    from the original. A draw that equals the original counts as original, as in the paper.
     """
     kept = tf.where(masked.weights > 0.0, sampled, masked.targets)
     corrupted = scatter(token_ids, masked.positions, kept)

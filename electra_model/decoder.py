@@ -1,4 +1,5 @@
-"""The decoder: embedding, positions, dropout, blocks over the encoder's output. Whole sequences or one position at a time."""
+"""The decoder: embedding, positions, dropout, blocks over the encoder's output. Whole sequences or
+one position at a time."""
 
 import keras
 from keras import ops
@@ -9,7 +10,8 @@ from electra_model.layers import DecoderBlock, _norm
 
 
 class Decoder(keras.layers.Layer):
-    """token_ids int [batch, target_length], memory [batch, source_length, d_model] -> [batch, target_length, d_model]."""
+    """token_ids int [batch, target_length], memory [batch, source_length, d_model] -> [batch,
+    target_length, d_model]."""
 
     def __init__(
         self,
@@ -57,8 +59,9 @@ class Decoder(keras.layers.Layer):
     def call(self, token_ids, memory, memory_padding_mask, seeds=None, return_scores=False):
         """memory_padding_mask bool [batch, source_length], True = real token.
 
-        With `return_scores` also two lists of attention scores, one entry per block: of self-attention
-        [batch, heads, target_length, target_length] and of cross-attention [batch, heads, target_length, source_length].
+        With `return_scores` also two lists of attention scores, one entry per block: of
+        self-attention [batch, heads, target_length, target_length] and of cross-attention [batch,
+        heads, target_length, source_length].
         """
         length = ops.shape(token_ids)[1]
         x = self.embed(token_ids, ops.expand_dims(ops.arange(length), 0), seeds)
@@ -81,12 +84,14 @@ class Decoder(keras.layers.Layer):
         return [block.cross_attention.project_memory(memory) for block in self.blocks]
 
     def empty_cache(self, batch, beam, max_length):
-        """Zeroed keys and values for every block, each [batch, beam, max_length, heads, head_dim]."""
+        """Zeroed keys and values for every block, each [batch, beam, max_length, heads,
+        head_dim]."""
         shape = (batch, beam, max_length, self.num_heads, self.d_model // self.num_heads)
         return [(ops.zeros(shape), ops.zeros(shape)) for _ in self.blocks]
 
     def step(self, token_ids, position, cache, memory_cache, memory_padding_mask):
-        """token_ids int [batch, beam], the tokens at `position` int [] -> ([batch, beam, d_model], cache).
+        """token_ids int [batch, beam], the tokens at `position` int [] -> ([batch, beam, d_model],
+        cache).
 
         See `DecoderBlock.step` for the shapes of the caches.
         """

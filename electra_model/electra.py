@@ -1,9 +1,11 @@
 """Electra: an encoder-decoder for translation, summarisation and generation.
 
-Four steps: the input is split into parts (by the tokenizer, before this), attention scores relate the parts, the
-representations are weighted by those scores and transformed, and the output is generated from the result. The
-encoder can start from the discriminator of `pretraining`.
+Four steps: the input is split into parts (by the tokenizer, before this), attention scores relate
+the parts, the representations are weighted by those scores and transformed, and the output is
+generated from the result. The encoder can start from the discriminator of `pretraining`.
 """
+
+from typing import Any
 
 import keras
 from keras import ops
@@ -19,18 +21,21 @@ from electra_model.initialization import initialize
 class Electra(keras.Model):
     """Encoder-decoder Transformer (Vaswani et al. 2017).
 
-    Inputs: a pair, or a dict with `encoder_token_ids` int [batch, source_length] and `decoder_token_ids` int
-    [batch, target_length] (the target shifted right, beginning with the start token); 0 is padding.
+    Inputs: a pair, or a dict with `encoder_token_ids` int [batch, source_length] and
+    `decoder_token_ids` int [batch, target_length] (the target shifted right, beginning with the
+    start token); 0 is padding.
     Output: logits float [batch, target_length, target_vocab_size].
 
     Args:
       num_layers: encoder layers, and decoder layers unless `num_decoder_layers` is given.
-      d_model: width of the representations. num_heads: attention heads. dff: inner width of feed-forward.
+      d_model: width of the representations. num_heads: attention heads. dff: inner width of
+        feed-forward.
       input_vocab_size, target_vocab_size: sizes of the vocabularies, special tokens included.
-      position_encoding_input, position_encoding_target: a name ("sinusoidal", "learned"), a layer or a callable that
-        maps positions int [1, length] to vectors [1, length, d_model].
+      position_encoding_input, position_encoding_target: a name ("sinusoidal", "learned"), a layer
+        or a callable that maps positions int [1, length] to vectors [1, length, d_model].
       dropout: share dropped while training.
-      tie_embeddings: one table for source, target and output; needs equal vocabularies. None: when they are equal.
+      tie_embeddings: one table for source, target and output; needs equal vocabularies. None: when
+        they are equal.
 
     Example:
       >>> model = Electra(2, 64, 4, 256, 1000, 1000, "sinusoidal", "sinusoidal")
@@ -88,7 +93,9 @@ class Electra(keras.Model):
             self.target_embedding = TokenEmbedding(
                 target_vocab_size, d_model, name="target_embedding"
             )
-        shared = dict(dropout=dropout, activation=activation, norm=norm, max_length=max_length)
+        shared: dict[str, Any] = dict(
+            dropout=dropout, activation=activation, norm=norm, max_length=max_length
+        )
         self.encoder = Encoder(
             num_layers,
             d_model,
@@ -140,10 +147,13 @@ class Electra(keras.Model):
         )
 
     def call(self, inputs, training=False, return_attention=False, seed=None):
-        """Logits, and with `return_attention` also the attention scores of every layer: a dict of lists with keys
-        `encoder`, `decoder_self` and `decoder_cross`, each entry [batch, heads, query_length, key_length].
+        """Logits, and with `return_attention` also the attention scores of every layer: a dict of
+        lists with keys
+        `encoder`, `decoder_self` and `decoder_cross`, each entry [batch, heads, query_length,
+        key_length].
 
-        seed: integer that decides dropout while training; without one a counter of the model's own is used.
+        seed: integer that decides dropout while training; without one a counter of the model's own
+          is used.
         """
         source, target = _pair(inputs)
         hidden, scores = self.hidden(source, target, training, seed)
@@ -151,7 +161,8 @@ class Electra(keras.Model):
         return (logits, scores) if return_attention else logits
 
     def hidden(self, encoder_token_ids, decoder_token_ids, training=False, seed=None):
-        """The decoder's last representations [batch, target_length, d_model], before the vocabulary, and all scores."""
+        """The decoder's last representations [batch, target_length, d_model], before the
+        vocabulary, and all scores."""
         seeds = None
         if training:
             if seed is None:
@@ -173,7 +184,8 @@ class Electra(keras.Model):
         return hidden, scores
 
     def logits(self, hidden):
-        """[..., d_model] -> [..., target_vocab_size], by the target embedding's own table when tied."""
+        """[..., d_model] -> [..., target_vocab_size], by the target embedding's own table when
+        tied."""
         table = self.target_embedding.table
         return ops.matmul(hidden, ops.transpose(table)) + self.output_bias
 

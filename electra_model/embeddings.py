@@ -1,7 +1,7 @@
 """Token embeddings and position encodings.
 
-A position encoding is anything that can be called with integer positions [..., length] and returns vectors
-[..., length, d_model]; names stand for the two that are built in.
+A position encoding is anything that can be called with integer positions [..., length] and returns
+vectors [..., length, d_model]; names stand for the two that are built in.
 """
 
 import math
@@ -14,8 +14,8 @@ from keras import ops
 class SinusoidalPositions(keras.layers.Layer):
     """Sines and cosines of falling frequency (Vaswani et al. 2017, section 3.5).
 
-    positions int [batch, length] -> float [batch, length, d_model]: sines in the first half of the vector,
-    cosines in the second.
+    positions int [batch, length] -> float [batch, length, d_model]: sines in the first half of the
+    vector, cosines in the second.
     """
 
     def __init__(self, d_model, max_length=512, **kwargs):
@@ -29,7 +29,9 @@ class SinusoidalPositions(keras.layers.Layer):
 
     def call(self, positions):
         """Rows of a constant table: nothing is learned."""
-        return ops.take(ops.convert_to_tensor(self._table, dtype=self.compute_dtype), positions, axis=0)
+        return ops.take(
+            ops.convert_to_tensor(self._table, dtype=self.compute_dtype), positions, axis=0
+        )
 
     def get_config(self):
         """The constructor's arguments."""
@@ -37,7 +39,8 @@ class SinusoidalPositions(keras.layers.Layer):
 
 
 class LearnedPositions(keras.layers.Layer):
-    """One trained vector per position (Devlin et al. 2019). positions int [...] -> float [..., d_model]."""
+    """One trained vector per position (Devlin et al. 2019). positions int [...] -> float [...,
+    d_model]."""
 
     def __init__(self, d_model, max_length=512, **kwargs):
         super().__init__(**kwargs)
@@ -64,7 +67,8 @@ POSITION_ENCODINGS = {"sinusoidal": SinusoidalPositions, "learned": LearnedPosit
 def position_encoding(encoding, d_model, max_length, name):
     """A name, a layer or a callable -> something that maps positions to vectors.
 
-    Raises ValueError for a name that is not in `POSITION_ENCODINGS` and for anything that cannot be called.
+    Raises ValueError for a name that is not in `POSITION_ENCODINGS` and for anything that cannot be
+    called.
     """
     if isinstance(encoding, str):
         if encoding not in POSITION_ENCODINGS:
@@ -77,8 +81,9 @@ def position_encoding(encoding, d_model, max_length, name):
 
 
 class TokenEmbedding(keras.layers.Layer):
-    """A table of token vectors. token_ids int [...] -> float [..., d_model], scaled by sqrt(d_model)
-    (Vaswani et al. 2017, section 3.4) so that they stand beside position encodings of size one.
+    """A table of token vectors. token_ids int [...] -> float [..., d_model], scaled by
+    sqrt(d_model) (Vaswani et al. 2017, section 3.4) so that they stand beside position encodings of
+    size one.
     """
 
     def __init__(self, vocabulary_size, d_model, **kwargs):

@@ -1,4 +1,5 @@
-"""The encoder: embedding, positions, dropout, blocks. It is also the discriminator's and the generator's body."""
+"""The encoder: embedding, positions, dropout, blocks. It is also the discriminator's and the
+generator's body."""
 
 import keras
 from keras import ops
@@ -60,9 +61,9 @@ class Encoder(keras.layers.Layer):
         self.built = True
 
     def call(self, token_ids, segment_ids=None, seeds=None, return_scores=False):
-        """segment_ids int [batch, length], where windows hold several texts: each then sees itself only and has
-        positions of its own. Returns [batch, length, d_model], and with `return_scores` a list of attention
-        scores [batch, heads, length, length], one per block.
+        """segment_ids int [batch, length], where windows hold several texts: each then sees itself
+        only and has positions of its own. Returns [batch, length, d_model], and with
+        `return_scores` a list of attention scores [batch, heads, length, length], one per block.
         """
         x = self.embedding(token_ids)
         if self.projection is not None:
@@ -86,7 +87,8 @@ class Encoder(keras.layers.Layer):
 def segment_starts(segment_ids):
     """int [batch, length] -> int32 [batch, length]: where the segment of each position begins.
 
-    [1, 1, 2, 2, 2, 0] -> [0, 0, 2, 2, 2, 5]. Compares all pairs: windows are short, and this needs no scan.
+    [1, 1, 2, 2, 2, 0] -> [0, 0, 2, 2, 2, 5]. Compares all pairs: windows are short, and this needs
+    no scan.
     """
     length = ops.shape(segment_ids)[1]
     same = ops.equal(ops.expand_dims(segment_ids, 2), ops.expand_dims(segment_ids, 1))

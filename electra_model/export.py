@@ -2,10 +2,11 @@
 
     model.json     languages, sizes, fingerprints, how it was trained
     spm.model      the tokenizer
-    saved_model/   strings in; strings, scores and attention out; needs only tensorflow and tensorflow-text
+    saved_model/   strings in; strings, scores and attention out; needs only tensorflow and
+    tensorflow-text
 
-The weights are stored once, in the SavedModel; `load_model` reads them from there into an `Electra`, so that any
-beam size can be used.
+The weights are stored once, in the SavedModel; `load_model` reads them from there into an
+`Electra`, so that any beam size can be used.
 """
 
 from __future__ import annotations
@@ -27,7 +28,13 @@ from electra_model import checkpoint
 from electra_model.config import ModelConfig
 from electra_model.electra import Electra
 from electra_model.errors import InputError
-from electra_model.inference import BATCH_ROWS, BATCH_TOKENS, LoadedModel, compiled_search
+from electra_model.inference import (
+    BATCH_ROWS,
+    BATCH_TOKENS,
+    LoadedModel,
+    compiled_search,
+    ragged_rows,
+)
 from electra_model.search import target_limit
 from electra_model.tokenizer import BOS_ID, PAD_ID, Tokenizer
 
@@ -47,13 +54,17 @@ def save_model(
     beam_size: int = 4,
     length_penalty: float = 0.6,
 ) -> dict[str, Any]:
-    """Writes the model folder as a whole: it is built beside its place and renamed into it. Returns model.json.
+    """Writes the model folder as a whole: it is built beside its place and renamed into it. Returns
+    model.json.
 
-    An older folder of the same name is replaced. Raises InputError when something that is no model is in the way.
+    An older folder of the same name is replaced. Raises InputError when something that is no model
+    is in the way.
     """
     folder = pathlib.Path(folder)
     if folder.exists() and any(folder.iterdir()) and not (folder / "model.json").is_file():
-        raise InputError(f"{folder}: is not a model folder and would be overwritten; name another one")
+        raise InputError(
+            f"{folder}: is not a model folder and would be overwritten; name another one"
+        )
     variables = list(model.trainable_variables)
     metadata = {
         "format_version": FORMAT_VERSION,
@@ -87,12 +98,16 @@ def save_model(
 
 
 def load_model(folder: str | os.PathLike) -> LoadedModel:
-    """Reads a model folder. Raises InputError naming the file that is missing, damaged or of another version."""
+    """Reads a model folder. Raises InputError naming the file that is missing, damaged or of
+    another version."""
     folder = pathlib.Path(folder)
     metadata = read_metadata(folder)
     tokenizer = Tokenizer.load(str(folder))
     if tokenizer.fingerprint() != metadata["vocabulary"]["fingerprint"]:
-        raise InputError(f"{folder}/spm.model: is not the vocabulary this model was trained with; export it again")
+        raise InputError(
+            f"{folder}/spm.model: is not the vocabulary this model was trained with; "
+            "export it again"
+        )
     config = ModelConfig(**metadata["model"])
     model = Electra.from_config_and_vocabulary(config, tokenizer.size)
     prefix = folder / "saved_model" / "variables" / "variables"
@@ -104,15 +119,20 @@ def load_model(folder: str | os.PathLike) -> LoadedModel:
         }
     except (tf.errors.OpError, ValueError, RuntimeError) as error:
         reason = str(error).splitlines()[0]
-        raise InputError(f"{prefix}: the weights cannot be read ({reason}); export the model again") from None
+        raise InputError(
+            f"{prefix}: the weights cannot be read ({reason}); export the model again"
+        ) from None
     checkpoint.restore(model.trainable_variables, tensors)
     if _fingerprint(model.trainable_variables, metadata) != metadata["fingerprint"]:
-        raise InputError(f"{folder}: weights and model.json do not belong together; export the model again")
+        raise InputError(
+            f"{folder}: weights and model.json do not belong together; export the model again"
+        )
     return LoadedModel(model, tokenizer, metadata)
 
 
 def read_metadata(folder: str | os.PathLike) -> dict[str, Any]:
-    """`model.json`, checked. Raises InputError when it is missing, damaged or of another version."""
+    """`model.json`, checked. Raises InputError when it is missing, damaged or of another
+    version."""
     path = pathlib.Path(folder) / "model.json"
     try:
         metadata = json.loads(path.read_text(encoding="utf-8"))
@@ -120,7 +140,10 @@ def read_metadata(folder: str | os.PathLike) -> dict[str, Any]:
         for key in ("model", "vocabulary", "buckets", "weights", "fingerprint"):
             metadata[key]
     except FileNotFoundError:
-        raise InputError(f"{folder}: is not a model folder (it has no model.json); name one that `electra train` made") from None
+        raise InputError(
+            f"{folder}: is not a model folder (it has no model.json); "
+            "name one that `electra train` made"
+        ) from None
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"{path}: cannot be read ({error!r}); export the model again") from None
     if version != FORMAT_VERSION:
@@ -129,7 +152,8 @@ def read_metadata(folder: str | os.PathLike) -> dict[str, Any]:
 
 
 def _fingerprint(variables, metadata) -> str:
-    """sha256 (16 hex digits) of sizes, vocabulary and every weight: equal for equal models, wherever they were made."""
+    """sha256 (16 hex digits) of sizes, vocabulary and every weight: equal for equal models,
+    wherever they were made."""
     facts = [metadata["model"], metadata["vocabulary"]["fingerprint"], metadata["buckets"]]
     digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode())
     for variable in sorted(variables, key=lambda variable: variable.path):
@@ -148,7 +172,8 @@ def _sync(folder: pathlib.Path) -> None:
 
 
 class _Module(tf.Module):
-    """What the SavedModel holds: the weights in the order of `model.json`, the tokenizer, and three functions."""
+    """What the SavedModel holds: the weights in the order of `model.json`, the tokenizer, and three
+    functions."""
 
     def __init__(self, loaded: LoadedModel):
         super().__init__()
@@ -157,7 +182,8 @@ class _Module(tf.Module):
         self._loaded = loaded
 
     def signatures(self) -> dict[str, Any]:
-        """`serving_default` and `greedy`: text [n] -> output [n], score [n]. `attention`: one text -> all scores."""
+        """`serving_default` and `greedy`: text [n] -> output [n], score [n]. `attention`: one text
+        -> all scores."""
         decoding = self._loaded.metadata["decoding"]
         strings = tf.TensorSpec([None], tf.string, "text")
 
@@ -171,13 +197,20 @@ class _Module(tf.Module):
 
             return serve
 
-        @tf.function(input_signature=[tf.TensorSpec([1], tf.string, "text"), tf.TensorSpec([1], tf.string, "output")])
+        @tf.function(
+            input_signature=[
+                tf.TensorSpec([1], tf.string, "text"),
+                tf.TensorSpec([1], tf.string, "output"),
+            ]
+        )
         def attention(text, output):
             source = self._loaded.tokenizer.encode(text).to_tensor()
             target = self._loaded.tokenizer.encode(output).to_tensor()
             shifted = tf.concat([[[BOS_ID]], target[:, :-1]], axis=1)
             _, scores = self._loaded.model((source, shifted), return_attention=True)
-            stacked = {name: tf.stack([layer[0] for layer in layers]) for name, layers in scores.items()}
+            stacked = {
+                name: tf.stack([layer[0] for layer in layers]) for name, layers in scores.items()
+            }
             return {"source_ids": source, "target_ids": target, **stacked}
 
         return {
@@ -193,7 +226,9 @@ class _Module(tf.Module):
         for length in loaded.buckets:
             rows = bucketing.rows_for(length, BATCH_TOKENS, BATCH_ROWS)
             limit = target_limit(length, loaded.model.max_length)
-            function = compiled_search(loaded.model, [rows, length], beam_size, length_penalty, limit)
+            function = compiled_search(
+                loaded.model, [rows, length], beam_size, length_penalty, limit
+            )
             searches.append((length, rows, function))
         return searches
 
@@ -217,12 +252,21 @@ class _Module(tf.Module):
             def more(start, _output, _score, number=number):
                 return start < number
 
-            def batch(start, output, score, members=members, number=number, rows=rows, length=length, search=search):
+            def batch(
+                start,
+                output,
+                score,
+                members=members,
+                number=number,
+                rows=rows,
+                length=length,
+                search=search,
+            ):
                 index = tf.minimum(tf.range(start, start + rows), number - 1)
                 chosen = tf.gather(members, index)
                 source = tf.gather(ragged, chosen).to_tensor(PAD_ID, shape=[None, length])
                 ids, found = search(tf.ensure_shape(source, [rows, length]))
-                ids = tf.pad(ids, [[0, 0], [0, widest - tf.shape(ids)[1]]])
+                ids = tf.pad(ids, [[0, 0], [0, widest - int(ids.shape[1])]])
                 output = tf.tensor_scatter_nd_update(output, chosen[:, None], ids)
                 score = tf.tensor_scatter_nd_update(score, chosen[:, None], found)
                 return start + rows, output, score
@@ -231,9 +275,13 @@ class _Module(tf.Module):
                 more,
                 batch,
                 (tf.constant(0), output, score),
-                shape_invariants=(tf.TensorShape([]), tf.TensorShape([None, None]), tf.TensorShape([None])),
+                shape_invariants=(
+                    tf.TensorShape([]),
+                    tf.TensorShape([None, None]),
+                    tf.TensorShape([None]),
+                ),
             )
-        return loaded.tokenizer.decode(tf.RaggedTensor.from_tensor(output, padding=PAD_ID)), score
+        return loaded.tokenizer.decode(ragged_rows(output)), score
 
 
 __all__ = ["FORMAT_VERSION", "load_model", "read_metadata", "save_model"]

@@ -9,7 +9,8 @@ from electra_model.layers import _norm
 class MaskedTokenHead(keras.layers.Layer):
     """Generator head: representations -> vectors to be compared with the token embeddings.
 
-    [..., width] -> [..., embedding_dim]; the vocabulary is reached through the shared embedding table.
+    [..., width] -> [..., embedding_dim]; the vocabulary is reached through the shared embedding
+    table.
     """
 
     def __init__(self, width, embedding_dim, vocabulary_size, **kwargs):
@@ -33,7 +34,8 @@ class MaskedTokenHead(keras.layers.Layer):
 
 
 class ReplacedTokenHead(keras.layers.Layer):
-    """Discriminator head. [batch, length, d_model] -> logits [batch, length]; positive means replaced."""
+    """Discriminator head. [batch, length, d_model] -> logits [batch, length]; positive means
+    replaced."""
 
     def __init__(self, d_model, **kwargs):
         super().__init__(**kwargs)

@@ -13,7 +13,8 @@ from electra_model.electra import Electra
 from electra_model.search import search, target_limit
 from electra_model.tokenizer import BOS_ID, PAD_ID, Tokenizer
 
-# Padded source tokens and rows of one batch. Larger batches are slower on a CPU: the caches leave its own.
+# Padded source tokens and rows of one batch. Larger batches are slower on a CPU: the caches leave
+# its own.
 BATCH_TOKENS = 2048
 BATCH_ROWS = 64
 
@@ -47,10 +48,12 @@ class LoadedModel:
         length_penalty: float = 0.6,
         max_length: int | None = None,
     ) -> tuple[list[str], np.ndarray]:
-        """n texts -> n outputs, in order, and float32 [n] scores (length-normalised log-probabilities).
+        """n texts -> n outputs, in order, and float32 [n] scores (length-normalised
+        log-probabilities).
 
-        A text without any token gives an empty output with score 0. One of more than `source_max_length` tokens is cut:
-        callers that must not lose text split it before. What a text becomes does not depend on the other texts.
+        A text without any token gives an empty output with score 0. One of more than
+        `source_max_length` tokens is cut: callers that must not lose text split it before. What a
+        text becomes does not depend on the other texts.
         """
         values, offsets = self.tokenizer.encode_columns(texts)
         lengths = np.diff(offsets)
@@ -63,7 +66,8 @@ class LoadedModel:
             rows = bucketing.rows_for(length, BATCH_TOKENS, BATCH_ROWS)
             for start in range(0, len(members), rows):
                 batch = members[start : start + rows]
-                # The last row fills a short batch up: it ends when its twin does and costs no extra step.
+                # The last row fills a short batch up: it ends when its twin does and costs no extra
+                # step.
                 filled = np.concatenate([batch, np.repeat(batch[-1:], rows - len(batch))])
                 source = bucketing.pad(values, offsets, filled, length)
                 ids, found = self.search_ids(source, beam_size, length_penalty, max_length)
@@ -74,9 +78,14 @@ class LoadedModel:
         return outputs, scores
 
     def search_ids(
-        self, source: np.ndarray, beam_size: int, length_penalty: float, max_length: int | None = None
+        self,
+        source: np.ndarray,
+        beam_size: int,
+        length_penalty: float,
+        max_length: int | None = None,
     ) -> tuple[np.ndarray, np.ndarray]:
-        """source int32 [rows, bucket] -> (int32 [rows, limit], float32 [rows]). One compiled function per setting."""
+        """source int32 [rows, bucket] -> (int32 [rows, limit], float32 [rows]). One compiled
+        function per setting."""
         limit = target_limit(source.shape[1], self.model.max_length)
         if max_length is not None:
             limit = min(limit, max_length)
@@ -88,10 +97,13 @@ class LoadedModel:
         token_ids, scores = self._compiled[key](tf.constant(source))
         return token_ids.numpy(), scores.numpy()
 
-    def attention(self, source: str, *, beam_size: int = 4, length_penalty: float = 0.6) -> dict[str, Any]:
+    def attention(
+        self, source: str, *, beam_size: int = 4, length_penalty: float = 0.6
+    ) -> dict[str, Any]:
         """The attention scores behind the output for one text.
 
-        Returns `source_pieces`, `target_pieces` (lists of str), `encoder` float32 [layers, heads, source, source],
+        Returns `source_pieces`, `target_pieces` (lists of str), `encoder` float32 [layers, heads,
+        source, source],
         `decoder` [layers, heads, target, target] and `cross` [layers, heads, target, source].
         """
         values, offsets = self.tokenizer.encode_columns([source])
@@ -104,7 +116,10 @@ class LoadedModel:
         decoder_input = np.concatenate([[BOS_ID], target[:-1]]).astype(np.int32)
         encoder_input = values[:length].astype(np.int32)
         _, scores = self.model((encoder_input[None], decoder_input[None]), return_attention=True)
-        stacked = {name: np.stack([np.asarray(layer[0]) for layer in layers]) for name, layers in scores.items()}
+        stacked = {
+            name: np.stack([np.asarray(layer[0]) for layer in layers])
+            for name, layers in scores.items()
+        }
         return {
             "source_pieces": self.tokenizer.pieces(encoder_input.tolist()),
             "target_pieces": self.tokenizer.pieces(target.tolist()),
@@ -114,15 +129,19 @@ class LoadedModel:
         }
 
     def _strings(self, token_ids: np.ndarray) -> list[str]:
-        ragged = tf.RaggedTensor.from_tensor(token_ids, padding=PAD_ID)
-        return [string.decode("utf-8", "replace") for string in self.tokenizer.decode(ragged).numpy()]
+        ragged = ragged_rows(token_ids)
+        return [
+            string.decode("utf-8", "replace") for string in self.tokenizer.decode(ragged).numpy()
+        ]
 
 
 def compiled_search(model: Electra, shape, beam_size: int, length_penalty: float, limit: int):
     """A compiled function int32 `shape` -> (int32 [rows, limit], float32 [rows])."""
 
     @tf.function(
-        jit_compile=True, autograph=False, input_signature=[tf.TensorSpec(shape, tf.int32, "token_ids")]
+        jit_compile=True,
+        autograph=False,
+        input_signature=[tf.TensorSpec(shape, tf.int32, "token_ids")],
     )
     def run(token_ids):
         found = search(
@@ -131,3 +150,8 @@ def compiled_search(model: Electra, shape, beam_size: int, length_penalty: float
         return found.token_ids, found.scores
 
     return run
+
+
+def ragged_rows(token_ids) -> tf.RaggedTensor:
+    """int32 [rows, length], 0 = padding at the end -> ragged rows."""
+    return tf.RaggedTensor.from_tensor(token_ids, padding=PAD_ID)  # type: ignore[attr-defined]

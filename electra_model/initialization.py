@@ -1,4 +1,5 @@
-"""First weights: every tensor is drawn from its own path and one seed, so that a model is the same on every machine.
+"""First weights: every tensor is drawn from its own path and one seed, so that a model is the same
+on every machine.
 
 Keras' initialisers take their seeds from global state; here nothing global is read or changed.
 """
@@ -11,8 +12,9 @@ import numpy as np
 def initialize(model, seed: int) -> None:
     """Redraws all weights of a built Keras model or layer in place.
 
-    Kernels: Glorot uniform (Glorot and Bengio 2010). Tables: normal with deviation width**-0.5, so that a tied output
-    layer begins with logits of size one. Everything else (biases, norms) keeps its constant.
+    Kernels: Glorot uniform (Glorot and Bengio 2010). Tables: normal with deviation width**-0.5, so
+    that a tied output layer begins with logits of size one. Everything else (biases, norms) keeps
+    its constant.
     """
     for variable in model.trainable_variables:
         kind = variable.path.rsplit("/", 1)[-1]

@@ -1,7 +1,8 @@
-"""The two kinds of Transformer block (Vaswani et al. 2017, section 3.1), each of residual sub-blocks.
+"""The two kinds of Transformer block (Vaswani et al. 2017, section 3.1), each of residual
+sub-blocks.
 
-norm="pre" normalises what goes into a sub-block, which trains without a long warm-up (Xiong et al. 2020);
-norm="post" normalises the sum after it, as first published.
+norm="pre" normalises what goes into a sub-block, which trains without a long warm-up (Xiong et al.
+2020); norm="post" normalises the sum after it, as first published.
 """
 
 import keras
@@ -47,7 +48,9 @@ class FeedForward(keras.layers.Layer):
 class _Block(keras.layers.Layer):
     """What encoder and decoder blocks share: the settings and the residual connection."""
 
-    def __init__(self, d_model, num_heads, dff, dropout=0.1, activation="relu", norm="pre", **kwargs):
+    def __init__(
+        self, d_model, num_heads, dff, dropout=0.1, activation="relu", norm="pre", **kwargs
+    ):
         super().__init__(**kwargs)
         if norm not in ("pre", "post"):
             raise ValueError(f"norm is 'pre' or 'post': got {norm!r}")
@@ -103,9 +106,10 @@ def _norm(name):
 class EncoderBlock(_Block):
     """Self-attention and feed-forward.
 
-    x [batch, length, d_model]; mask bool broadcast to [batch, heads, length, length], True = may attend.
-    Returns [batch, length, d_model], and with `return_scores` the attention scores too. Padded positions are
-    computed but never attended to.
+    x [batch, length, d_model]; mask bool broadcast to [batch, heads, length, length], True = may
+    attend.
+    Returns [batch, length, d_model], and with `return_scores` the attention scores too. Padded
+    positions are computed but never attended to.
     """
 
     def call(self, x, mask, seeds=None, return_scores=False):
@@ -122,13 +126,19 @@ class EncoderBlock(_Block):
 class DecoderBlock(_Block):
     """Causal self-attention, attention over the encoder's output (the memory), feed-forward.
 
-    x [batch, target_length, d_model]; memory [batch, source_length, d_model]; mask and memory_mask as in
-    `EncoderBlock`. Returns [batch, target_length, d_model], and with `return_scores` the scores of both attentions.
+    x [batch, target_length, d_model]; memory [batch, source_length, d_model]; mask and memory_mask
+    as in
+    `EncoderBlock`. Returns [batch, target_length, d_model], and with `return_scores` the scores of
+    both attentions.
     """
 
-    def __init__(self, d_model, num_heads, dff, dropout=0.1, activation="relu", norm="pre", **kwargs):
+    def __init__(
+        self, d_model, num_heads, dff, dropout=0.1, activation="relu", norm="pre", **kwargs
+    ):
         super().__init__(d_model, num_heads, dff, dropout, activation, norm, **kwargs)
-        self.cross_attention = MultiHeadAttention(d_model, num_heads, dropout, name="cross_attention")
+        self.cross_attention = MultiHeadAttention(
+            d_model, num_heads, dropout, name="cross_attention"
+        )
         self.cross_attention_norm = _norm("cross_attention_norm")
 
     def build(self, *_, **__):
@@ -153,13 +163,13 @@ class DecoderBlock(_Block):
         return (x, self_scores, cross_scores) if return_scores else x
 
     def step(self, x, position, cache, memory_cache, memory_mask):
-        """One position of the decoder, for several hypotheses of each sentence, with what earlier positions left
-        in the cache.
+        """One position of the decoder, for several hypotheses of each sentence, with what earlier
+        positions left in the cache.
 
-        x [batch, beam, d_model]; position int []; cache: keys and values, each [batch, beam, max_length, heads,
-        head_dim]; memory_cache: keys and values of the memory, each [batch, source_length, heads, head_dim], shared
-        by the hypotheses; memory_mask bool [batch, source_length]. Returns x [batch, beam, d_model] and the cache
-        with this position filled in.
+        x [batch, beam, d_model]; position int []; cache: keys and values, each [batch, beam,
+        max_length, heads, head_dim]; memory_cache: keys and values of the memory, each [batch,
+        source_length, heads, head_dim], shared by the hypotheses; memory_mask bool [batch,
+        source_length]. Returns x [batch, beam, d_model] and the cache with this position filled in.
         """
         keys, values = cache
         norm = self.self_attention_norm
@@ -183,9 +193,9 @@ class DecoderBlock(_Block):
 def _attend_one(attention, query, keys, values, mask):
     """Attention of one query per hypothesis over cached keys and values.
 
-    query [batch, beam, d_model]; keys, values [batch, beam or 1, key_length, heads, head_dim]; mask bool, broadcast to
-    [batch, beam, key_length]. A product and a sum rather than a matrix product: with one query there is nothing to
-    block, and XLA runs it as one pass over the cache.
+    query [batch, beam, d_model]; keys, values [batch, beam or 1, key_length, heads, head_dim]; mask
+    bool, broadcast to [batch, beam, key_length]. A product and a sum rather than a matrix product:
+    with one query there is nothing to block, and XLA runs it as one pass over the cache.
     """
     q = attention.project_query(query)  # [batch, beam, heads, head_dim]
     scores = ops.sum(ops.expand_dims(q, 2) * keys, axis=-1)  # [batch, beam, key_length, heads]

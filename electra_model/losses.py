@@ -1,4 +1,7 @@
-"""Losses: cross-entropy over the vocabulary with a hand-written gradient, and the discriminator's binary loss."""
+"""Losses: cross-entropy over the vocabulary with a hand-written gradient, and the discriminator's
+binary loss."""
+
+from typing import Any
 
 import tensorflow as tf
 
@@ -6,12 +9,13 @@ import tensorflow as tf
 def vocabulary_cross_entropy(hidden, table, bias, targets, weights, label_smoothing=0.0):
     """Cross-entropy of softmax(hidden @ table^T + bias), and whether the best token is the target.
 
-    hidden float [n, d]; table float [v, d]; bias float [v]; targets int32 [n]; weights float [n] (0 leaves
-    a position out). Returns the weighted sums of the loss (with label smoothing, Szegedy et al. 2016, section 7), of the plain negative
-    log-likelihood, and of the hits: three scalars. Gradients reach hidden, table and bias, through the first only.
+    hidden float [n, d]; table float [v, d]; bias float [v]; targets int32 [n]; weights float [n] (0
+    leaves a position out). Returns the weighted sums of the loss (with label smoothing, Szegedy et
+    al. 2016, section 7), of the plain negative log-likelihood, and of the hits: three scalars.
+    Gradients reach hidden, table and bias, through the first only.
 
-    The gradient is written out because the automatic one scatters into a [n, v] array, which is the slowest thing
-    in a training step on a CPU; here it is one fused pass and two products.
+    The gradient is written out because the automatic one scatters into a [n, v] array, which is the
+    slowest thing in a training step on a CPU; here it is one fused pass and two products.
     """
     size = tf.cast(tf.shape(table)[0], hidden.dtype)
 
@@ -29,7 +33,9 @@ def vocabulary_cross_entropy(hidden, table, bias, targets, weights, label_smooth
         sums = tuple(tf.reduce_sum(weights * value) for value in (loss, nll, hits))
 
         def backward(d_loss, *_):
-            smooth = (1.0 - label_smoothing) * tf.cast(is_target, hidden.dtype) + label_smoothing / size
+            smooth = (1.0 - label_smoothing) * tf.cast(
+                is_target, hidden.dtype
+            ) + label_smoothing / size
             d_logits = (tf.exp(logits - log_sum) - smooth) * (weights * d_loss)[:, None]
             return (
                 tf.matmul(d_logits, table),
@@ -39,13 +45,15 @@ def vocabulary_cross_entropy(hidden, table, bias, targets, weights, label_smooth
 
         return sums, backward
 
-    return forward(hidden, table, bias)
+    sums: Any = forward(hidden, table, bias)
+    return sums
 
 
 def replaced_token_loss(logits, labels, weights):
     """Binary cross-entropy of the discriminator (Clark et al. 2020, section 2).
 
-    logits float, labels int (1 = replaced), weights float, all [batch, length]. Returns the weighted sum.
+    logits float, labels int (1 = replaced), weights float, all [batch, length]. Returns the
+    weighted sum.
     """
     labels = tf.cast(labels, logits.dtype)
     losses = tf.nn.sigmoid_cross_entropy_with_logits(labels=labels, logits=logits)

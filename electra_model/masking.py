@@ -1,4 +1,5 @@
-"""Which tokens are hidden from the generator (Clark et al. 2020, section 2: 15 % of the positions)."""
+"""Which tokens are hidden from the generator (Clark et al. 2020, section 2: 15 % of the
+positions)."""
 
 import dataclasses
 from typing import Any
@@ -17,7 +18,8 @@ class Masked:
       token_ids: int32 [batch, length], chosen positions replaced by the mask token.
       positions: int32 [batch, count], chosen positions, without repetition.
       targets: int32 [batch, count], the tokens that stood there.
-      weights: float32 [batch, count]: 0 where a row had fewer ordinary tokens than `count`, or its share of them.
+      weights: float32 [batch, count]: 0 where a row had fewer ordinary tokens than `count`, or its
+        share of them.
     """
 
     token_ids: Any
@@ -29,8 +31,8 @@ class Masked:
 def mask_tokens(token_ids, mask_fraction, seeds):
     """token_ids int32 [batch, length] (0 = padding), seeds: a `SeedStream` -> `Masked`.
 
-    Draws without replacement: the positions with the highest noise. A row of fewer ordinary tokens gets its own
-    share of them, at least one; the rest of its `count` has weight 0.
+    Draws without replacement: the positions with the highest noise. A row of fewer ordinary tokens
+    gets its own share of them, at least one; the rest of its `count` has weight 0.
     """
     length = token_ids.shape[1]
     if length is None:
@@ -38,7 +40,7 @@ def mask_tokens(token_ids, mask_fraction, seeds):
     count = max(1, int(mask_fraction * length + 0.5))
     shape = tf.shape(token_ids)
     ordinary = token_ids >= FIRST_PIECE_ID  # special tokens are never hidden
-    noise = randomness.uniform((shape[0], length), seeds.next())
+    noise: Any = randomness.uniform((shape[0], length), seeds.next())
     drawn, positions = tf.math.top_k(tf.where(ordinary, noise, -1.0), k=count)
     number_of_ordinary = tf.reduce_sum(tf.cast(ordinary, tf.float32), axis=1, keepdims=True)
     share = tf.maximum(tf.round(mask_fraction * number_of_ordinary), 1.0)
@@ -52,7 +54,8 @@ def mask_tokens(token_ids, mask_fraction, seeds):
 
 
 def scatter(token_ids, positions, values):
-    """`values` int32 [batch, count] put at `positions` int32 [batch, count] of token_ids int32 [batch, length]."""
+    """`values` int32 [batch, count] put at `positions` int32 [batch, count] of token_ids int32
+    [batch, length]."""
     hit = tf.equal(tf.range(token_ids.shape[1])[None, None, :], positions[:, :, None])
     placed = tf.reduce_sum(tf.where(hit, values[:, :, None], 0), axis=1)
     return tf.where(tf.reduce_any(hit, axis=1), placed, token_ids)

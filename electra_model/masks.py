@@ -1,7 +1,7 @@
 """Which positions may attend to which: boolean masks, True = may attend.
 
-Shapes end in [query_length, key_length] with a heads axis of 1, so that they broadcast over attention scores
-[batch, heads, query_length, key_length].
+Shapes end in [query_length, key_length] with a heads axis of 1, so that they broadcast over
+attention scores [batch, heads, query_length, key_length].
 """
 
 import keras
@@ -40,8 +40,8 @@ def same_segment(segment_ids):
 def additive(mask, dtype):
     """bool mask -> 0 where it is True and a large negative number elsewhere, to be added to scores.
 
-    A finite number rather than minus infinity: a row without any True (pure padding) then gives even
-    weights instead of NaN.
+    A finite number rather than minus infinity: a row without any True (pure padding) then gives
+    even weights instead of NaN.
     """
     large = -1e9 if keras.backend.standardize_dtype(dtype) != "float16" else -6e4
     return ops.where(mask, ops.cast(0.0, dtype), ops.cast(large, dtype))

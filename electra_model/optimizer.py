@@ -1,4 +1,5 @@
-"""AdamW (Loshchilov and Hutter 2019) as Keras has it, with decay for matrices only and a bounded gradient."""
+"""AdamW (Loshchilov and Hutter 2019) as Keras has it, with decay for matrices only and a bounded
+gradient."""
 
 import keras
 import tensorflow as tf
@@ -9,6 +10,7 @@ from electra_model.config import OptimizerConfig
 def build_optimizer(config: OptimizerConfig, variables) -> keras.optimizers.Optimizer:
     """An optimizer for `variables`. Biases and normalisation weights are not decayed."""
     optimizer = keras.optimizers.AdamW(
+        name="optimizer",
         learning_rate=config.learning_rate,
         weight_decay=config.weight_decay,
         beta_1=config.beta_1,

@@ -1,6 +1,8 @@
-"""Replaced-token detection (Clark et al. 2020): a small generator corrupts text, a discriminator finds where.
+"""Replaced-token detection (Clark et al. 2020): a small generator corrupts text, a discriminator
+finds where.
 
-The discriminator's encoder is what training goes on with: it is built and named exactly as the encoder of `Electra`.
+The discriminator's encoder is what training goes on with: it is built and named exactly as the
+encoder of `Electra`.
 """
 
 import dataclasses
@@ -22,7 +24,8 @@ from electra_model.randomness import SeedStream
 
 @dataclasses.dataclass(frozen=True)
 class PretrainingOutput:
-    """Scalars of one batch, each a float32 tensor of shape []: losses are means over their tokens."""
+    """Scalars of one batch, each a float32 tensor of shape []: losses are means over their
+    tokens."""
 
     loss: Any
     generator_loss: Any
@@ -41,7 +44,7 @@ class ReplacedTokenDetection(keras.Model):
         super().__init__(name="replaced_token_detection")
         sizes = model.sizes()
         self.pretrain = pretrain
-        shared = dict(
+        shared: dict[str, Any] = dict(
             dropout=model.dropout,
             activation=model.activation,
             norm=model.norm,
@@ -82,14 +85,16 @@ class ReplacedTokenDetection(keras.Model):
         initialize(self, seed)
 
     def call(self, token_ids, segment_ids=None):
-        """Discriminator logits [batch, length] for token_ids int [batch, length]: positive means replaced."""
+        """Discriminator logits [batch, length] for token_ids int [batch, length]: positive means
+        replaced."""
         return self.discriminator_head(self.encoder(token_ids, segment_ids=segment_ids))
 
     def losses_of(self, token_ids, segment_ids, seed) -> PretrainingOutput:
-        """One batch through both networks. token_ids, segment_ids int32 [batch, length]; seed int scalar.
+        """One batch through both networks. token_ids, segment_ids int32 [batch, length]; seed int
+        scalar.
 
-        Reads as the paper: hide tokens, let the generator fill them in, sample from it, let the discriminator tell
-        which were replaced, weigh the two losses.
+        Reads as the paper: hide tokens, let the generator fill them in, sample from it, let the
+        discriminator tell which were replaced, weigh the two losses.
         """
         seeds = SeedStream(seed)
         masked = mask_tokens(token_ids, self.pretrain.mask_fraction, seeds)
@@ -107,7 +112,9 @@ class ReplacedTokenDetection(keras.Model):
 
         logits = tf.stop_gradient(tf.matmul(flat, table, transpose_b=True) + bias)
         sampled = sample_tokens(logits, self.pretrain.temperature, seeds)
-        corrupted, labels = corrupt(token_ids, masked, tf.reshape(sampled, tf.shape(masked.targets)))
+        corrupted, labels = corrupt(
+            token_ids, masked, tf.reshape(sampled, tf.shape(masked.targets))
+        )
 
         encoded = self.encoder(corrupted, segment_ids=segment_ids, seeds=seeds)
         replaced_logits = self.discriminator_head(encoded)
@@ -123,7 +130,8 @@ class ReplacedTokenDetection(keras.Model):
             generator_loss=generator_loss,
             discriminator_loss=discriminator_loss,
             generator_accuracy=hits / number_masked,
-            discriminator_accuracy=1.0 - tf.reduce_sum(tf.abs(said - replaced) * real) / number_real,
+            discriminator_accuracy=1.0
+            - tf.reduce_sum(tf.abs(said - replaced) * real) / number_real,
             discriminator_precision=found / tf.maximum(tf.reduce_sum(said), 1.0),
             discriminator_recall=found / tf.maximum(tf.reduce_sum(replaced), 1.0),
             replaced_share=tf.reduce_sum(replaced) / number_real,

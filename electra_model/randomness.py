@@ -1,9 +1,9 @@
 """Random draws as pure functions of a seed: counter-based, cheap on a CPU, the same on every run.
 
-Keras' and TensorFlow's generators cost about as much as the layer they serve when they are compiled for a CPU. A
-32-bit integer hash of (seed, position) is fused by XLA into the loop that uses it, needs no memory, and makes
-the noise of step N a function of N alone, which exact resuming rests on. It is good enough for dropout, masking
-and sampling; it is not for cryptography.
+Keras' and TensorFlow's generators cost about as much as the layer they serve when they are compiled
+for a CPU. A 32-bit integer hash of (seed, position) is fused by XLA into the loop that uses it,
+needs no memory, and makes the noise of step N a function of N alone, which exact resuming rests on.
+It is good enough for dropout, masking and sampling; it is not for cryptography.
 """
 
 import math
@@ -16,7 +16,8 @@ _GOLDEN = 0x9E3779B9
 class SeedStream:
     """Hands out distinct seeds derived from one, in the order of the calls.
 
-    The order is fixed when the graph is traced, so the n-th draw of a model has the same seed in every trace.
+    The order is fixed when the graph is traced, so the n-th draw of a model has the same seed in
+    every trace.
     """
 
     def __init__(self, seed):

@@ -6,10 +6,12 @@ from electra_model.config import OptimizerConfig
 
 
 def learning_rate(config: OptimizerConfig, step: int, progress: float) -> float:
-    """The rate for update number `step` (from 0), `progress` in [0, 1] being the share of the training that is done.
+    """The rate for update number `step` (from 0), `progress` in [0, 1] being the share of the
+    training that is done.
 
-    A linear rise over `warmup_steps`, then by `config.schedule`: "cosine" (Loshchilov and Hutter 2017, without restarts)
-    and "linear" fall to zero at progress 1; "inverse_sqrt" (Vaswani et al. 2017, section 5.3) falls with the step.
+    A linear rise over `warmup_steps`, then by `config.schedule`: "cosine" (Loshchilov and Hutter
+    2017, without restarts) and "linear" fall to zero at progress 1; "inverse_sqrt" (Vaswani et al.
+    2017, section 5.3) falls with the step.
     """
     rise = min(1.0, (step + 1) / config.warmup_steps) if config.warmup_steps else 1.0
     progress = min(max(progress, 0.0), 1.0)

@@ -1,7 +1,8 @@
-"""Greedy and beam search: one function of static shapes, over the decoder's step with cached keys and values.
+"""Greedy and beam search: one function of static shapes, over the decoder's step with cached keys
+and values.
 
-A sentence's result is a function of the sentence alone: shapes come from its own length bucket, and a sentence whose
-search is decided is not changed by the steps that its neighbours still need.
+A sentence's result is a function of the sentence alone: shapes come from its own length bucket, and
+a sentence whose search is decided is not changed by the steps that its neighbours still need.
 """
 
 import dataclasses
@@ -34,14 +35,17 @@ def target_limit(source_length: int, max_length: int) -> int:
 
 
 def length_penalty(length, alpha: float):
-    """((5 + length) / 6) ** alpha (Wu et al. 2016, section 7); length in tokens, end mark included."""
+    """((5 + length) / 6) ** alpha (Wu et al. 2016, section 7); length in tokens, end mark
+    included."""
     return tf.pow((5.0 + tf.cast(length, tf.float32)) / 6.0, alpha)
 
 
 def search(model, source_ids, *, beam_size: int, alpha: float, max_length: int) -> Hypotheses:
-    """Searches the likeliest output of each source. source_ids int32 [batch, source_length], 0 = padding.
+    """Searches the likeliest output of each source. source_ids int32 [batch, source_length], 0 =
+    padding.
 
-    beam_size 1 is greedy search. alpha: strength of the length penalty; 0 compares plain log-probabilities.
+    beam_size 1 is greedy search. alpha: strength of the length penalty; 0 compares plain
+    log-probabilities.
     """
     real = masks.padding_mask(source_ids)
     memory = model.encoder(source_ids)
@@ -90,8 +94,9 @@ def _greedy(log_probabilities, cache, batch, alpha, max_length):
 def _beam(log_probabilities, cache, batch, beam_size, alpha, max_length):
     """Keeps the `beam_size` best unfinished hypotheses and the best finished one.
 
-    Stops when no unfinished hypothesis can overtake: log-probabilities only fall, so the most that one can reach is
-    its present sum under the largest penalty. That bound is exact for the best output.
+    Stops when no unfinished hypothesis can overtake: log-probabilities only fall, so the most that
+    one can reach is its present sum under the largest penalty. That bound is exact for the best
+    output.
     """
     largest_penalty = length_penalty(max_length, alpha)
 
@@ -119,10 +124,12 @@ def _beam(log_probabilities, cache, batch, beam_size, alpha, max_length):
         # Hypotheses that go on.
         ends = tf.equal(tf.range(size), EOS_ID)
         going = tf.where(ends, 2.0 * LOWEST, scores)
-        # The best `beam_size` of each hypothesis hold the best of all: two small selections beat one over
-        # beam x vocabulary.
+        # The best `beam_size` of each hypothesis hold the best of all: two small selections beat
+        # one over beam x vocabulary.
         top_scores, top_tokens = tf.math.top_k(going, k=beam_size)  # [batch, beam, beam]
-        alive_scores, flat = tf.math.top_k(tf.reshape(top_scores, [batch, beam_size**2]), k=beam_size)
+        alive_scores, flat = tf.math.top_k(
+            tf.reshape(top_scores, [batch, beam_size**2]), k=beam_size
+        )
         parents = flat // beam_size
         tokens = tf.gather(tf.reshape(top_tokens, [batch, beam_size**2]), flat, batch_dims=1)
         output = _write(tf.gather(output, parents, batch_dims=1), position, tokens)

@@ -1,7 +1,8 @@
-"""Settings of the two pipelines: the job file's sections `data`, `clean`, `vocabulary`, `dataset` and `translate`.
+"""Settings of the two pipelines: the job file's sections `data`, `clean`, `vocabulary`, `dataset`
+and `translate`.
 
-Frozen and validated; defaults live here and nowhere else. A rule of `clean` takes its bound, or `off` (which YAML
-reads as false).
+Frozen and validated; defaults live here and nowhere else. A rule of `clean` takes its bound, or
+`off` (which YAML reads as false).
 """
 
 from __future__ import annotations
@@ -21,11 +22,12 @@ class DataConfig:
     """Where the text is.
 
     Attributes:
-      train, valid, test: globs of files with pairs. Without `valid` (or `test`) none is used but what `dataset`
-        splits off.
-      monolingual: language -> globs of documents or lines, for pretraining; pairs are used for it as well.
-      source_field, target_field: names (dots reach into nested objects) in JSONL, CSV and Parquet. TSV without a
-        header is source TAB target.
+      train, valid, test: globs of files with pairs. Without `valid` (or `test`) none is used but
+        what `dataset` splits off.
+      monolingual: language -> globs of documents or lines, for pretraining; pairs are used for it
+        as well.
+      source_field, target_field: names (dots reach into nested objects) in JSONL, CSV and Parquet.
+        TSV without a header is source TAB target.
       text_field: the field of monolingual JSONL, CSV and Parquet.
       tsv_header: whether the first row of TSV files names the columns; CSV always has such a row.
     """
@@ -47,12 +49,12 @@ class CleanConfig:
     Attributes:
       empty: a side without any letter, digit or symbol once normalised.
       min_letters_share: least share of letters among the characters that are not white space.
-      max_characters: longest side. max_length_ratio: of characters, longer side to shorter side, for sides
-        of more than 20 characters.
+      max_characters: longest side. max_length_ratio: of characters, longer side to shorter side,
+        for sides of more than 20 characters.
       identical: source equals target.
       duplicate: which equal records are dropped but for the first: "pair", "source" or off.
-      leak: training pairs whose source, lower-cased and without digits, punctuation and white space,
-        is that of a validation or test pair.
+      leak: training pairs whose source, lower-cased and without digits, punctuation and white
+        space, is that of a validation or test pair.
     """
 
     empty: bool = True
@@ -67,7 +69,8 @@ class CleanConfig:
 
 @pydantic.dataclasses.dataclass(frozen=True, kw_only=True, config=STRICT)
 class VocabularyConfig:
-    """The pieces that text is cut into, learned from word counts of the training text of both languages."""
+    """The pieces that text is cut into, learned from word counts of the training text of both
+    languages."""
 
     kind: Literal["sentencepiece"] = "sentencepiece"
     size: int = Field(8000, ge=64, le=250_000)
@@ -80,8 +83,10 @@ class DatasetConfig:
     """Units, splits and shards.
 
     Attributes:
-      seed: of the global shuffle. unit_megabytes: input that is worked on and committed as one piece.
-      valid_fraction: share of sources, by hash, that is split off train where no `valid` is named; at most
+      seed: of the global shuffle. unit_megabytes: input that is worked on and committed as one
+        piece.
+      valid_fraction: share of sources, by hash, that is split off train where no `valid` is named;
+        at most
         `valid_max_records`.
       window_length: tokens in one pretraining window.
       max_tokens: longest side of a pair, end mark included; longer ones are rejected.
@@ -105,7 +110,8 @@ class TranslateConfig:
     Attributes:
       input: files, folders or globs. output: the folder that mirrors them.
       model: a model folder; none means the job's own.
-      text_field: the field that is translated. output_field: the field that is added; the score goes to
+      text_field: the field that is translated. output_field: the field that is added; the score
+        goes to
         `<output_field>_score`, a reason for a missing translation to `<output_field>_error`.
       unit_segments: sentences that are translated and committed as one piece.
       max_length: tokens of the longest output sentence; none means the model's own bound.

@@ -1,7 +1,8 @@
-"""Files, local or in an object store, through Beam's file systems: reading, and writing that is all or nothing.
+"""Files, local or in an object store, through Beam's file systems: reading, and writing that is all
+or nothing.
 
-A local file is written under a temporary name in its own folder, flushed to the disk, and renamed. An object store
-shows an object only when it is complete, so there a plain write is atomic already.
+A local file is written under a temporary name in its own folder, flushed to the disk, and renamed.
+An object store shows an object only when it is complete, so there a plain write is atomic already.
 """
 
 from __future__ import annotations
@@ -61,7 +62,8 @@ def size(path: str) -> int:
 
 
 def write_atomic(path: str, data: bytes | Iterable[bytes]) -> str:
-    """Writes `data` so that `path` is either as before or complete. Returns the sha256 of the bytes."""
+    """Writes `data` so that `path` is either as before or complete. Returns the sha256 of the
+    bytes."""
     digest = hashlib.sha256()
     chunks = [data] if isinstance(data, bytes) else data
     if is_remote(path):
@@ -120,23 +122,32 @@ def remove_tree(folder: str) -> None:
 def expand(patterns: Iterable[str], key: str) -> list[str]:
     """The files that the globs name, sorted within each pattern, without repetition.
 
-    A folder stands for the files directly in it. Raises `InputError` naming `key` when a pattern matches nothing.
+    A folder stands for the files directly in it. Raises `InputError` naming `key` when a pattern
+    matches nothing.
     """
     found: dict[str, None] = {}
     for pattern in patterns:
         paths = _match(pattern)
         if not paths:
-            raise InputError(f"{key}: no file matches {pattern!r}; name an existing file, folder or glob")
+            raise InputError(
+                f"{key}: no file matches {pattern!r}; name an existing file, folder or glob"
+            )
         found.update(dict.fromkeys(paths))
     return list(found)
 
 
 def _match(pattern: str) -> list[str]:
     if is_remote(pattern):
-        return sorted(metadata.path for metadata in _filesystems().match([pattern])[0].metadata_list)
+        return sorted(
+            metadata.path for metadata in _filesystems().match([pattern])[0].metadata_list
+        )
     if os.path.isdir(pattern):
         pattern = os.path.join(local_glob.escape(pattern), "*")
-    names = local_glob.glob(pattern, recursive=True) or ([pattern] if os.path.isfile(pattern) else [])
+    names = local_glob.glob(pattern, recursive=True) or (
+        [pattern] if os.path.isfile(pattern) else []
+    )
     return sorted(
-        name for name in names if os.path.isfile(name) and not os.path.basename(name).startswith((".", "_"))
+        name
+        for name in names
+        if os.path.isfile(name) and not os.path.basename(name).startswith((".", "_"))
     )

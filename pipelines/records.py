@@ -1,7 +1,8 @@
 """What a row means, as Arrow schemas.
 
-Every stage of the prepare pipeline reads and writes tables with one of these schemas. `unit` and `row` say where
-a row came from: the unit's position in the plan and the row's position in the unit. Together they order all rows.
+Every stage of the prepare pipeline reads and writes tables with one of these schemas. `unit` and
+`row` say where a row came from: the unit's position in the plan and the row's position in the unit.
+Together they order all rows.
 """
 
 import dataclasses
@@ -9,9 +10,10 @@ from typing import Any
 
 import pyarrow as pa
 
-# What a format's reader gives: one row per record of the input, in order, nothing left out. `error` is the slug of
-# the rule that makes the record unreadable (for instance "malformed_json"), else null; then `fields` are null too.
-# The reader's batch has `row`, `error`, `raw` and one nullable string column per requested field.
+# What a format's reader gives: one row per record of the input, in order, nothing left out. `error`
+# is the slug of the rule that makes the record unreadable (for instance "malformed_json"), else
+# null; then `fields` are null too. The reader's batch has `row`, `error`, `raw` and one nullable
+# string column per requested field.
 ROW = pa.field("row", pa.int64(), nullable=False)
 RAW = pa.field("raw", pa.binary())
 ERROR = pa.field("error", pa.string())

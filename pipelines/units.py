@@ -1,8 +1,10 @@
 """The unit of work: a piece of input that is read, worked on and committed as a whole.
 
-A unit's id says which file of the plan and which piece of it. What is done with a unit ends in part files and, last, a
-receipt: a small JSON file that names the parts with their checksums. A unit whose receipt is there, made under the same
-fingerprint of settings, is never done again; one that was interrupted has no receipt and is simply done anew.
+A unit's id says which file of the plan and which piece of it. What is done with a unit ends in part
+files and, last, a
+receipt: a small JSON file that names the parts with their checksums. A unit whose receipt is there,
+made under the same fingerprint of settings, is never done again; one that was interrupted has no
+receipt and is simply done anew.
 """
 
 from __future__ import annotations
@@ -57,7 +59,8 @@ class Receipt:
 
 
 def fingerprint(*values: Any) -> str:
-    """sha256 (first 16 hex digits) of JSON values; equal values give equal fingerprints on every machine."""
+    """sha256 (first 16 hex digits) of JSON values; equal values give equal fingerprints on every
+    machine."""
     text = json.dumps(values, sort_keys=True, ensure_ascii=False, default=_plain)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
@@ -69,7 +72,8 @@ def _plain(value: Any) -> Any:
 
 
 def committed(folder: str, unit_id: str, expected_fingerprint: str) -> Receipt | None:
-    """The receipt of a unit that is done under this fingerprint and whose parts are all there, else None."""
+    """The receipt of a unit that is done under this fingerprint and whose parts are all there, else
+    None."""
     path = files.join(folder, f"{unit_id}.receipt.json")
     try:
         receipt = Receipt(**json.loads(files.read_bytes(path)))

@@ -1,7 +1,7 @@
 """Translation catalogues -> entries: JSON (nested keys), gettext's .po and .mo.
 
-An entry is one string in the source language with its translation, or with the rule by which it has none. Entries
-come in the order of the catalogue, and none is left out: later sums rest on that.
+An entry is one string in the source language with its translation, or with the rule by which it has
+none. Entries come in the order of the catalogue, and none is left out: later sums rest on that.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import dataclasses
 import gettext
 import json
 import re
+import struct
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -25,14 +26,20 @@ from .wheels import Wheel
 UNTRANSLATED, FUZZY, OBSOLETE = "untranslated", "fuzzy", "obsolete"
 REFERENCE, NO_PLURAL_FORM = "reference", "no_plural_form"
 
-# A number that takes the plural in each language that has one form of it, and the commonest form where there are more.
+# A number that takes the plural in each language that has one form of it, and the commonest form
+# where there are more.
 _MANY = 5
 _MAX_DEPTH = 50
 
 
 @dataclasses.dataclass(frozen=True)
 class Entry:
-    """One string. `rule` is None for a pair, else why it is none. `document` as in `PackageConfig.catalogues`."""
+    """One string.
+
+    Attributes:
+      source, target: as in the catalogue. rule: None for a pair, else why it is none.
+      document: what stood for `{document}` in the pattern, if anything.
+    """
 
     source: str
     target: str
@@ -42,7 +49,12 @@ class Entry:
 
 @dataclasses.dataclass(frozen=True)
 class Catalogue:
-    """One catalogue in a wheel. `source_name` is the member it is paired with, or None where it holds both sides."""
+    """One catalogue in a wheel.
+
+    Attributes:
+      name: of the member. language: canonical tag. document: see `Entry`.
+      source_name: the member it is paired with; None where it holds both sides.
+    """
 
     name: str
     language: str
@@ -51,7 +63,7 @@ class Catalogue:
 
 
 def find_catalogues(names: list[str], package: PackageConfig, source_lang: str) -> list[Catalogue]:
-    """The catalogues among a wheel's members that the package's patterns name, in the order of patterns and names.
+    """The members that the package's patterns name, in the order of patterns and names.
 
     Those in the source language, and JSON ones without a twin in it, are left out.
     """
@@ -101,7 +113,7 @@ def read_catalogue(wheel: Wheel, catalogue: Catalogue) -> Iterator[Entry]:
 
 
 def json_entries(source: bytes, target: bytes, place: str) -> Iterator[Entry]:
-    """Entries of two JSON catalogues with the same keys, nested at will; leaves that are no text are passed over."""
+    """Entries of two JSON catalogues with the same keys; leaves other than text do not count."""
     translations = dict(_leaves(_parse(target, place), place))
     for key, text in _leaves(_parse(source, place), place):
         translation = translations.get(key, "")
@@ -137,8 +149,8 @@ def _leaves(
 def gettext_entries(data: bytes, place: str) -> Iterator[Entry]:
     """Entries of a .po or .mo file, whose message ids are the source text.
 
-    A message with a plural gives two: its singular with the form that the catalogue's own rule has for 1, its plural
-    with that for 5. Fuzzy and obsolete messages are given with their rule.
+    A message with a plural gives two: its singular with the form that the catalogue's own rule has
+    for 1, its plural with that for 5. Fuzzy and obsolete messages are given with their rule.
     """
     try:
         # A .mo file begins with a magic number, in either byte order.
@@ -146,7 +158,7 @@ def gettext_entries(data: bytes, place: str) -> Iterator[Entry]:
             catalogue = polib.mofile(data)  # type: ignore[arg-type]
         else:
             catalogue = polib.pofile(data.decode("utf-8-sig"))
-    except (OSError, ValueError, IndexError, KeyError, polib.struct.error) as error:  # type: ignore[attr-defined]
+    except (OSError, ValueError, IndexError, KeyError, struct.error) as error:
         raise WorkError(f"{place}: not a gettext catalogue: {error}") from None
     form_of = _plural_rule(catalogue.metadata.get("Plural-Forms", ""))
     for message in catalogue:
@@ -154,23 +166,19 @@ def gettext_entries(data: bytes, place: str) -> Iterator[Entry]:
         if not message.msgid.strip():
             continue
         if not message.msgid_plural:
-            yield Entry(
-                message.msgid,
-                message.msgstr,
-                rule or (None if message.msgstr.strip() else UNTRANSLATED),
-            )
+            missing = None if message.msgstr.strip() else UNTRANSLATED
+            yield Entry(message.msgid, message.msgstr, rule or missing)
             continue
         for text, number in ((message.msgid, 1), (message.msgid_plural, _MANY)):
-            form = form_of(number) if form_of else None
-            translation = message.msgstr_plural.get(form, "") if form is not None else ""
-            missing = (
-                NO_PLURAL_FORM if form is None else None if translation.strip() else UNTRANSLATED
-            )
+            translation, missing = "", NO_PLURAL_FORM
+            if form_of:
+                translation = message.msgstr_plural.get(form_of(number), "")
+                missing = None if translation.strip() else UNTRANSLATED
             yield Entry(text, translation, rule or missing)
 
 
 def _plural_rule(header: str) -> Callable[[int], int] | None:
-    """The function number -> form index in a catalogue's `Plural-Forms` header; None without a usable one."""
+    """Number -> index of its form, as a `Plural-Forms` header has it; None if it has none."""
     match = re.search(r"plural\s*=\s*([^;]+)", header)
     if not match:
         return None

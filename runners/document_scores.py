@@ -16,6 +16,7 @@ from electra_model.errors import InputError, WorkError
 from pipelines import files
 
 from .evaluation import one_line, read_json, to_json
+from .job import JobConfig
 from .scores import compared_with_copying
 
 SHOWN_DOCUMENTS = 3  # kept whole in scores.json, for the report
@@ -80,7 +81,7 @@ def score_documents(
     }
 
 
-def evaluate_documents(job: Any, references: str | None, sources: str) -> dict[str, Any]:
+def evaluate_documents(job: JobConfig, references: str | None, sources: str) -> dict[str, Any]:
     """Scores the job's translated documents and adds them to `evaluation/scores.json`.
 
     Args:

@@ -11,8 +11,6 @@ from __future__ import annotations
 import difflib
 import importlib.util
 import os
-import shlex
-import sys
 from typing import Any, Literal
 
 import pydantic
@@ -72,30 +70,25 @@ def pipeline_runner(config: RunnerConfig):
     """The Beam runner itself. Raises `InputError` when what it needs is not installed."""
     if config.name == "local":
         from apache_beam.runners.portability.fn_api_runner.fn_runner import FnApiRunner
-        from apache_beam.transforms.environments import SubprocessSDKEnvironment
 
         if config.workers == 1:
             return FnApiRunner()
-        return FnApiRunner(
-            default_environment=SubprocessSDKEnvironment.from_command_string(worker_command())
-        )
+        from .local_workers import LocalProcesses
+
+        threads = max(1, len(os.sched_getaffinity(0)) // config.workers)
+        settings = {"options": config.options, "threads": threads}
+        return FnApiRunner(default_environment=LocalProcesses(settings))
     if config.name == "flink":
         from apache_beam.runners.portability.flink_runner import FlinkRunner
 
         return FlinkRunner()
-    if importlib.util.find_spec("google.cloud") is None or not _has("google.cloud.storage"):
+    if not _has("google.cloud.storage"):
         raise InputError(
             "runner.name: dataflow needs further packages: pip install 'electra-pipelines[gcp]'"
         )
     from apache_beam.runners.dataflow.dataflow_runner import DataflowRunner
 
     return DataflowRunner()
-
-
-def worker_command() -> str:
-    """The shell command of one local worker. `exec`: the worker is our own child, not a shell's."""
-    # The worker compares its parent with this: one that starts late must not outlive us.
-    return f"ELECTRA_PARENT={os.getpid()} exec {shlex.quote(sys.executable)} -m runners.worker"
 
 
 def _has(module: str) -> bool:

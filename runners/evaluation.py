@@ -19,6 +19,8 @@ import numpy as np
 from electra_model.errors import InputError, WorkError
 from pipelines import files, units
 
+from .job import JobConfig
+from .progress import Progress
 from .scores import compared_with_copying, sentence_chrf
 
 SCORES_VERSION = 1  # raised when the meaning or the shape of scores.json changes
@@ -48,20 +50,19 @@ class Translator(Protocol):
         """One translation and one score per text, in order."""
         ...
 
-    def attention(self, source: str) -> dict[str, Any]:
+    def attention(self, source: str, *, beam_size: int, length_penalty: float) -> dict[str, Any]:
         """Pieces of both sides and the attention scores of every layer and head."""
         ...
 
 
-Progress = Callable[[int, int], None]  # sentences done, sentences in all
+Report = Callable[[int, int], None]  # takes the sentences done and the sentences in all
 
 
-def evaluate(job: Any, *, progress: Progress | None = None) -> dict[str, Any]:
+def evaluate(job: JobConfig) -> dict[str, Any]:
     """Scores the job's model on its test split, or on its validation split if it has no test data.
 
     Args:
       job: a `JobConfig`; its `workdir`, `source_lang`, `target_lang` and `translate` are used.
-      progress: called after each committed piece.
 
     Returns the content of `evaluation/scores.json`. Raises `InputError` where the dataset or the
     model is not there.
@@ -71,9 +72,10 @@ def evaluate(job: Any, *, progress: Progress | None = None) -> dict[str, Any]:
         "length_penalty": job.translate.length_penalty,
         "max_length": job.translate.max_length,
     }
-    return evaluate_folder(
-        job.workdir, job.target_lang, decoding, load=_load_model, progress=progress
-    )
+    with Progress("evaluate", unit="sentences") as bar:
+        return evaluate_folder(
+            job.workdir, job.target_lang, decoding, load=_load_model, progress=bar.update
+        )
 
 
 def _load_model(model_folder: str) -> Translator:
@@ -89,7 +91,7 @@ def evaluate_folder(
     decoding: dict[str, Any],
     *,
     load: Callable[[str], Translator],
-    progress: Progress | None = None,
+    progress: Report | None = None,
 ) -> dict[str, Any]:
     """`evaluate` with all it depends on named; `load` makes a `Translator` of a model folder."""
     split, pairs_path = _held_out(workdir)
@@ -122,7 +124,7 @@ def evaluate_folder(
     hypotheses, seconds = _translate(model, sources, decoding, folder, made_under, progress)
 
     attention_path = files.join(folder, "attention.json")
-    files.write_atomic(attention_path, _attention(model, sources, hypotheses, references))
+    files.write_atomic(attention_path, _attention(model, sources, hypotheses, references, decoding))
     hypotheses_path = files.join(folder, "test.hyp.txt")
     text = "".join(line + "\n" for line in hypotheses)
     result = {
@@ -223,7 +225,7 @@ def _translate(
     decoding: dict[str, Any],
     folder: str,
     made_under: dict[str, Any],
-    progress: Progress | None,
+    progress: Report | None,
 ) -> tuple[list[str], float]:
     """The translations of all sources, piece by committed piece, and the seconds they cost."""
     pieces, mark = files.join(folder, "pieces"), units.fingerprint(made_under)
@@ -232,6 +234,8 @@ def _translate(
     for index, start in enumerate(range(0, len(sources), PIECE_SENTENCES)):
         part = list(sources[start : start + PIECE_SENTENCES])
         unit_id = f"{index:05d}"
+        if progress:
+            progress(start, len(sources))
         receipt = units.committed(pieces, unit_id, mark)
         if receipt is None:
             begun = time.monotonic()
@@ -246,17 +250,25 @@ def _translate(
             )
         hypotheses += json.loads(units.read_part(pieces, receipt, "json"))
         seconds += receipt.facts["seconds"]
-        if progress:
-            progress(len(hypotheses), len(sources))
+    if progress:
+        progress(len(sources), len(sources))
     return hypotheses, seconds
 
 
 def _attention(
-    model: Translator, sources: list[str], hypotheses: list[str], references: list[str]
+    model: Translator,
+    sources: list[str],
+    hypotheses: list[str],
+    references: list[str],
+    decoding: dict[str, Any],
 ) -> bytes:
     """JSON of the attention in one real sentence that is short enough to be drawn."""
     chosen = _readable_sentence(model.count_tokens(sources), hypotheses, references)
-    flow = model.attention(sources[chosen])
+    flow = model.attention(
+        sources[chosen],
+        beam_size=decoding["beam_size"],
+        length_penalty=decoding["length_penalty"],
+    )
     arrays = {name: flow[name] for name in ("cross", "encoder") if name in flow}
     return _compact_json(
         {
@@ -278,9 +290,7 @@ def _compact_json(value: Any) -> bytes:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
 
 
-def _readable_sentence(
-    tokens: np.ndarray, hypotheses: list[str], references: list[str]
-) -> int:
+def _readable_sentence(tokens: np.ndarray, hypotheses: list[str], references: list[str]) -> int:
     """Index of the best translated of 1,000 sentences with 8 to 18 tokens, or of one near 12."""
     fitting = np.flatnonzero((tokens >= 8) & (tokens <= 18))[:1000]
     if not len(fitting):

@@ -1,14 +1,16 @@
-"""What is held out of a corpus for validation and test, and what must leave the training pairs for it.
+"""What is held out of a corpus for validation and test, and what leaves training for it.
 
-Two sources are the same text when their normalised forms are equal: only the letters, in lower case. They are near
-copies when the Jaccard similarity (size of the intersection over size of the union) of their sets of lower-cased words
-or of the character 4-grams of their normalised forms reaches a threshold. Word sets find the long sentence with one
-word changed, 4-grams the short one with another ending.
+Two sources are the same text when their normalised forms are equal: only the letters, in lower
+case. They are near copies when the Jaccard similarity (size of the intersection over size of the
+union) of their sets of lower-cased words or of the character 3-grams of their normalised forms
+reaches a threshold. Word sets find the long sentence with one word changed, 3-grams the short one
+with another ending.
 
-Near copies are found exactly, not by sampling. Two sets with a similarity of at least t share at least t of the larger
-one. So if both are sorted in one and the same order, here the rarest first, the first `n - ceil(t n) + 1` of each have
-one in common: an inverted index over those few gives every candidate, and the candidates are compared in full (the
-prefix filter of Chaudhuri, Ganti and Kaushik 2006).
+Near copies are found exactly, not by sampling. Two sets with a similarity of at least t share at
+least t of the larger one. So if both are sorted in one and the same order, here the rarest first,
+the first `n - ceil(t n) + 1` of each have one in common: an inverted index over those few gives
+every candidate, and the candidates are compared in full (the prefix filter of Chaudhuri, Ganti and
+Kaushik 2006).
 """
 
 from __future__ import annotations
@@ -35,9 +37,9 @@ def words(text: str) -> Shingles:
 
 
 def character_grams(text: str) -> Shingles:
-    """The set of 4-grams of the normalised form; a shorter form is its own gram."""
+    """The set of 3-grams of the normalised form; a shorter form is its own gram."""
     letters = normalised(text)
-    return frozenset(letters[start : start + 4] for start in range(max(1, len(letters) - 3)))
+    return frozenset(letters[start : start + 3] for start in range(max(1, len(letters) - 2)))
 
 
 def rank(seed: int, name: str) -> bytes:

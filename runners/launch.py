@@ -1,8 +1,7 @@
 """Builds a pipeline, runs it on the engine of the job file, waits, and counts.
 
-The pipeline runs in a thread of its own. The main thread stays free for signals, shows the
-progress (which it reads off the receipts on the disk, so that it is the same for every engine), and
-notices when a local worker process dies: Beam's runner would wait for it for ever.
+The pipeline runs in a thread of its own. The main thread stays free for signals and shows the
+progress, which it reads off the receipts on the disk, so that it is the same for every engine.
 """
 
 from __future__ import annotations
@@ -68,7 +67,7 @@ def run_pipeline(
             outcome.over.set()
 
     thread = threading.Thread(target=work, daemon=True, name=f"pipeline-{label}")
-    with _WorkerDeaths(outcome), Progress(label, total, "units") as bar:
+    with Progress(label, total, "units") as bar:
         thread.start()
         while not outcome.over.wait(_POLL_SECONDS):
             bar.update(count_receipts(receipts))
@@ -81,39 +80,6 @@ class _Outcome:
     def __init__(self) -> None:
         self.over = threading.Event()
         self.error: BaseException | None = None
-
-
-class _WorkerDeaths:
-    """While it is entered, a local worker that dies ends the run with an error.
-
-    Beam waits for each worker in a thread named run_worker, which raises when the process ends with
-    anything but 0. Nobody catches that, so it arrives at `threading.excepthook`.
-    """
-
-    def __init__(self, outcome: _Outcome) -> None:
-        self._outcome = outcome
-
-    def __enter__(self) -> None:
-        self._before = threading.excepthook
-        threading.excepthook = self._hook
-
-    def __exit__(self, *exception: object) -> None:
-        threading.excepthook = self._before
-
-    def _hook(self, failure: threading.ExceptHookArgs) -> None:
-        found = re.search(r"subprocess exited with return code (-?\d+)", str(failure.exc_value))
-        if not found:
-            self._before(failure)
-        elif not self._outcome.over.is_set():
-            self._outcome.error = WorkError(
-                f"a worker process ended with status {found[1]} before its work was done"
-                + (
-                    "; out of memory is the usual cause: lower runner.workers and run again"
-                    if found[1] in ("-9", "137")
-                    else ""
-                )
-            )
-            self._outcome.over.set()
 
 
 _OURS = re.compile(r"electra_model\.errors\.(InputError|WorkError): (.*)")

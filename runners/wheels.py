@@ -1,7 +1,7 @@
-"""Wheels as data: downloaded by pip with the user's own settings, checked by checksum, read in memory.
+"""Wheels as data: downloaded by pip as the user has set it up, checked, and read in memory.
 
-Nothing is installed or run, and nothing is unpacked to the disk. A wheel lands in the cache only whole and
-checked, so that an interrupted download costs that one wheel and nothing else.
+Nothing is installed or run, and nothing is unpacked to the disk. A wheel lands in the cache only
+whole and checked, so that an interrupted download costs that one wheel and nothing else.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import concurrent.futures
 import os
 import pathlib
+import platform
 import shutil
 import subprocess
 import sys
@@ -27,6 +28,7 @@ MAX_MEMBER_BYTES = 16 << 20  # the largest catalogue known is 2 MB
 MAX_TOTAL_BYTES = 512 << 20  # of all members read from one wheel
 MAX_SECONDS = 900  # for one wheel
 _STALE_SECONDS = 3600
+_FOLDER = ".fetch-"
 _PARALLEL = 4
 
 
@@ -34,12 +36,12 @@ def fetch_wheels(
     packages: Sequence[PackageConfig],
     cache: str,
     python_version: str,
-    report: Callable[[str], None] = lambda message: None,
+    progress: Callable[[str], None] = lambda message: None,
 ) -> dict[str, str]:
-    """Makes sure that every wheel lies in `cache` with the checksum of the recipe. Package name -> path.
+    """Makes sure that the wheels lie in `cache` as the recipe pins them: package name -> path.
 
-    What is there and right is not fetched again; what is there and wrong is. Raises `InputError` when the cache
-    cannot be a folder and `WorkError`, with pip's last line, when pip fails.
+    What is there and right is not fetched again; what is there and wrong is. Raises `InputError`
+    when the cache cannot be a folder and `WorkError`, with pip's last line, when pip fails.
     """
     try:
         os.makedirs(cache, exist_ok=True)
@@ -47,13 +49,13 @@ def fetch_wheels(
         raise InputError(
             f"{cache}: the cache must be a folder, found a file; name another one"
         ) from None
-    _remove_stale(cache)
     paths = {package.name: os.path.join(cache, package.wheel) for package in packages}
+    _clear_leftovers(cache, packages)
     missing = [package for package in packages if not _is_right(paths[package.name], package)]
     if not missing:
         return paths
     megabytes = sum(package.bytes for package in missing) / 1e6
-    report(f"downloading {len(missing)} packages, {megabytes:.0f} MB, into {cache}")
+    progress(f"downloading {len(missing)} packages, {megabytes:.0f} MB, into {cache}")
     running: set[subprocess.Popen] = set()
     with concurrent.futures.ThreadPoolExecutor(_PARALLEL) as pool:
         # The largest first: it takes as long as all the others together.
@@ -65,7 +67,7 @@ def fetch_wheels(
         try:
             for done, fetched in enumerate(concurrent.futures.as_completed(fetches), 1):
                 fetched.result()
-                report(f"downloaded {done} of {len(missing)}: {fetches[fetched].wheel}")
+                progress(f"downloaded {done} of {len(missing)}: {fetches[fetched].wheel}")
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             for process in tuple(running):
@@ -82,48 +84,64 @@ def _is_right(path: str, package: PackageConfig) -> bool:
     )
 
 
-def _remove_stale(cache: str) -> None:
-    """Removes what killed runs left; a young folder may belong to a run beside this one."""
-    for folder in pathlib.Path(cache).glob(".fetch-*"):
+def _clear_leftovers(cache: str, packages: Sequence[PackageConfig]) -> None:
+    """Takes finished wheels out of the folders of killed runs and removes those folders.
+
+    The folders of runs that may be alive, here or on another machine, are left alone.
+    """
+    wanted = {package.wheel: package for package in packages}
+    for folder in pathlib.Path(cache).glob(f"{_FOLDER}*"):
         try:
-            if time.time() - folder.stat().st_mtime > _STALE_SECONDS:
-                shutil.rmtree(folder, ignore_errors=True)
+            young = time.time() - folder.stat().st_mtime < _STALE_SECONDS
+            if young and not _is_of_dead_process(folder.name):
+                continue
+            # pip outlives a killed parent and may well have completed its download.
+            for wheel in folder.glob("*.whl"):
+                if wheel.name in wanted and _is_right(str(wheel), wanted[wheel.name]):
+                    os.replace(wheel, os.path.join(cache, wheel.name))
         except OSError:
             continue  # gone meanwhile
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _is_of_dead_process(name: str) -> bool:
+    """Whether a folder's name says that a process of this machine made it which is no more."""
+    pid = name.removeprefix(_own_prefix("")).partition("-")[0]
+    if not name.startswith(_own_prefix("")) or not pid.isdigit():
+        return False
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return True
+    except (PermissionError, OverflowError):
+        return False
+    return False
+
+
+def _own_prefix(pid: int | str) -> str:
+    return f"{_FOLDER}{platform.node()}-{pid}"
 
 
 def _fetch(
     package: PackageConfig, cache: str, python_version: str, running: set[subprocess.Popen]
 ) -> None:
     """Downloads one wheel into a folder of its own, checks it, and moves it to its place."""
-    with tempfile.TemporaryDirectory(prefix=".fetch-", dir=cache) as folder:
+    with tempfile.TemporaryDirectory(prefix=f"{_own_prefix(os.getpid())}-", dir=cache) as folder:
         requirement = os.path.join(folder, "requirement.txt")
         pathlib.Path(requirement).write_text(
             f"{package.name}=={package.version} --hash=sha256:{package.sha256}\n", encoding="utf-8"
         )
-        command = [
-            sys.executable,
-            "-m",
-            "pip",
-            "download",
-            "--quiet",
-            "--no-input",
-            "--disable-pip-version-check",
-        ]
-        command += [
-            "--no-deps",
-            "--only-binary=:all:",
-            "--python-version",
-            python_version,
-            "--require-hashes",
-        ]
+        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-input"]
+        command += ["--disable-pip-version-check", "--no-deps", "--only-binary=:all:"]
+        command += ["--require-hashes", "--python-version", python_version]
         command += ["--dest", folder, "--requirement", requirement]
         process = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            text=True,
+            encoding="utf-8",
+            errors="replace",
         )
         running.add(process)
         try:
@@ -137,13 +155,13 @@ def _fetch(
         wheel = os.path.join(folder, package.wheel)
         if process.returncode != 0:
             raise WorkError(
-                f"pip could not download {package.name}=={package.version}: {_last_line(output)}; check the network "
-                "and pip's own settings and run again (what has been downloaded is kept)"
+                f"pip could not download {package.name}=={package.version}: {_last_line(output)}; "
+                "check the network and pip's own settings and run again (what is there is kept)"
             )
         if not _is_right(wheel, package):
-            found = sorted(name for name in os.listdir(folder) if name != "requirement.txt")
+            found = ", ".join(name for name in os.listdir(folder) if name != "requirement.txt")
             raise WorkError(
-                f"pip downloaded {', '.join(found) or 'nothing'} for {package.name}=={package.version}, not "
+                f"{package.name}=={package.version}: pip downloaded {found or 'nothing'}, not "
                 f"{package.wheel} of {package.bytes} bytes as in the recipe; correct the recipe"
             )
         os.replace(wheel, os.path.join(cache, package.wheel))
@@ -158,8 +176,8 @@ def _last_line(output: str) -> str:
 class Wheel:
     """A wheel's members, read in memory with bounds on their sizes.
 
-    Attributes: path; names: of all files in it, sorted. Use as a context manager. Raises `WorkError` for
-    anything that is not a sound zip file.
+    Attributes: path; names: of all files in it, sorted. Use as a context manager. Raises
+    `WorkError` for anything that is not a sound zip file.
     """
 
     def __init__(self, path: str):
@@ -180,7 +198,7 @@ class Wheel:
         self._zip.close()
 
     def read(self, name: str) -> bytes:
-        """The bytes of one member. Reads no more than the bounds allow, whatever the archive says of its size."""
+        """The bytes of one member; never more than the bounds, whatever the archive says."""
         limit = min(MAX_MEMBER_BYTES, MAX_TOTAL_BYTES - self._read_bytes)
         try:
             with self._zip.open(name) as member:
@@ -193,7 +211,8 @@ class Wheel:
             ) from None
         if len(data) > limit:
             raise WorkError(
-                f"{self.path}: {name} has more than {limit} bytes; this is no catalogue, correct the recipe"
+                f"{self.path}: {name} has more than {limit} bytes, too many for a catalogue; "
+                "correct the patterns in the recipe"
             )
         self._read_bytes += len(data)
         return data

@@ -38,6 +38,9 @@ def main() -> None:
     """Serves the runner named by Beam's environment variables until the work is over."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     tie_to_parent(int(os.environ["ELECTRA_PARENT"]))
+    from . import logs
+
+    logs.quiet()
     from apache_beam.runners.worker import sdk_worker_main
 
     sdk_worker_main.main(sys.argv)

@@ -1,0 +1,27 @@
+"""Plain text: every line is a row, whatever the one field is called."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import pyarrow as pa
+
+from electra_model.errors import InputError
+
+from ..units import Unit
+from . import lines
+
+
+def read(unit: Unit, fields: Sequence[str], raw: bool) -> Iterator[pa.RecordBatch]:
+    """One row per line; a blank line is a row with an empty text. Error: "not_utf8"."""
+    if len(fields) != 1:
+        raise InputError(
+            f"{unit.path}: a text file has one column, {' and '.join(fields)} are {len(fields)}; "
+            "use .tsv, .csv, .jsonl or .parquet for pairs"
+        )
+    row = 0
+    for some in lines.read_lines(unit):
+        texts = lines.decode(some.bodies, first_of_file=row == 0 and unit.start == 0)
+        errors = [lines.NOT_UTF8 if text is None else None for text in texts]
+        yield lines.batch(row, errors, some.raw() if raw else None, fields, [texts])
+        row += len(texts)

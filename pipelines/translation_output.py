@@ -1,0 +1,231 @@
+"""From committed units to finished files: put together, checked, moved to their places, manifest last.
+
+Every step can be repeated: a run that was killed in it is finished by the next one, with the same bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from electra_model.errors import WorkError
+
+from . import files, mirror, translation_inputs, translation_parquet, units
+from .records import Ledger
+from .translation_inputs import DELIMITERS, InputFile
+from .translation_plan import PlannedFile, TranslatePlan, read_rejected, sha256_of, working
+from .units import Receipt
+
+MANIFEST_VERSION = 1
+
+
+def assemble(planned: PlannedFile, plan: TranslatePlan) -> dict[str, Any]:
+    """Writes one finished file to `_electra/ready/` and returns its manifest entry.
+
+    Raises:
+      WorkError: a unit is missing or damaged, the input changed since the plan, or rows do not add up.
+    """
+    file = planned.file
+    folder = working(plan.output, "units")
+    receipts = []
+    for unit in planned.units:
+        receipt = units.committed(folder, unit.key, unit.key)
+        if receipt is None:
+            raise WorkError(f"{file.path}: a translated unit ({unit.key}) is gone; run again")
+        receipts.append(receipt)
+    if _digest_now(file) != file.sha256:
+        _forget(folder, receipts)
+        raise WorkError(f"{file.path}: changed while it was being translated; run again")
+    ledger = Ledger(0, 0, {})
+    for receipt in receipts:
+        ledger += Ledger(
+            receipt.facts["in"], receipt.facts["out"], dict(receipt.facts["rejected"])
+        )
+    _check_sums(file, receipts, ledger)
+
+    parts = _parts(folder, receipts)
+    if file.format == "parquet":
+        chunks = translation_parquet.write(file, parts, plan.settings["output_field"])
+    else:
+        chunks = _lines(file, parts, plan.settings["output_field"])
+    size = 0
+
+    def counted() -> Iterator[bytes]:
+        nonlocal size
+        for chunk in translation_inputs.pack(chunks, file.compression if file.bytes else None):
+            size += len(chunk)
+            yield chunk
+
+    digest = files.write_atomic(working(plan.output, "ready", file.name), counted())
+    rejected = list(_rejected(file, folder, receipts))
+    files.write_atomic(working(plan.output, "ready", f"{file.name}.rejected"), b"".join(rejected))
+    return {
+        "name": file.name,
+        "bytes": size,
+        "sha256": digest,
+        "input": {"path": file.path, "bytes": file.bytes, "sha256": file.sha256},
+        "counts": ledger.to_json(),
+        "segments": sum(receipt.facts["segments"] for receipt in receipts),
+        "rejected_sha256": sha256_of(rejected),
+    }
+
+
+def finish(plan: TranslatePlan, made: Iterable[dict[str, Any]]) -> dict[str, Any]:
+    """Moves the finished files to their places and writes the manifest. Returns the manifest."""
+    output = plan.output
+    entries = plan.kept | {entry["name"]: entry for entry in made}
+    missing = [name for name in plan.names if name not in entries]
+    if missing:
+        raise WorkError(f"{missing[0]}: was not put together; run again")
+    ordered = [entries[name] for name in plan.names]
+    manifest = _manifest(plan, ordered)
+
+    log = read_rejected(output)
+    for name in entries.keys() - plan.kept.keys():
+        path = working(output, "ready", f"{name}.rejected")
+        if files.exists(path):
+            log[name] = files.read_bytes(path).splitlines(keepends=True)
+    # The log first: whatever happens then, it has the rows of the files that stay as they are.
+    files.write_atomic(
+        working(output, "rejected.jsonl"),
+        b"".join(line for name in plan.names for line in log.get(name, [])),
+    )
+    files.write_atomic(working(output, "placing.json"), _dump(manifest))
+    _remove(working(output, "manifest.json"))
+    for name in plan.stale:
+        move(files.join(output, name), working(output, "previous", name))
+    for entry in ordered:
+        if entry["name"] not in plan.kept:
+            _place(output, entry)
+    files.write_atomic(working(output, "manifest.json"), _dump(manifest))
+    for name in ("units", "unpacked", "ready"):
+        files.remove_tree(working(output, name))
+    _remove_temporary(working(output))
+    _remove(working(output, "placing.json"))
+    return manifest
+
+
+def _manifest(plan: TranslatePlan, entries: list[dict[str, Any]]) -> dict[str, Any]:
+    """No time and no place of this machine is in it, so that equal runs write equal manifests."""
+    total = Ledger(0, 0, {})
+    for entry in entries:
+        counts = entry["counts"]
+        total += Ledger(counts["in"], counts["out"], counts["rejected"])
+    return {
+        "format_version": MANIFEST_VERSION,
+        "fingerprint": plan.fingerprint,
+        "model_fingerprint": plan.settings["model"]["fingerprint"],
+        "decoding_fingerprint": plan.settings["decoding"]["fingerprint"],
+        "settings": plan.settings,
+        "counts": total.to_json() | {"files": len(entries)},
+        "segments": sum(entry["segments"] for entry in entries),
+        "files": entries,
+    }
+
+
+def _digest_now(file: InputFile) -> str:
+    try:
+        return files.sha256(file.path)
+    except OSError as error:
+        raise WorkError(
+            f"{file.path}: cannot be read any more: {error.strerror or error}; run again"
+        ) from None
+
+
+def _forget(folder: str, receipts: list[Receipt]) -> None:
+    """The receipts of units that may have been read from another content."""
+    for receipt in receipts:
+        _remove(files.join(folder, f"{receipt.unit_id}.receipt.json"))
+
+
+def _check_sums(file: InputFile, receipts: list[Receipt], ledger: Ledger) -> None:
+    """Every row has gone one way, and every byte of the input was part of a row."""
+    if not ledger.balanced:
+        raise WorkError(f"{file.path}: rows do not add up: {ledger.to_json()}")
+    if file.bytes == 0:
+        return
+    if file.format == "parquet":
+        expected = translation_parquet.rows(file.plain)
+        found = ledger.records_in
+    else:
+        expected = files.size(file.plain)
+        found = sum(receipt.facts["bytes"] for receipt in receipts) + len(file.header or b"")
+    if expected != found:
+        raise WorkError(f"{file.path}: {found} of {expected} rows or bytes were translated")
+
+
+def _parts(folder: str, receipts: list[Receipt]) -> Iterator[bytes]:
+    for receipt in receipts:
+        part = units.read_part(folder, receipt, "rows")
+        if hashlib.sha256(part).hexdigest() != receipt.parts["rows"]["sha256"]:
+            _forget(folder, [receipt])
+            raise WorkError(f"{folder}: the part {receipt.unit_id} is damaged; run again")
+        yield part
+
+
+def _lines(file: InputFile, parts: Iterator[bytes], output_field: str) -> Iterator[bytes]:
+    if file.header is not None:
+        yield mirror.delimited_header(file.header, output_field, DELIMITERS[file.format])
+    yield from parts
+
+
+def _rejected(file: InputFile, folder: str, receipts: list[Receipt]) -> Iterator[bytes]:
+    """The lines of `rejected.jsonl`; rows are counted from 1, the header aside."""
+    before = 0
+    for receipt in receipts:
+        for line in units.read_part(folder, receipt, "rejected").splitlines():
+            record = json.loads(line)
+            record = {"path": file.path, "output": file.name} | record
+            record["row"] += before
+            yield _line(record)
+        before += receipt.facts["in"]
+
+
+def _place(output: str, entry: dict[str, Any]) -> None:
+    ready = working(output, "ready", entry["name"])
+    target = files.join(output, entry["name"])
+    if files.exists(ready):
+        move(ready, target)
+    elif not files.exists(target) or files.sha256(target) != entry["sha256"]:
+        raise WorkError(f"{target}: its finished file is gone; run again")
+
+
+def move(source: str, target: str) -> None:
+    """Renames a file, replacing what is there; an object store copies it."""
+    if not files.is_remote(target):
+        os.makedirs(os.path.dirname(target), exist_ok=True)
+        os.replace(source, target)
+        files.sync_folder(os.path.dirname(target))
+        return
+    from apache_beam.io.filesystems import FileSystems
+
+    if files.exists(target):
+        FileSystems.delete([target])
+    FileSystems.rename([source], [target])
+
+
+def _remove(path: str) -> None:
+    if files.is_remote(path):
+        files.remove_tree(path)
+    elif os.path.lexists(path):
+        os.unlink(path)
+
+
+def _remove_temporary(folder: str) -> None:
+    """What a killed run left half written."""
+    if not files.is_remote(folder):
+        for name in os.listdir(folder):
+            if ".tmp-" in name:
+                os.unlink(os.path.join(folder, name))
+
+
+def _dump(value: dict[str, Any]) -> bytes:
+    text = json.dumps(value, indent=1, ensure_ascii=False)
+    return text.encode("utf-8", errors="backslashreplace") + b"\n"
+
+
+def _line(value: dict[str, Any]) -> bytes:
+    return json.dumps(value, ensure_ascii=False).encode("utf-8", errors="backslashreplace") + b"\n"

@@ -1,0 +1,301 @@
+"""What a translation run will do, settled before any work: which files, under which names, in which units.
+
+Everything that is wrong with the command or its inputs is found here, so that it ends before hours of work and not
+after them. What is done already is found here as well: a file whose content, model and settings are those of
+`_electra/manifest.json` stays, and of the other files only units without a receipt are translated.
+
+While a run is under way the output folder holds nothing new but `_electra/`:
+
+    _electra/units/         a part and a receipt for each unit, named after all that its bytes depend on
+    _electra/unpacked/      compressed inputs as plain files, so that they can be cut into units
+    _electra/ready/         finished output files
+    _electra/placing.json   the manifest to be, while finished files are moved to their places
+
+After it, `_electra/` holds `manifest.json` and `rejected.jsonl`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import fcntl
+import hashlib
+import json
+import os
+from typing import Any
+
+from electra_model.errors import InputError, WorkError
+
+from . import files, inference, translation_inputs, units
+from .config import TranslateConfig
+from .formats import registry
+from .inference import Decoding
+from .translation_inputs import InputFile
+from .units import Unit
+
+# Part of every fingerprint: raised by any change of what the same input and model are made into.
+OUTPUT_VERSION = 1
+
+# What a sentence takes, on the average of many texts; units are cut by bytes.
+_BYTES_PER_SEGMENT = 60
+
+# Open folders of the runs of this process: the lock of each lasts as long as the process, whatever ends it.
+_claimed: dict[str, int] = {}
+
+
+@dataclasses.dataclass(frozen=True)
+class PlannedUnit:
+    """A unit, and the name of its part and receipt: a fingerprint of all that its bytes depend on."""
+
+    unit: Unit
+    key: str
+    file: InputFile
+
+
+@dataclasses.dataclass(frozen=True)
+class PlannedFile:
+    """A file whose translation is to be made, with all its units in order."""
+
+    file: InputFile
+    units: tuple[PlannedUnit, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class TranslatePlan:
+    """The work of one run.
+
+    Attributes:
+      settings: what the translations depend on besides the inputs; goes into the manifest.
+      fingerprint: of `settings`.
+      names: all output files, in the order of the inputs.
+      made: the files to make. kept: manifest entries of those that are up to date, by name.
+      stale: outputs of inputs that are no longer there.
+      pending: the units without a receipt.
+      complete: there is nothing to do at all.
+    """
+
+    output: str
+    settings: dict[str, Any]
+    fingerprint: str
+    names: tuple[str, ...]
+    made: tuple[PlannedFile, ...]
+    kept: dict[str, dict[str, Any]]
+    stale: tuple[str, ...]
+    pending: tuple[PlannedUnit, ...]
+    complete: bool
+
+
+def working(output: str, *names: str) -> str:
+    """A path below the output folder's `_electra/`."""
+    return files.join(output, "_electra", *names)
+
+
+def plan_translate(config: TranslateConfig) -> TranslatePlan:
+    """Examines inputs, model and output folder. Writes nothing but below `_electra/` in the output folder.
+
+    Raises:
+      InputError: for everything the user can mend: inputs that are not there, cannot be read, are not what their name
+        says or have the output's field already; an output folder that holds other files or lies where it would be
+        taken for input; a folder that is no model.
+      WorkError: another run is writing into the output folder.
+    """
+    for key in ("input", "output", "model"):
+        if not getattr(config, key):
+            raise InputError(f"translate.{key}: is not given; name it in the job file or with --{key}")
+    assert config.output is not None and config.model is not None
+    output = config.output
+    settings = _settings(config, inference.read_model_card(config.model))
+    fingerprint = units.fingerprint(settings)
+    paths = translation_inputs.find_inputs(config.input)
+    names = translation_inputs.output_names(paths)
+    translation_inputs.check_places(config.input, paths, output, names)
+    _claim(output)
+    earlier = _Earlier.read(output)
+    standing = earlier.standing(output, names)
+    rejected = read_rejected(output)
+
+    made, kept = [], {}
+    for path, name in zip(paths, names, strict=True):
+        file = translation_inputs.examine(path, name)
+        entry = earlier.entries.get(name)
+        if (
+            entry is not None
+            and earlier.fingerprint == fingerprint
+            and entry["input"]["sha256"] == file.sha256
+            and entry["sha256"] == standing.get(name)
+            and entry["rejected_sha256"] == sha256_of(rejected.get(name, []))
+        ):
+            kept[name] = entry
+        else:
+            made.append(
+                translation_inputs.open_up(
+                    file, config.text_field, config.output_field, working(output, "unpacked")
+                )
+            )
+    planned = _cut(made, fingerprint, config.unit_segments * _BYTES_PER_SEGMENT)
+    pending = {
+        unit.key: unit
+        for file in planned
+        for unit in file.units
+        if units.committed(working(output, "units"), unit.key, unit.key) is None
+    }
+    stale = tuple(sorted(set(standing) - set(names)))
+    return TranslatePlan(
+        output=output,
+        settings=settings,
+        fingerprint=fingerprint,
+        names=tuple(names),
+        made=planned,
+        kept=kept,
+        stale=stale,
+        pending=tuple(pending.values()),
+        complete=earlier.finished and not planned and not stale,
+    )
+
+
+def _settings(config: TranslateConfig, card: dict[str, Any]) -> dict[str, Any]:
+    decoding = Decoding(config.beam_size, config.length_penalty, config.max_length)
+    return {
+        "output_version": OUTPUT_VERSION,
+        "model": {
+            key: card.get(key) for key in ("fingerprint", "task", "source_lang", "target_lang")
+        },
+        "decoding": dataclasses.asdict(decoding) | {"fingerprint": units.fingerprint(decoding)},
+        "text_field": config.text_field,
+        "output_field": config.output_field,
+    }
+
+
+def _cut(
+    made: list[InputFile], fingerprint: str, unit_bytes: int
+) -> tuple[PlannedFile, ...]:
+    """The files with their units. A unit's key does not depend on the other files of the run."""
+    filled = [file for file in made if file.bytes]
+    of_path: dict[str, list[Unit]] = {}
+    plain = list(dict.fromkeys(file.plain for file in filled))
+    for unit in registry.plan(plain, ["translate"] * len(plain), unit_bytes):
+        of_path.setdefault(unit.path, []).append(unit)
+    return tuple(
+        PlannedFile(
+            file,
+            tuple(
+                PlannedUnit(
+                    unit,
+                    units.fingerprint(
+                        fingerprint, file.sha256, file.format, unit.start, unit.stop
+                    ),
+                    file,
+                )
+                for unit in (of_path.get(file.plain, []) if file.bytes else [])
+            ),
+        )
+        for file in made
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class _Earlier:
+    """What earlier runs left in the output folder.
+
+    Attributes:
+      fingerprint: of the settings of the last run that placed files. entries: its files, by name.
+      known: name -> checksums under which a file of that name is ours.
+      finished: the last run came to its end.
+    """
+
+    fingerprint: str | None
+    entries: dict[str, dict[str, Any]]
+    known: dict[str, set[str]]
+    finished: bool
+
+    @classmethod
+    def read(cls, output: str) -> _Earlier:
+        manifest = _read_json(working(output, "manifest.json"))
+        placing = _read_json(working(output, "placing.json"))
+        known: dict[str, set[str]] = {}
+        for record in (manifest, placing):
+            for entry in record.get("files", []):
+                known.setdefault(entry["name"], set()).add(entry["sha256"])
+        last = placing or manifest
+        entries = {entry["name"]: entry for entry in last.get("files", [])}
+        return cls(last.get("fingerprint"), entries, known, bool(manifest) and not placing)
+
+    def standing(self, output: str, names: list[str]) -> dict[str, str]:
+        """The files in the output folder that are ours, as name -> sha256.
+
+        Raises `InputError` when something else is where an output file is to go.
+        """
+        found = {}
+        for name in dict.fromkeys([*names, *self.known]):
+            path = files.join(output, name)
+            if files.is_remote(path):
+                if not files.exists(path):
+                    continue
+            elif not os.path.lexists(path):
+                _check_parents(output, name)
+                continue
+            regular = files.is_remote(path) or (os.path.isfile(path) and not os.path.islink(path))
+            digest = files.sha256(path) if regular else None
+            if digest in self.known.get(name, set()):
+                found[name] = digest
+            elif name in names:
+                what = "was changed since it was written" if name in self.known else "is not ours"
+                raise InputError(
+                    f"{path}: {what} and would be overwritten; move it away or name another --output"
+                )
+        return found
+
+
+def _check_parents(output: str, name: str) -> None:
+    folder = output
+    for part in name.split("/")[:-1]:
+        folder = files.join(folder, part)
+        if os.path.lexists(folder) and not os.path.isdir(folder):
+            raise InputError(f"{folder}: is in the way of {name}; move it away or name another --output")
+
+
+def _claim(output: str) -> None:
+    """Makes `_electra/` and locks it against other runs until this process ends."""
+    if files.is_remote(output):
+        return
+    folder = working(output)
+    try:
+        os.makedirs(folder, exist_ok=True)
+        descriptor = os.open(folder, os.O_RDONLY)
+    except OSError as error:
+        raise InputError(f"translate.output: cannot write to {output}: {error.strerror}") from None
+    identity = "{0.st_dev}:{0.st_ino}".format(os.fstat(descriptor))
+    if identity in _claimed:
+        os.close(descriptor)
+        return
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(descriptor)
+        raise WorkError(f"{output}: another run is writing here; wait until it has ended") from None
+    _claimed[identity] = descriptor
+
+
+def _read_json(path: str) -> dict[str, Any]:
+    """A JSON object; empty when the file is not there or is no JSON object."""
+    try:
+        record = json.loads(files.read_bytes(path))
+    except (OSError, ValueError):
+        return {}
+    return record if isinstance(record, dict) else {}
+
+
+def read_rejected(output: str) -> dict[str, list[bytes]]:
+    """The lines of `_electra/rejected.jsonl`, by the name of the output file that they belong to."""
+    lines: dict[str, list[bytes]] = {}
+    try:
+        log = files.read_bytes(working(output, "rejected.jsonl"))
+        for line in log.splitlines(keepends=True):
+            lines.setdefault(json.loads(line)["output"], []).append(line)
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
+    return lines
+
+
+def sha256_of(lines: list[bytes]) -> str:
+    """Of the lines together."""
+    return hashlib.sha256(b"".join(lines)).hexdigest()

@@ -1,0 +1,232 @@
+"""`report.html`: one page a person can look at, that needs nothing but itself.
+
+    dataset/ pretrain/ train/ model/ evaluation/ run.json  ->  report.html
+
+The page is made anew each time, from files alone, in a second or two. It has no script and asks for
+nothing from anywhere; whatever text of the corpus it shows is escaped.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from importlib import resources
+from typing import Any
+
+import jinja2
+import markupsafe
+
+from pipelines import files
+
+from . import charts, report_sections
+from .charts import Series
+from .evaluation import read_json
+from .job import JobConfig
+
+_LANGUAGES: dict[str, str] = {
+    pair[:2]: pair[3:]
+    for pair in (
+        "ar=Arabic bg=Bulgarian ca=Catalan cs=Czech da=Danish de=German el=Greek en=English "
+        "es=Spanish et=Estonian eu=Basque fa=Persian fi=Finnish fr=French gl=Galician he=Hebrew "
+        "hi=Hindi hr=Croatian hu=Hungarian id=Indonesian is=Icelandic it=Italian ja=Japanese "
+        "ko=Korean lt=Lithuanian lv=Latvian nb=Norwegian nl=Dutch pl=Polish pt=Portuguese "
+        "ro=Romanian ru=Russian sk=Slovak sl=Slovenian sr=Serbian sv=Swedish ta=Tamil th=Thai "
+        "tr=Turkish uk=Ukrainian vi=Vietnamese zh=Chinese"
+    ).split()
+}
+
+
+def write_report(job: JobConfig) -> dict[str, Any]:
+    """Writes `report.html` into the job's work folder. Returns its path, bytes and sections."""
+    page, present = render(
+        job.workdir,
+        source_lang=job.source_lang,
+        target_lang=job.target_lang,
+        pretrain_skipped=job.pretrain.skipped,
+        train_skipped=job.train.skipped,
+    )
+    path = files.join(job.workdir, "report.html")
+    data = page.encode()
+    files.write_atomic(path, data)
+    return {"report": path, "bytes": len(data), "sections": present}
+
+
+def render(
+    workdir: str,
+    *,
+    source_lang: str,
+    target_lang: str,
+    pretrain_skipped: bool = False,
+    train_skipped: bool = False,
+) -> tuple[str, list[str]]:
+    """The page, and the names of the sections that there was something to say in."""
+    sections = {
+        "evaluation": report_sections.evaluation(workdir),
+        "corpus": report_sections.corpus(workdir),
+        "pretraining": report_sections.training(workdir, "pretrain"),
+        "training": report_sections.training(workdir, "train"),
+        "attention": report_sections.attention(workdir),
+        "model": report_sections.model(workdir),
+        "run": read_json(files.join(workdir, "run.json")) or None,
+    }
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("runners"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    for function in (number, percent, duration, size, words, language, shade, cells):
+        environment.filters[function.__name__] = function
+    style = resources.files("runners").joinpath("templates/report.css").read_text("utf-8")
+    page = environment.get_template("report.html.j2").render(
+        **sections,
+        charts={name: markupsafe.Markup(svg) for name, svg in draw(sections).items() if svg},
+        style=markupsafe.Markup(style),
+        source_lang=source_lang,
+        target_lang=target_lang,
+        workdir=workdir,
+        pretrain_skipped=pretrain_skipped,
+        train_skipped=train_skipped,
+    )
+    return page, [name for name, content in sections.items() if content]
+
+
+def draw(sections: dict[str, Any]) -> dict[str, str]:
+    """All charts as SVG, by name; "" where there is nothing to draw."""
+    drawn: dict[str, str] = {}
+    if pretraining := sections["pretraining"]:
+        rows = pretraining["updates"]
+        drawn["pretrain_loss"] = charts.curves(
+            [
+                _series(rows, "generator_loss", "generator"),
+                # Weighted in the sum, this one is small: it is a mean over all tokens.
+                _series(rows, "discriminator_loss", "discriminator"),
+            ],
+            label="Losses of the pretraining",
+            from_zero=True,
+        )
+        drawn["pretrain_accuracy"] = charts.curves(
+            [
+                _series(rows, "generator_accuracy", "generator"),
+                _series(rows, "discriminator_accuracy", "discriminator"),
+                _series(rows, "discriminator_recall", "replaced tokens found"),
+                _series(rows, "discriminator_precision", "alarms that were right"),
+            ],
+            label="Accuracies of the pretraining",
+            percent=True,
+        )
+        drawn["pretrain_speed"] = _speed(rows, "pretraining")
+    if training := sections["training"]:
+        rows, checks = training["updates"], training["validations"]
+        drawn["train_loss"] = charts.curves(
+            [
+                _series(rows, "loss", "training"),
+                _series(checks, "valid_loss", "validation", marks=True),
+            ],
+            label="Loss of the training",
+        )
+        drawn["train_accuracy"] = charts.curves(
+            [
+                _series(rows, "accuracy", "training"),
+                _series(checks, "valid_accuracy", "validation", marks=True),
+            ],
+            label="Share of target tokens predicted right",
+            percent=True,
+        )
+        drawn["train_speed"] = _speed(rows, "training")
+        drawn["train_rate"] = charts.curves(
+            [_series(rows, "learning_rate", "learning rate")],
+            label="Learning rate of the training",
+            from_zero=True,
+        )
+    if corpus := sections["corpus"]:
+        for split, sides in corpus["lengths"].items():
+            drawn[f"lengths_{split}"] = charts.histogram(
+                sides, label=f"Tokens per record in {split}", x_label="tokens"
+            )
+    if evaluation := sections["evaluation"]:
+        drawn["chrf"] = charts.histogram(
+            {"sentences": evaluation["chrf_bars"]},
+            label="Sentences by chrF",
+            x_label="chrF of the sentence",
+        )
+    return drawn
+
+
+def _series(rows: Iterable[dict[str, Any]], key: str, name: str, *, marks: bool = False) -> Series:
+    found = [(row["step"], row[key]) for row in rows if isinstance(row.get(key), int | float)]
+    return Series(name, [step for step, _ in found], [value for _, value in found], marks)
+
+
+def _speed(rows: Iterable[dict[str, Any]], stage: str) -> str:
+    speed = _series(rows, "tokens_per_second", "tokens per second")
+    return charts.curves([speed], label=f"Tokens per second of the {stage}", from_zero=True)
+
+
+def number(value: Any, digits: int | None = None) -> str:
+    """1234567 -> "1,234,567"; 0.0012 -> "0.0012"; what is no number comes back as text."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return str(value)
+    if not math.isfinite(value):
+        return "not a number"
+    if digits is not None:
+        return f"{value:,.{digits}f}"
+    if isinstance(value, int) or value == int(value):
+        return f"{int(value):,}"
+    return f"{value:,.1f}" if abs(value) >= 100 else f"{value:.4g}"
+
+
+def percent(share: float) -> str:
+    """0.1234 -> "12.3%"; a share that is not zero never reads as zero."""
+    if 0 < share < 0.0005:
+        return "under 0.1%"
+    return f"{share:.1%}"
+
+
+def duration(seconds: float) -> str:
+    """75 -> "1 min 15 s"."""
+    if seconds < 60:
+        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest:02d} s"
+    return f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def size(count: float) -> str:
+    """1500000 -> "1.5 MB"."""
+    for unit in ("bytes", "kB", "MB", "GB"):
+        if count < 1000 or unit == "GB":
+            break
+        count /= 1000
+    return f"{count:,.0f} {unit}" if unit == "bytes" or count >= 100 else f"{count:,.1f} {unit}"
+
+
+def words(name: str) -> str:
+    """ "max_length_ratio" -> "max length ratio"."""
+    return name.replace("_", " ")
+
+
+def language(code: str) -> str:
+    """ "pt-BR" -> "Portuguese (BR)"; a code that is not known stays as it is."""
+    base, _, rest = code.replace("_", "-").partition("-")
+    name = _LANGUAGES.get(base.lower())
+    if name is None:
+        return code
+    return f"{name} ({rest})" if rest else name
+
+
+def shade(weight: float) -> str:
+    """A share of attention as a colour from paper to blue; small shares can still be told from none."""
+    depth = min(1.0, max(0.0, weight)) ** 0.7
+    paper, blue = (243, 241, 236), (43, 92, 158)
+    mixed = (round(p + depth * (b - p)) for p, b in zip(paper, blue, strict=True))
+    return "rgb({}, {}, {})".format(*mixed)
+
+
+def cells(rows: list[list[float]]) -> list[tuple[int, int, float]]:
+    """(column, row, weight) of the cells of a map that would be seen."""
+    return [
+        (x, y, cell) for y, row in enumerate(rows) for x, cell in enumerate(row) if cell >= 0.04
+    ]

@@ -1,0 +1,301 @@
+"""What the report says, section by section, as plain values read from a work folder.
+
+A section whose files are not there yet is None, and the page says so. Nothing here knows of HTML.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable
+from typing import Any
+
+from pipelines import files
+
+from .evaluation import read_json, read_pairs
+from .scores import sentence_chrf
+
+SAMPLES = 12
+WORST = 5
+EXAMPLES_PER_RULE = 8
+
+# What the rules of `clean` and of the readers mean, in a reader's words.
+RULES = {
+    "empty": "one side is empty",
+    "min_letters_share": "too few letters: numbers, codes, punctuation",
+    "max_characters": "one side is too long",
+    "max_length_ratio": "one side is far longer than the other",
+    "identical": "the target is a copy of the source",
+    "duplicate": "the same pair came before",
+    "leak": "the source is also in the validation or test data",
+    "max_tokens": "more tokens than the model can take",
+    "too_many_tokens": "more tokens than the model can take",
+    "too_long": "more tokens than the model can take",
+    "malformed_json": "the line is not JSON",
+    "missing_field": "the row lacks a field",
+    "missing_column": "the row lacks a column",
+    "not_utf8": "the bytes are not UTF-8",
+    "columns": "the row has another number of columns",
+}
+
+
+def read_jsonl(path: str, limit: int | None = None) -> list[dict[str, Any]]:
+    """The JSON objects of a file, at most `limit`. A line cut short by a kill is passed over."""
+    if not files.exists(path):
+        return []
+    rows = []
+    for line in files.read_bytes(path).split(b"\n"):
+        try:
+            row = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(row, dict):
+            rows.append(row)
+            if len(rows) == limit:
+                break
+    return rows
+
+
+def read_metrics(path: str) -> list[dict[str, Any]]:
+    """Metrics by step. A step that was made twice, after a kill, counts as it went last."""
+    latest: dict[tuple[int, bool], dict[str, Any]] = {}
+    for row in read_jsonl(path):
+        if isinstance(row.get("step"), int):
+            latest[row["step"], "valid_loss" in row] = row
+    return [latest[key] for key in sorted(latest)]
+
+
+def corpus(workdir: str) -> dict[str, Any] | None:
+    """Sizes, ledger and lengths of the dataset, from `dataset_info.json` and `samples/`."""
+    info = read_json(files.join(workdir, "dataset", "dataset_info.json"))
+    if not info:
+        return None
+    ledger = info.get("ledger") or {"in": 0, "out": 0, "rejected": {}}
+    rejected = ledger.get("rejected", {})
+    splits = info.get("splits", {})
+    return {
+        "splits": [_split(name, split) for name, split in splits.items()],
+        "train_records": splits.get("train", {}).get("records", 0),
+        "records_in": ledger["in"],
+        "records_out": ledger["out"],
+        "records_rejected": sum(rejected.values()),
+        "balanced": ledger["in"] == ledger["out"] + sum(rejected.values()),
+        "rules": [
+            {
+                "name": rule,
+                "meaning": RULES.get(rule.rpartition(".")[2], ""),
+                "count": count,
+                "share": count / max(1, ledger["in"]),
+                "of_most": count / max(1, max(rejected.values())),
+                "examples": rejection_examples(workdir, rule),
+            }
+            for rule, count in sorted(rejected.items(), key=lambda item: (-item[1], item[0]))
+            if count
+        ],
+        "lengths": {
+            split: {side: histogram_bars(value) for side, value in sides.items()}
+            for split, sides in info.get("lengths", {}).items()
+            if isinstance(sides, dict)
+        },
+        "vocabulary_fingerprint": info.get("vocabulary_fingerprint"),
+        "vocabulary": read_json(files.join(workdir, "vocabulary", "vocabulary.json")),
+    }
+
+
+def _split(name: str, split: dict[str, Any]) -> dict[str, Any]:
+    tokens = split.get("tokens", {})
+    shards = split.get("shards", [])
+    records = split.get("records", 0)
+    return {
+        "name": name,
+        "records": records,
+        "tokens": tokens,
+        "mean_tokens": {side: count / max(1, records) for side, count in tokens.items()},
+        "shards": len(shards),
+        "bytes": sum(shard.get("bytes", 0) for shard in shards),
+    }
+
+
+def rejection_examples(workdir: str, rule: str) -> list[dict[str, Any]]:
+    """Some records that a rule rejected, as text: `{"source", "target", "place"}`."""
+    rows = read_jsonl(files.join(workdir, "dataset", "samples", f"{rule}.jsonl"), EXAMPLES_PER_RULE)
+    examples = []
+    for row in rows:
+        name = os.path.basename(str(row.get("path", "")))
+        place = (
+            f"{name}, row {row['row'] + 1}" if name and isinstance(row.get("row"), int) else name
+        )
+        sides = {key: _shortened(row.get(key)) for key in ("source", "target")}
+        if sides["source"] is None and row.get("raw") is not None:
+            sides["source"] = _shortened(row["raw"])
+        examples.append({**sides, "place": place})
+    return examples
+
+
+def _shortened(text: Any, limit: int = 240) -> str | None:
+    if text is None:
+        return None
+    text = str(text)
+    return text if len(text) <= limit else f"{text[:limit]} … ({len(text):,} characters)"
+
+
+def histogram_bars(value: Any) -> list[tuple[float, float, int]]:
+    """Bars (from, to, count) of a histogram, at most some 40, without the thin tail beyond 99.5 %.
+
+    Args:
+      value: length -> count, or a list whose position is the length, or `{"edges", "counts"}`.
+    """
+    if isinstance(value, dict) and "edges" in value:
+        edges, counts = value["edges"], value["counts"]
+        return list(zip(edges[:-1], edges[1:], counts, strict=True))
+    pairs = enumerate(value) if isinstance(value, list) else value.items()
+    counts = {int(length): int(count) for length, count in pairs if int(count)}
+    if not counts:
+        return []
+    total, seen, last = sum(counts.values()), 0, 0
+    for last in sorted(counts):
+        seen += counts[last]
+        if seen >= 0.995 * total:
+            break
+    width = max(1, -(-(last + 1) // 40))
+    bars = [0] * (last // width + 1)
+    for length, count in counts.items():
+        if length <= last:
+            bars[length // width] += count
+    return [(i * width, (i + 1) * width, count) for i, count in enumerate(bars)]
+
+
+def training(workdir: str, stage: str) -> dict[str, Any] | None:
+    """The metrics of "pretrain" or "train", None where there are none."""
+    metrics = read_metrics(files.join(workdir, stage, "metrics.jsonl"))
+    if not metrics:
+        return None
+    updates = [row for row in metrics if "loss" in row]
+    validations = [row for row in metrics if "valid_loss" in row]
+    rates = [row["tokens_per_second"] for row in updates if row.get("tokens_per_second")]
+    return {
+        "updates": updates,
+        "validations": validations,
+        "steps": metrics[-1]["step"],
+        "seconds": max((row.get("elapsed_seconds", 0) for row in metrics), default=0),
+        "tokens_per_second": sorted(rates)[len(rates) // 2] if rates else None,
+        "last": updates[-1] if updates else {},
+        "best": min(validations, key=lambda row: row["valid_loss"]) if validations else None,
+        "warm_start": warm_start(files.join(workdir, stage, "warm_start.json")),
+    }
+
+
+def warm_start(path: str) -> dict[str, int] | None:
+    """How many tensors were restored, fresh and skipped."""
+    report = read_json(path)
+    kinds = {key: report[key] for key in ("restored", "fresh", "skipped") if key in report}
+    sizes = {
+        key: len(value) if isinstance(value, list | dict) else value for key, value in kinds.items()
+    }
+    return sizes or None
+
+
+def model(workdir: str) -> dict[str, Any] | None:
+    """`model.json`, with the bytes of the model folder where it is local."""
+    folder = files.join(workdir, "model")
+    description = read_json(files.join(folder, "model.json"))
+    if not description:
+        return None
+    size = 0
+    if not files.is_remote(folder):
+        for place, _, names in os.walk(folder):
+            size += sum(os.path.getsize(os.path.join(place, name)) for name in names)
+    return {**description, "bytes": size}
+
+
+def evaluation(workdir: str) -> dict[str, Any] | None:
+    """Scores, sample translations and the distribution of sentence scores."""
+    folder = files.join(workdir, "evaluation")
+    scores = read_json(files.join(folder, "scores.json"))
+    if not scores.get("test"):
+        return None
+    sources, references = read_pairs(
+        files.join(workdir, "dataset", f"{scores['test'].get('split', 'test')}.jsonl")
+    )
+    hypotheses = files.read_bytes(files.join(folder, "test.hyp.txt")).decode().split("\n")[:-1]
+    result = {**scores, "rows": [], "worst": [], "by_length": [], "chrf_bars": []}
+    if not len(sources) == len(references) == len(hypotheses):
+        return result  # prepared again since: the scores stand, their sentences are gone
+    rows = [
+        {
+            "number": number,
+            "source": source,
+            "translation": hypothesis,
+            "reference": reference,
+            "chrf": sentence_chrf(hypothesis, reference),
+        }
+        for number, (source, hypothesis, reference) in enumerate(
+            zip(sources, hypotheses, references, strict=True), start=1
+        )
+    ]
+    shown = min(SAMPLES, len(rows))
+    picks = [int((i + 0.5) * len(rows) / shown) for i in range(shown)]
+    bars = [0] * 20
+    for row in rows:
+        bars[min(19, int(row["chrf"] // 5))] += 1
+    result["rows"] = [rows[i] for i in picks]
+    result["worst"] = sorted(rows, key=lambda row: (row["chrf"], -len(row["source"])))[:WORST]
+    result["by_length"] = by_length(rows)
+    result["chrf_bars"] = [(5 * i, 5 * i + 5, count) for i, count in enumerate(bars)]
+    return result
+
+
+def by_length(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Mean sentence chrF of short and long sources (in characters, which every script has)."""
+    bounds = [(1, 15), (16, 30), (31, 60), (61, 120), (121, None)]
+    groups: list[list[float]] = [[] for _ in bounds]
+    for row in rows:
+        length = len(row["source"])
+        index = next(i for i, (_, most) in enumerate(bounds) if most is None or length <= most)
+        groups[index].append(row["chrf"])
+    return [
+        {
+            "label": f"{least}–{most}" if most else f"over {least - 1}",
+            "sentences": len(group),
+            "chrf": sum(group) / len(group),
+        }
+        for (least, most), group in zip(bounds, groups, strict=True)
+        if group
+    ]
+
+
+def attention(workdir: str) -> dict[str, Any] | None:
+    """One sentence's attention: the mean over the heads of the last layer, and every head small.
+
+    Each map is a list of rows, one per piece that attends, of weights from 0 to 1.
+    """
+    found = read_json(files.join(workdir, "evaluation", "attention.json"))
+    if not found.get("cross"):
+        return None
+    mean = [_mean_of(cells) for cells in zip(*found["cross"][-1], strict=True)]
+    return {
+        **{key: found[key] for key in ("source", "translation", "reference")},
+        "source_pieces": [piece_label(piece) for piece in found["source_pieces"]],
+        "target_pieces": [piece_label(piece) for piece in found["target_pieces"]],
+        "mean": mean,
+        "cross": found["cross"],
+        "encoder": found.get("encoder", []),
+    }
+
+
+def _mean_of(rows: Iterable[list[float]]) -> list[float]:
+    """The mean row of several."""
+    return [sum(column) / len(column) for column in zip(*rows, strict=True)]
+
+
+def piece_label(piece: str) -> str:
+    """A vocabulary piece as a person reads it: a dash in front when it continues a word."""
+    names = {"</s>": "⏎", "<s>": "start", "<unk>": "?", "▁": "␣"}
+    if piece in names:
+        return names[piece]
+    if piece.startswith("▁"):
+        return piece[1:].replace("▁", "␣")
+    first = piece[:1]
+    # Scripts that write no spaces have no words to continue.
+    continues = first.isalpha() and ord(first) < 0x0E00
+    return ("‑" if continues else "") + piece.replace("▁", "␣")

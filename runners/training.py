@@ -1,0 +1,328 @@
+"""The two trainings of a job: `pretrain` (replaced-token detection) and `train` (the
+encoder-decoder).
+
+Each reads shards, runs `TrainingLoop` over one compiled step per bucket, and ends with a receipt,
+`complete.json`, under a fingerprint of everything its result depends on. One that is complete
+returns at once.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import pathlib
+from typing import Any
+
+from electra_model import checkpoint, export
+from electra_model.config import LoopConfig
+from electra_model.electra import Electra
+from electra_model.errors import InputError, WorkError
+from electra_model.losses import vocabulary_cross_entropy
+from electra_model.optimizer import apply_clipped, build_optimizer
+from electra_model.pretraining import ReplacedTokenDetection
+from electra_model.tokenizer import Tokenizer
+from pipelines import files
+from pipelines.units import fingerprint
+
+from .input_data import PairData, WindowData, read_dataset_info
+from .job import JobConfig
+from .progress import say
+from .training_loop import TrainingLoop, finite
+
+# What may change between two runs without making the earlier steps worthless.
+_NOT_IN_STATE = (
+    "steps",
+    "minutes",
+    "checkpoint_minutes",
+    "keep_checkpoints",
+    "log_every_steps",
+    "validate_every_minutes",
+)
+_COMPLETE = "complete.json"
+
+
+def pretrain(job: JobConfig) -> dict[str, Any]:
+    """Pretrains the encoder on the split `pretrain`. Raises InputError when there is no dataset or
+    nothing in it."""
+    folder = os.path.join(job.workdir, "pretrain")
+    if job.pretrain.skipped:
+        return {"skipped": True}
+    facts = _facts(job, job.pretrain)
+    done = completed(folder, facts["complete"])
+    if done is not None:
+        return done
+
+    dataset = _dataset(job)
+    tokenizer = Tokenizer.load(os.path.join(job.workdir, "vocabulary"))
+    length = job.dataset.window_length
+    data = WindowData(dataset, "pretrain", length, job.pretrain.batch_tokens, job.pretrain.seed)
+    if not len(data.columns):
+        raise InputError(
+            f"{dataset}: has no pretraining windows; add text or set pretrain.steps to 0"
+        )
+    model = ReplacedTokenDetection(job.model, job.pretrain, tokenizer.size, seed=job.pretrain.seed)
+    optimizer = build_optimizer(job.pretrain, model.trainable_variables)
+    update = _pretraining_step(model, optimizer, length)
+
+    def step(number: int) -> dict[str, Any]:
+        return finite(update(*data.arrays(data.plan.batch(number)), number))
+
+    variables = [*model.trainable_variables, *optimizer.variables]
+    loop = TrainingLoop(
+        "pretrain", folder, job.pretrain, variables, optimizer, step, facts["state"]
+    )
+    counts = loop.run()
+    counts["windows"] = len(data.columns)
+    return _complete(folder, facts["complete"], counts)
+
+
+def train(job: JobConfig) -> dict[str, Any]:
+    """Trains the encoder-decoder and writes the model folder.
+
+    Raises InputError when there is no dataset or no pair in it.
+    """
+    folder = os.path.join(job.workdir, "train")
+    if job.train.skipped:
+        return {"skipped": True}
+    pretrained = _pretrained(job)
+    facts = _facts(job, job.train, pretrained["fingerprint"] if pretrained else None)
+    done = completed(folder, facts["complete"])
+    if done is not None and files.exists(os.path.join(job.workdir, "model", "model.json")):
+        return done
+
+    dataset = _dataset(job)
+    tokenizer = Tokenizer.load(os.path.join(job.workdir, "vocabulary"))
+    config = job.train
+    data = PairData(dataset, "train", config.buckets, config.batch_tokens, config.seed)
+    if not data.plan.batches_per_epoch:
+        raise InputError(
+            f"{dataset}: has no training pairs that fit into train.buckets {config.buckets}"
+        )
+    if data.plan.left_out:
+        say(
+            f"train: {data.plan.left_out} pairs are longer than the last of train.buckets "
+            "and take no part"
+        )
+    model = Electra.from_config_and_vocabulary(job.model, tokenizer.size, seed=config.seed)
+    if pretrained:
+        _warm_start(job, model, folder)
+    optimizer = build_optimizer(config, model.trainable_variables)
+    update = _training_step(model, optimizer, config.label_smoothing, config.clip_norm)
+
+    def step(number: int) -> dict[str, Any]:
+        return finite(update(*data.arrays(data.plan.batch(number)), number))
+
+    loop = TrainingLoop(
+        "train",
+        folder,
+        config,
+        [*model.trainable_variables, *optimizer.variables],
+        optimizer,
+        step,
+        facts["state"],
+        validate=_validation(job, model),
+        validate_every_minutes=config.validate_every_minutes,
+    )
+    counts = loop.run()
+    counts["pairs"] = len(data.columns)
+    counts["epochs"] = round(counts["steps"] / data.plan.batches_per_epoch, 2)
+    metadata = export.save_model(
+        os.path.join(job.workdir, "model"),
+        model,
+        tokenizer,
+        job.model,
+        task=job.task,
+        source_lang=job.source_lang,
+        target_lang=job.target_lang,
+        training={**counts, "dataset": facts["dataset"], "warm_start": bool(pretrained)},
+        beam_size=job.translate.beam_size,
+        length_penalty=job.translate.length_penalty,
+    )
+    counts["parameters"] = metadata["parameters"]
+    return _complete(folder, facts["complete"], counts)
+
+
+# --- the compiled steps ---
+
+
+def _pretraining_step(model: ReplacedTokenDetection, optimizer, length: int):
+    import tensorflow as tf
+
+    ids = tf.TensorSpec([None, length], tf.int32)
+
+    @tf.function(
+        jit_compile=True, autograph=False, input_signature=[ids, ids, tf.TensorSpec([], tf.int32)]
+    )
+    def update(token_ids, segment_ids, number):
+        with tf.GradientTape() as tape:
+            output = model.losses_of(
+                token_ids, segment_ids, number + model.pretrain.seed * 1_000_003
+            )
+        norm = _update(model, optimizer, tape, output.loss, model.pretrain.clip_norm)
+        tokens = tf.reduce_sum(tf.cast(tf.not_equal(token_ids, 0), tf.float32))
+        return {**vars(output), "gradient_norm": norm, "tokens": tokens}
+
+    return update
+
+
+def _training_step(model: Electra, optimizer, label_smoothing: float, clip_norm: float):
+    """Traced once; XLA compiles it once for each bucket's shape."""
+    import tensorflow as tf
+
+    ids = tf.TensorSpec([None, None], tf.int32)
+
+    @tf.function(
+        jit_compile=True,
+        autograph=False,
+        input_signature=[ids, ids, ids, tf.TensorSpec([], tf.int32)],
+    )
+    def update(source, shifted, target, number):
+        with tf.GradientTape() as tape:
+            sums, tokens = _sums(
+                model, source, shifted, target, label_smoothing, number + model.seed * 1_000_003
+            )
+            loss = sums[0] / tokens
+        norm = _update(model, optimizer, tape, loss, clip_norm)
+        return {
+            "loss": loss,
+            "nll": sums[1] / tokens,
+            "accuracy": sums[2] / tokens,
+            "gradient_norm": norm,
+            "tokens": tokens,
+        }
+
+    return update
+
+
+def _update(model, optimizer, tape, loss, clip_norm):
+    """Applies the gradients, or none of them where one is not finite. Returns their norm."""
+    import tensorflow as tf
+
+    gradients = tape.gradient(loss, [variable.value for variable in model.trainable_variables])
+    norm = tf.linalg.global_norm(gradients)
+    sound = tf.math.is_finite(norm)
+    gradients = [tf.where(sound, gradient, tf.zeros_like(gradient)) for gradient in gradients]
+    apply_clipped(optimizer, gradients, model.trainable_variables, clip_norm)
+    return norm
+
+
+def _sums(model, source, shifted, target, label_smoothing, seed):
+    """Loss, negative log-likelihood and hits, each summed over the real targets, and their number
+    (at least 1)."""
+    import tensorflow as tf
+
+    hidden, _ = model.hidden(source, shifted, training=seed is not None, seed=seed)
+    flat = tf.reshape(hidden, [-1, model.d_model])
+    targets = tf.reshape(target, [-1])
+    weights = tf.cast(tf.not_equal(targets, 0), tf.float32)
+    table, bias = model.target_embedding.table.value, model.output_bias.value
+    sums = vocabulary_cross_entropy(flat, table, bias, targets, weights, label_smoothing)
+    return sums, tf.maximum(tf.reduce_sum(weights), 1.0)
+
+
+def _validation(job: JobConfig, model: Electra):
+    """A function that gives loss, accuracy and perplexity on the split `valid`; None when it is
+    empty."""
+    import math
+
+    import tensorflow as tf
+
+    config = job.train
+    data = PairData(_dataset(job), "valid", config.buckets, config.batch_tokens, seed=0)
+    if not data.plan.batches_per_epoch:
+        return None
+    ids = tf.TensorSpec([None, None], tf.int32)
+
+    @tf.function(jit_compile=True, autograph=False, input_signature=[ids, ids, ids])
+    def evaluate(source, shifted, target):
+        sums, _ = _sums(model, source, shifted, target, 0.0, None)
+        return sums[1], sums[2], tf.reduce_sum(tf.cast(tf.not_equal(target, 0), tf.float32))
+
+    def validate() -> dict[str, float]:
+        totals = [0.0, 0.0, 0.0]
+        for number in range(data.plan.batches_per_epoch):
+            values = evaluate(*data.arrays(data.plan.batch(number)))
+            totals = [total + float(value) for total, value in zip(totals, values, strict=True)]
+        loss = totals[0] / totals[2]
+        return {
+            "valid_loss": round(loss, 6),
+            "valid_accuracy": round(totals[1] / totals[2], 6),
+            "valid_perplexity": round(math.exp(min(loss, 50.0)), 4),
+        }
+
+    return validate
+
+
+# --- what a stage depends on, and whether it is complete ---
+
+
+def _dataset(job: JobConfig) -> str:
+    return os.path.join(job.workdir, "dataset")
+
+
+def _facts(job: JobConfig, config: LoopConfig, *upstream: Any) -> dict[str, str]:
+    """Fingerprints: `dataset`; `state`, under which checkpoints are continued; `complete`, of the
+    whole result."""
+    info = read_dataset_info(_dataset(job))
+    dataset = fingerprint(info)
+    settings = dataclasses.asdict(config)
+    state = {name: value for name, value in settings.items() if name not in _NOT_IN_STATE}
+    model = dataclasses.asdict(job.model.resolved())
+    # A finished training is not a state to go on from: its learning rate has come down to nothing.
+    length = [config.steps, config.minutes]
+    state_print = fingerprint(dataset, model, state, length, upstream)
+    return {"dataset": dataset, "state": state_print, "complete": state_print}
+
+
+def completed(folder: str, expected: str) -> dict[str, Any] | None:
+    """The counts of a training that is complete under this fingerprint, else None."""
+    try:
+        done = json.loads(pathlib.Path(folder, _COMPLETE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return done["counts"] if done.get("fingerprint") == expected else None
+
+
+def _complete(folder: str, made_under: str, counts: dict[str, Any]) -> dict[str, Any]:
+    text = json.dumps({"fingerprint": made_under, "counts": counts}, indent=2) + "\n"
+    files.write_atomic(os.path.join(folder, _COMPLETE), text.encode())
+    return counts
+
+
+def _pretrained(job: JobConfig) -> dict[str, Any] | None:
+    """The receipt of the job's pretraining, where training is to start from it."""
+    if not job.train.warm_start or job.pretrain.skipped:
+        return None
+    path = pathlib.Path(job.workdir, "pretrain", _COMPLETE)
+    expected = _facts(job, job.pretrain)["complete"]
+    if completed(str(path.parent), expected) is None:
+        raise InputError(
+            f"{path}: there is no complete pretraining under these settings; "
+            "run `electra pretrain`, "
+            "or set train.warm_start to false or pretrain.steps to 0"
+        )
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def _warm_start(job: JobConfig, model: Electra, folder: str) -> None:
+    """Copies the discriminator's encoder and embeddings, and writes `warm_start.json`."""
+    source = os.path.join(job.workdir, "pretrain", "checkpoints")
+    found = checkpoint.load_newest(source, warn=say)
+    if found is None:
+        raise WorkError(f"{source}: holds no readable checkpoint; run `electra pretrain` again")
+    # Only the network: the optimizer's moments and the heads have no counterpart.
+    network = {
+        name: value for name, value in found.tensors.items() if not name.startswith("optimizer/")
+    }
+    report = checkpoint.warm_start(
+        model.trainable_variables, network, f"pretrain step {found.step}"
+    )
+    text = json.dumps(report, indent=2) + "\n"
+    files.write_atomic(os.path.join(folder, "warm_start.json"), text.encode())
+    counts = {key: len(report[key]) for key in ("restored", "fresh", "skipped")}
+    say(
+        f"train: warm start from {report['source']}: {counts['restored']} tensors restored, "
+        f"{counts['fresh']} fresh, "
+        f"{counts['skipped']} skipped; see {os.path.join(folder, 'warm_start.json')}"
+    )

@@ -1,0 +1,113 @@
+import pytest
+
+from electra_model.errors import InputError
+from pipelines.formats import delimited, registry
+
+
+def read_all(path, fields, **options):
+    found = []
+    for unit in registry.plan([str(path)], ["train"], 1 << 20):
+        for batch in registry.read(unit, fields, raw=True, **options):
+            columns = batch.to_pydict()
+            found += zip(columns["error"], *(columns[field] for field in fields), strict=True)
+    return found
+
+
+def test_tsv_pairs(tmp_path):
+    path = tmp_path / "a.tsv"
+    path.write_bytes(
+        b"\xef\xbb\xbfone\teins\r\n"
+        b'"quoted"\tit\'s "so"\n'
+        b"only one\n"
+        b"a\tb\tc\n"
+        b"\n"
+        b"\t\n"
+        b"bad \xff\tx\n"
+        b"carriage\rreturn\tstays\n"
+        b"no end\tkein Ende"
+    )
+    assert read_all(path, ["source", "target"]) == [
+        (None, "one", "eins"),
+        (None, '"quoted"', 'it\'s "so"'),
+        ("wrong_columns", None, None),
+        ("wrong_columns", None, None),
+        ("empty_line", None, None),
+        (None, "", ""),
+        ("not_utf8", None, None),
+        (None, "carriage\rreturn", "stays"),
+        (None, "no end", "kein Ende"),
+    ]
+
+
+def test_tsv_with_a_header_finds_columns_by_name(tmp_path):
+    path = tmp_path / "a.tsv"
+    path.write_text("id\tde\ten\n1\tHaus\thouse\n2\tkurz\n3\ta\tb\tc\n")
+    assert read_all(path, ["en", "de"], header=True) == [
+        (None, "house", "Haus"),
+        ("wrong_columns", None, None),
+        ("wrong_columns", None, None),
+    ]
+    with pytest.raises(InputError, match="has no column 'fr'; it has id, de, en"):
+        read_all(path, ["en", "fr"], header=True)
+
+
+def test_tsv_single_field_is_a_column(tmp_path):
+    path = tmp_path / "a.tsv"
+    path.write_text("a\tb\nc\n\n")
+    assert read_all(path, ["text"]) == [(None, "a"), (None, "c"), (None, "")]
+    assert read_all(path, ["2"]) == [(None, "b"), ("wrong_columns", None), ("empty_line", None)]
+
+
+def test_csv(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_bytes(
+        b"\xef\xbb\xbfid,source,target\r\n"
+        b"1,plain,schlicht\r\n"
+        b'2,"a, b","he said ""no"""\n'
+        b'3,"two\r\nlines","x"\r\n'
+        b"4,short\n"
+        b"\n"
+        b'5,5" pipe,Rohr\n'
+        b'6,"after"x,y\n'
+        b'7,,""\n'
+        b"8,\xff,x\n"
+    )
+    assert read_all(path, ["source", "target"]) == [
+        (None, "plain", "schlicht"),
+        (None, "a, b", 'he said "no"'),
+        (None, "two\r\nlines", "x"),
+        ("wrong_columns", None, None),
+        ("empty_line", None, None),
+        (None, '5" pipe', "Rohr"),
+        ("malformed_csv", None, None),
+        (None, "", ""),
+        ("not_utf8", None, None),
+    ]
+
+
+def test_csv_quotation_mark_that_never_closes_costs_its_line_only(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text('text\n"open\n' + "line\n" * 1000)
+    rows = read_all(path, ["text"])
+    assert rows[0] == ("malformed_csv", None)
+    assert rows[1:] == [(None, "line")] * 1000
+
+
+def test_csv_records_keep_every_byte():
+    data = b'\xef\xbb\xbfa,"b\n""c"""\r\n"x\nplain\n"y" z\nend'
+    found = list(delimited.csv_records(iter([data[:7], data[7:]]), "a.csv"))
+    assert b"".join(raw for raw, _ in found) == data
+    assert [cells for _, cells in found] == [
+        [b"a", b'b\n"c"'],
+        None,
+        [b"plain"],
+        None,
+        [b"end"],
+    ]
+
+
+def test_csv_without_the_column(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("source;target\na;b\n")
+    with pytest.raises(InputError, match="has no column 'source'; it has source;target"):
+        read_all(path, ["source", "target"])
