@@ -79,7 +79,7 @@ def load(path: str | os.PathLike) -> Checkpoint:
     path = pathlib.Path(path)
     match = _NAME.match(path.name)
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as archive:
             tensors = {name: archive[name] for name in archive.files}
         state = json.loads(bytes(tensors.pop(_STATE)))
     except (

@@ -46,15 +46,21 @@ class DataConfig:
 class CleanConfig:
     """Rules that reject records, each with its bound. What they reject is in `dataset/rejected/`.
 
+    Training pairs go through all of them. Validation and test pairs that are named in `data` are a
+    measure, so they lose nothing but what cannot be scored: unreadable and empty records.
+    Monolingual texts go through `empty`, `min_letters_share` and `duplicate`.
+
     Attributes:
       empty: a side without any letter, digit or symbol once normalised.
       min_letters_share: least share of letters among the characters that are not white space.
       max_characters: longest side. max_length_ratio: of characters, longer side to shorter side,
-        for sides of more than 20 characters.
+        where the longer one has more than 20.
       identical: source equals target.
       duplicate: which equal records are dropped but for the first: "pair", "source" or off.
       leak: training pairs whose source, lower-cased and without digits, punctuation and white
         space, is that of a validation or test pair.
+      max_rejected_fraction: share of rejected training pairs, or monolingual texts, above which the
+        work fails: so many are a sign of a wrong bound or a wrong file.
     """
 
     empty: bool = True
@@ -69,8 +75,14 @@ class CleanConfig:
 
 @pydantic.dataclasses.dataclass(frozen=True, kw_only=True, config=STRICT)
 class VocabularyConfig:
-    """The pieces that text is cut into, learned from word counts of the training text of both
-    languages."""
+    """The pieces that text is cut into, learned from word counts of the training pairs' two sides
+    (of the monolingual texts where there are no pairs).
+
+    Attributes:
+      size: number of pieces; less when the text does not support so many (see `vocabulary.json`).
+      character_coverage: share of the running characters that get a piece of their own at least.
+      max_words: the most frequent words that are learned from.
+    """
 
     kind: Literal["sentencepiece"] = "sentencepiece"
     size: int = Field(8000, ge=64, le=250_000)
@@ -86,8 +98,7 @@ class DatasetConfig:
       seed: of the global shuffle. unit_megabytes: input that is worked on and committed as one
         piece.
       valid_fraction: share of sources, by hash, that is split off train where no `valid` is named;
-        at most
-        `valid_max_records`.
+        at most `valid_max_records`.
       window_length: tokens in one pretraining window.
       max_tokens: longest side of a pair, end mark included; longer ones are rejected.
       records_per_shard: aim of the shard count. compression: of the shards.
@@ -104,6 +115,20 @@ class DatasetConfig:
 
 
 @pydantic.dataclasses.dataclass(frozen=True, kw_only=True, config=STRICT)
+class PrepareConfig:
+    """All that the prepare pipeline depends on: the job file's sections that concern it."""
+
+    workdir: str
+    source_lang: str
+    target_lang: str
+    task: str = "translate"
+    data: DataConfig = Field(default_factory=DataConfig)
+    clean: CleanConfig = Field(default_factory=CleanConfig)
+    vocabulary: VocabularyConfig = Field(default_factory=VocabularyConfig)
+    dataset: DatasetConfig = Field(default_factory=DatasetConfig)
+
+
+@pydantic.dataclasses.dataclass(frozen=True, kw_only=True, config=STRICT)
 class TranslateConfig:
     """Batch inference over document sets.
 
@@ -111,8 +136,8 @@ class TranslateConfig:
       input: files, folders or globs. output: the folder that mirrors them.
       model: a model folder; none means the job's own.
       text_field: the field that is translated. output_field: the field that is added; the score
-        goes to
-        `<output_field>_score`, a reason for a missing translation to `<output_field>_error`.
+        goes to `<output_field>_score`, a reason for a missing translation to
+        `<output_field>_error`.
       unit_segments: sentences that are translated and committed as one piece.
       max_length: tokens of the longest output sentence; none means the model's own bound.
     """

@@ -61,6 +61,15 @@ def size(path: str) -> int:
     return _filesystems().match([path])[0].metadata_list[0].size_in_bytes
 
 
+def stamp(path: str) -> str:
+    """Size and time of change: two equal stamps of a path mean that the file was not changed."""
+    if is_remote(path):
+        found = _filesystems().match([path])[0].metadata_list[0]
+        return f"{found.size_in_bytes}:{found.last_updated_in_seconds}"
+    status = os.stat(path)
+    return f"{status.st_size}:{status.st_mtime_ns}"
+
+
 def write_atomic(path: str, data: bytes | Iterable[bytes]) -> str:
     """Writes `data` so that `path` is either as before or complete. Returns the sha256 of the
     bytes."""

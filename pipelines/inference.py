@@ -11,7 +11,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -114,17 +114,25 @@ class TranslationHandler(ModelHandler[UnitText, UnitTranslation, TranslationMode
       model_dir: the model folder, readable by every worker.
       decoding: beam size and so on.
       batch_segments: units are put together until they have about so many sentences.
+      load: model folder -> model; importable in every worker.
     """
 
-    def __init__(self, model_dir: str, decoding: Decoding, batch_segments: int) -> None:
+    def __init__(
+        self,
+        model_dir: str,
+        decoding: Decoding,
+        batch_segments: int,
+        load: Callable[[str], TranslationModel] = load_exported_model,
+    ) -> None:
         super().__init__()
         self._model_dir = model_dir
         self._decoding = decoding
         self._batch_segments = batch_segments
+        self._load = load
 
     def load_model(self) -> TranslationModel:
         """Called once in each process."""
-        return load_exported_model(self._model_dir)
+        return self._load(self._model_dir)
 
     def run_inference(
         self,

@@ -23,9 +23,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Sequence
-
-import pyarrow as pa
 
 RAW_KEY = "_raw"
 _BOM = b"\xef\xbb\xbf"
@@ -93,8 +90,12 @@ def delimited_row(
       width where the
         answer's cells stand, so that they are under their names. None: they go to the end.
       quoting: whether cells may be quoted, as in CSV. Without it tabs and line ends become spaces.
+
+    An empty line stays as it is: many readers skip it, so it must not become a row.
     """
     body, end = _without_line_end(raw)
+    if not body:
+        return raw
     cells = [
         "" if answer.translation is None else answer.translation,
         "" if answer.score is None else repr(answer.score),
@@ -108,18 +109,6 @@ def delimited_row(
             return mark.join([*kept, added, *extra]) + end
         body += mark * (columns - len(found))
     return body + mark + added + end
-
-
-def cell_texts(raw: bytes, delimiter: str, quoting: bool) -> list[str]:
-    """What the cells of a row say, without quotes, line end and byte order mark."""
-    body, _ = _without_line_end(raw.removeprefix(_BOM))
-    texts = [cell.decode("utf-8", errors="replace") for cell in _split(body, delimiter, quoting)]
-    if not quoting:
-        return texts
-    return [
-        text[1:-1].replace('""', '"') if len(text) > 1 and text[0] == text[-1] == '"' else text
-        for text in texts
-    ]
 
 
 def delimited_header(raw: bytes, output_field: str, delimiter: str) -> bytes:
@@ -137,20 +126,6 @@ def text_line(raw: bytes, answer: Answer) -> bytes:
     if body.startswith(_BOM) and not line.startswith(_BOM):
         line = _BOM + line
     return line + end
-
-
-def extend_table(table: pa.Table, answers: Sequence[Answer], output_field: str) -> pa.Table:
-    """A table of a Parquet file with three more columns: string, float64, string; all nullable."""
-    translation, score, error = field_names(output_field)
-    table = table.append_column(
-        pa.field(translation, pa.string()), pa.array([a.translation for a in answers], pa.string())
-    )
-    table = table.append_column(
-        pa.field(score, pa.float64()), pa.array([a.score for a in answers], pa.float64())
-    )
-    return table.append_column(
-        pa.field(error, pa.string()), pa.array([a.reason for a in answers], pa.string())
-    )
 
 
 def _without_line_end(raw: bytes) -> tuple[bytes, bytes]:

@@ -10,43 +10,33 @@ from __future__ import annotations
 import bz2
 import dataclasses
 import fnmatch
-import gzip
 import lzma
 import os
 import posixpath
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, BinaryIO
+from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 import zstandard
 
-from electra_model.errors import InputError, WorkError
+from electra_model.errors import InputError
 
-from . import files, mirror
-from .formats import registry
+from . import files, mirror, mirror_parquet
+from .formats import delimited, registry
+from .formats.compression import check_head, read_compressed
+from .units import Unit
 
-FORMATS = ("txt", "jsonl", "csv", "tsv", "parquet")
 DELIMITERS = {"csv": ",", "tsv": "\t"}
 
 # The text field that a TSV file without a header need not name: its first column.
 _DEFAULT_FIELD = "text"
 
-_UNPACKERS: dict[str, Callable[[BinaryIO], Any]] = {
-    "gz": lambda stream: gzip.GzipFile(fileobj=stream),
-    "bz2": bz2.BZ2File,
-    "xz": lzma.LZMAFile,
-    "zst": lambda stream: zstandard.ZstdDecompressor().stream_reader(
-        stream, read_across_frames=True
-    ),
-}
 # gzip's header has no time in it: window bits over 15 write the plainest header there is.
 _PACKERS: dict[str, Callable[[], Any]] = {
-    "gz": lambda: zlib.compressobj(6, zlib.DEFLATED, 31),
-    "bz2": bz2.BZ2Compressor,
+    "gzip": lambda: zlib.compressobj(6, zlib.DEFLATED, 31),
+    "bzip2": bz2.BZ2Compressor,
     "xz": lzma.LZMACompressor,
-    "zst": lambda: zstandard.ZstdCompressor().compressobj(),
+    "zstd": lambda: zstandard.ZstdCompressor().compressobj(),
 }
 
 
@@ -129,14 +119,15 @@ def check_places(
     for name in names:
         if name.split("/")[0] == "_electra":
             raise InputError(
-                f"translate.input: the translation of {name} would lie in _electra/; rename that folder"
+                f"translate.input: the translation of {name} would lie in _electra/; "
+                "rename that folder"
             )
         target = _absolute(files.join(output, name))
         for pattern in patterns:
             if _matches(target, pattern):
                 raise InputError(
-                    f"translate.output: {output} lies in the input: {pattern!r} would read the translations "
-                    f"as well; {remedy}"
+                    f"translate.output: {output} lies in the input: {pattern!r} would read "
+                    f"the translations as well; {remedy}"
                 )
 
 
@@ -168,39 +159,44 @@ def examine(path: str, name: str) -> InputFile:
     its name says."""
     try:
         form, compression = registry.format_of(path)
-        digest = files.sha256(path)
         size = files.size(path)
+        if size and form != "parquet":
+            check_head(path, compression)
+        return InputFile(path, name, form, compression, files.sha256(path), size, plain=path)
     except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror or error}") from None
-    if form not in FORMATS:
-        raise InputError(
-            f"{path}: {form} files cannot be translated; known are {', '.join(FORMATS)}"
-        )
-    return InputFile(path, name, form, compression, digest, size, plain=path)
+        raise InputError(f"{path}: cannot be read ({error.strerror or error})") from None
 
 
-def open_up(file: InputFile, text_field: str, output_field: str, folder: str) -> InputFile:
-    """The file ready to be cut into units: unpacked below `folder`, its columns known.
+def open_up(
+    file: InputFile, text_field: str, output_field: str, folder: str, unit_bytes: int
+) -> InputFile:
+    """The file ready to be cut into units: unpacked below `folder` where it must be, its columns
+    known.
 
     Raises:
       InputError: it is damaged, has no text column, or has the columns that would be added already.
     """
+    if file.format == "parquet":
+        registry.check_fields(_whole(file), [text_field])
+        _check_names(file, mirror_parquet.columns(file.path), output_field)
+        plain = files.join(folder, f"{file.sha256}.parquet")
+        if mirror_parquet.regroup(file.path, plain, unit_bytes):
+            file = dataclasses.replace(file, plain=plain)
+        return file
     if file.bytes == 0:
         return file
     if file.compression is not None:
-        plain = files.join(folder, f"{file.sha256}.{file.format}")
+        ending = posixpath.splitext(posixpath.splitext(file.path)[0])[1].lower()
+        plain = files.join(folder, f"{file.sha256}{ending}")
         if not files.exists(plain):
-            _unpack(file, plain)
+            files.write_atomic(plain, read_compressed(file.path, file.compression))
         file = dataclasses.replace(file, plain=plain)
-    if file.format == "parquet":
-        _check_parquet(file, text_field, output_field)
-    elif file.format == "jsonl":
+    if file.format == "jsonl":
         _check_keys(file, output_field)
     elif file.format in DELIMITERS:
-        file = _read_header(file, text_field)
+        file = _find_header(file, text_field)
         if file.header is not None:
-            delimiter = DELIMITERS[file.format]
-            names = mirror.cell_texts(file.header, delimiter, quoting=file.format == "csv")
+            names, _ = delimited.read_header(_whole(file))
             _check_names(file, names, output_field)
     return file
 
@@ -217,46 +213,8 @@ def pack(chunks: Iterable[bytes], compression: str | None) -> Iterator[bytes]:
     yield packer.flush()
 
 
-def _unpack(file: InputFile, plain: str) -> None:
-    """Writes the unpacked copy, all or nothing."""
-
-    def chunks() -> Iterator[bytes]:
-        with files.open_read(file.path) as stored, _UNPACKERS[compression](stored) as stream:
-            while chunk := stream.read(1 << 20):
-                yield chunk
-
-    compression = file.compression or ""
-    try:
-        files.write_atomic(plain, chunks())
-    except (EOFError, zlib.error, lzma.LZMAError, zstandard.ZstdError, gzip.BadGzipFile) as error:
-        raise InputError(
-            f"{file.path}: is damaged and cannot be unpacked ({error}); get it again"
-        ) from None
-    except OSError as error:
-        # bz2 says so of damaged data, without an error number.
-        kind = InputError if error.errno is None else WorkError
-        raise kind(f"{file.path}: cannot be unpacked: {error.strerror or error}") from None
-
-
-def _check_parquet(file: InputFile, text_field: str, output_field: str) -> None:
-    try:
-        schema = pq.read_schema(file.plain)
-    except (pa.ArrowException, OSError) as error:
-        reason = str(error).splitlines()[0]
-        raise InputError(f"{file.path}: is no complete Parquet file ({reason})") from None
-    _check_names(file, schema.names, output_field)
-    if text_field in schema.names:
-        kind = schema.field(text_field).type
-    else:
-        kind = pa.struct(list(schema))
-        for part in text_field.split("."):
-            if not pa.types.is_struct(kind) or kind.get_field_index(part) < 0:
-                raise _no_column(file, text_field, schema.names)
-            kind = kind.field(part).type
-    if pa.types.is_dictionary(kind):
-        kind = kind.value_type
-    if not (pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_null(kind)):
-        raise InputError(f"{file.path}: the column {text_field!r} holds {kind}, not text")
+def _whole(file: InputFile) -> Unit:
+    return Unit(0, "whole", file.plain, file.format, None, 0, file.bytes, file.bytes, "translate")
 
 
 def _check_keys(file: InputFile, output_field: str) -> None:
@@ -274,37 +232,24 @@ def _check_names(file: InputFile, names: Sequence[str], output_field: str) -> No
     for name in mirror.field_names(output_field):
         if name in names:
             raise InputError(
-                f"{file.path}: has the column {name!r} already; name another one with --output-field"
+                f"{file.path}: has the column {name!r} already; "
+                "name another one with --output-field"
             )
 
 
-def _read_header(file: InputFile, text_field: str) -> InputFile:
+def _find_header(file: InputFile, text_field: str) -> InputFile:
     """The file with its header. CSV has one; TSV has one when its first row names the text column.
 
-    A TSV file without a header is text in its first column, or in the column whose number, from 1,
-    `text_field` is.
+    A TSV file without a header has its text in the first column, or in the column whose number,
+    counted from 1, is the text field.
     """
-    delimiter = DELIMITERS[file.format]
-    raw = b""
-    with files.open_read(file.plain) as stream:
-        for line in stream:
-            raw += line
-            if file.format == "tsv" or raw.count(b'"') % 2 == 0:
-                break
-    names = mirror.cell_texts(raw, delimiter, quoting=file.format == "csv")
+    names, raw = delimited.read_header(_whole(file))
     if text_field in names:
         return dataclasses.replace(file, header=raw, columns=len(names))
-    if file.format == "csv":
-        raise _no_column(file, text_field, names)
-    if text_field != _DEFAULT_FIELD and not (
-        text_field.isdecimal() and 1 <= int(text_field) <= len(names)
-    ):
-        raise _no_column(file, text_field, names)
-    return file
-
-
-def _no_column(file: InputFile, text_field: str, names: Sequence[str]) -> InputError:
-    shown = ", ".join(repr(name[:40]) for name in names[:10]) + (", ..." if len(names) > 10 else "")
-    return InputError(
-        f"{file.path}: has no column {text_field!r}; it has {shown}: name one with --text-field"
+    by_number = text_field.isascii() and text_field.isdigit() and 1 <= int(text_field) <= len(names)
+    if file.format == "tsv" and (by_number or text_field == _DEFAULT_FIELD):
+        return file
+    shown = ", ".join(repr(name[:40]) for name in names[:10]) + (", ..." if names[10:] else "")
+    raise InputError(
+        f"{file.path}: has no column {text_field!r}; it has {shown}; name one with --text-field"
     )

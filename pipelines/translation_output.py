@@ -1,6 +1,8 @@
-"""From committed units to finished files: put together, checked, moved to their places, manifest last.
+"""From committed units to finished files: put together, checked, moved to their places, manifest
+last.
 
-Every step can be repeated: a run that was killed in it is finished by the next one, with the same bytes.
+Every step can be repeated: a run that was killed in it is finished by the next one, with the same
+bytes.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ from typing import Any
 
 from electra_model.errors import WorkError
 
-from . import files, mirror, translation_inputs, translation_parquet, units
+from . import files, mirror, mirror_parquet, translation_inputs, units
 from .records import Ledger
 from .translation_inputs import DELIMITERS, InputFile
 from .translation_plan import PlannedFile, TranslatePlan, read_rejected, sha256_of, working
@@ -26,7 +28,8 @@ def assemble(planned: PlannedFile, plan: TranslatePlan) -> dict[str, Any]:
     """Writes one finished file to `_electra/ready/` and returns its manifest entry.
 
     Raises:
-      WorkError: a unit is missing or damaged, the input changed since the plan, or rows do not add up.
+      WorkError: a unit is missing or damaged, the input changed since the plan, or rows do not add
+        up.
     """
     file = planned.file
     folder = working(plan.output, "units")
@@ -41,14 +44,12 @@ def assemble(planned: PlannedFile, plan: TranslatePlan) -> dict[str, Any]:
         raise WorkError(f"{file.path}: changed while it was being translated; run again")
     ledger = Ledger(0, 0, {})
     for receipt in receipts:
-        ledger += Ledger(
-            receipt.facts["in"], receipt.facts["out"], dict(receipt.facts["rejected"])
-        )
+        ledger += Ledger(receipt.facts["in"], receipt.facts["out"], dict(receipt.facts["rejected"]))
     _check_sums(file, receipts, ledger)
 
     parts = _parts(folder, receipts)
     if file.format == "parquet":
-        chunks = translation_parquet.write(file, parts, plan.settings["output_field"])
+        chunks = mirror_parquet.joined(file.path, parts, plan.settings["output_field"])
     else:
         chunks = _lines(file, parts, plan.settings["output_field"])
     size = 0
@@ -148,7 +149,7 @@ def _check_sums(file: InputFile, receipts: list[Receipt], ledger: Ledger) -> Non
     if file.bytes == 0:
         return
     if file.format == "parquet":
-        expected = translation_parquet.rows(file.plain)
+        expected = mirror_parquet.rows(file.plain)
         found = ledger.records_in
     else:
         expected = files.size(file.plain)

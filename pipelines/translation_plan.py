@@ -1,14 +1,16 @@
-"""What a translation run will do, settled before any work: which files, under which names, in which units.
+"""What a translation run will do, settled before any work: which files, under which names, in which
+units.
 
-Everything that is wrong with the command or its inputs is found here, so that it ends before hours of work and not
-after them. What is done already is found here as well: a file whose content, model and settings are those of
+Everything that is wrong with the command or its inputs is found here, so that it ends before hours
+of work and not after them. What is done already is found here as well: a file whose content, model
+and settings are those of
 `_electra/manifest.json` stays, and of the other files only units without a receipt are translated.
 
 While a run is under way the output folder holds nothing new but `_electra/`:
 
-    _electra/units/         a part and a receipt for each unit, named after all that its bytes depend on
-    _electra/unpacked/      compressed inputs as plain files, so that they can be cut into units
-    _electra/ready/         finished output files
+    _electra/units/         a part and a receipt for each unit, named after all that its bytes
+    depend on _electra/unpacked/      compressed inputs as plain files, so that they can be cut into
+    units _electra/ready/         finished output files
     _electra/placing.json   the manifest to be, while finished files are moved to their places
 
 After it, `_electra/` holds `manifest.json` and `rejected.jsonl`.
@@ -38,13 +40,15 @@ OUTPUT_VERSION = 1
 # What a sentence takes, on the average of many texts; units are cut by bytes.
 _BYTES_PER_SEGMENT = 60
 
-# Open folders of the runs of this process: the lock of each lasts as long as the process, whatever ends it.
+# Open folders of the runs of this process: the lock of each lasts as long as the process, whatever
+# ends it.
 _claimed: dict[str, int] = {}
 
 
 @dataclasses.dataclass(frozen=True)
 class PlannedUnit:
-    """A unit, and the name of its part and receipt: a fingerprint of all that its bytes depend on."""
+    """A unit, and the name of its part and receipt: a fingerprint of all that its bytes depend
+    on."""
 
     unit: Unit
     key: str
@@ -90,17 +94,20 @@ def working(output: str, *names: str) -> str:
 
 
 def plan_translate(config: TranslateConfig) -> TranslatePlan:
-    """Examines inputs, model and output folder. Writes nothing but below `_electra/` in the output folder.
+    """Examines inputs, model and output folder. Writes nothing but below `_electra/` in the output
+    folder.
 
     Raises:
-      InputError: for everything the user can mend: inputs that are not there, cannot be read, are not what their name
-        says or have the output's field already; an output folder that holds other files or lies where it would be
-        taken for input; a folder that is no model.
+      InputError: for everything the user can mend: inputs that are not there, cannot be read, are
+        not what their name says or have the output's field already; an output folder that holds
+        other files or lies where it would be taken for input; a folder that is no model.
       WorkError: another run is writing into the output folder.
     """
     for key in ("input", "output", "model"):
         if not getattr(config, key):
-            raise InputError(f"translate.{key}: is not given; name it in the job file or with --{key}")
+            raise InputError(
+                f"translate.{key}: is not given; name it in the job file or with --{key}"
+            )
     assert config.output is not None and config.model is not None
     output = config.output
     settings = _settings(config, inference.read_model_card(config.model))
@@ -112,6 +119,7 @@ def plan_translate(config: TranslateConfig) -> TranslatePlan:
     earlier = _Earlier.read(output)
     standing = earlier.standing(output, names)
     rejected = read_rejected(output)
+    unit_bytes = config.unit_segments * _BYTES_PER_SEGMENT
 
     made, kept = [], {}
     for path, name in zip(paths, names, strict=True):
@@ -128,10 +136,14 @@ def plan_translate(config: TranslateConfig) -> TranslatePlan:
         else:
             made.append(
                 translation_inputs.open_up(
-                    file, config.text_field, config.output_field, working(output, "unpacked")
+                    file,
+                    config.text_field,
+                    config.output_field,
+                    working(output, "unpacked"),
+                    unit_bytes,
                 )
             )
-    planned = _cut(made, fingerprint, config.unit_segments * _BYTES_PER_SEGMENT)
+    planned = _cut(made, fingerprint, unit_bytes)
     pending = {
         unit.key: unit
         for file in planned
@@ -165,9 +177,7 @@ def _settings(config: TranslateConfig, card: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _cut(
-    made: list[InputFile], fingerprint: str, unit_bytes: int
-) -> tuple[PlannedFile, ...]:
+def _cut(made: list[InputFile], fingerprint: str, unit_bytes: int) -> tuple[PlannedFile, ...]:
     """The files with their units. A unit's key does not depend on the other files of the run."""
     filled = [file for file in made if file.bytes]
     of_path: dict[str, list[Unit]] = {}
@@ -180,9 +190,7 @@ def _cut(
             tuple(
                 PlannedUnit(
                     unit,
-                    units.fingerprint(
-                        fingerprint, file.sha256, file.format, unit.start, unit.stop
-                    ),
+                    units.fingerprint(fingerprint, file.sha256, file.format, unit.start, unit.stop),
                     file,
                 )
                 for unit in (of_path.get(file.plain, []) if file.bytes else [])
@@ -240,7 +248,8 @@ class _Earlier:
             elif name in names:
                 what = "was changed since it was written" if name in self.known else "is not ours"
                 raise InputError(
-                    f"{path}: {what} and would be overwritten; move it away or name another --output"
+                    f"{path}: {what} and would be overwritten; "
+                    "move it away or name another --output"
                 )
         return found
 
@@ -250,7 +259,9 @@ def _check_parents(output: str, name: str) -> None:
     for part in name.split("/")[:-1]:
         folder = files.join(folder, part)
         if os.path.lexists(folder) and not os.path.isdir(folder):
-            raise InputError(f"{folder}: is in the way of {name}; move it away or name another --output")
+            raise InputError(
+                f"{folder}: is in the way of {name}; move it away or name another --output"
+            )
 
 
 def _claim(output: str) -> None:
@@ -285,7 +296,8 @@ def _read_json(path: str) -> dict[str, Any]:
 
 
 def read_rejected(output: str) -> dict[str, list[bytes]]:
-    """The lines of `_electra/rejected.jsonl`, by the name of the output file that they belong to."""
+    """The lines of `_electra/rejected.jsonl`, by the name of the output file that they belong
+    to."""
     lines: dict[str, list[bytes]] = {}
     try:
         log = files.read_bytes(working(output, "rejected.jsonl"))

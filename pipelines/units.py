@@ -94,15 +94,31 @@ def commit(
     folder: str, unit_id: str, made_under: str, parts: dict[str, bytes], facts: dict[str, Any]
 ) -> Receipt:
     """Writes the parts (`<unit id>.<suffix>`), then the receipt. Only then is the unit done."""
-    described = {}
+    writer = Parts(folder, unit_id, made_under)
     for suffix, data in parts.items():
-        name = f"{unit_id}.{suffix}"
-        digest = files.write_atomic(files.join(folder, name), data)
-        described[suffix] = {"name": name, "sha256": digest, "bytes": len(data)}
-    receipt = Receipt(unit_id, made_under, described, facts)
-    text = json.dumps(dataclasses.asdict(receipt), sort_keys=True, ensure_ascii=False)
-    files.write_atomic(files.join(folder, f"{unit_id}.receipt.json"), text.encode())
-    return receipt
+        writer.add(suffix, data)
+    return writer.commit(facts)
+
+
+class Parts:
+    """Writes the parts of a unit one by one, for results that should not be in memory at once."""
+
+    def __init__(self, folder: str, unit_id: str, made_under: str) -> None:
+        self._folder, self._unit_id, self._made_under = folder, unit_id, made_under
+        self._described: dict[str, dict[str, Any]] = {}
+
+    def add(self, suffix: str, data: bytes) -> None:
+        """Writes the part `<unit id>.<suffix>`."""
+        name = f"{self._unit_id}.{suffix}"
+        digest = files.write_atomic(files.join(self._folder, name), data)
+        self._described[suffix] = {"name": name, "sha256": digest, "bytes": len(data)}
+
+    def commit(self, facts: dict[str, Any]) -> Receipt:
+        """Writes the receipt. Only then is the unit done."""
+        receipt = Receipt(self._unit_id, self._made_under, self._described, facts)
+        text = json.dumps(dataclasses.asdict(receipt), sort_keys=True, ensure_ascii=False)
+        files.write_atomic(files.join(self._folder, f"{self._unit_id}.receipt.json"), text.encode())
+        return receipt
 
 
 def read_part(folder: str, receipt: Receipt, suffix: str) -> bytes:

@@ -14,7 +14,7 @@ import math
 import re
 from collections.abc import Iterable, Sequence
 from html import escape
-from typing import Any
+from typing import Any, Literal
 
 import matplotlib
 from matplotlib.figure import Figure
@@ -51,18 +51,23 @@ _STYLE: dict[Any, Any] = {
 
 @dataclasses.dataclass(frozen=True)
 class Series:
-    """A line in a chart: `marks` draws its points too, for the few values of a validation."""
+    """A line in a chart.
+
+    Attributes:
+      kind: "noisy" is drawn pale with its moving mean on top, "exact" as it is, "marks" as it is
+        with its points, for the few values of a validation.
+    """
 
     name: str
     xs: Sequence[float]
     ys: Sequence[float]
-    marks: bool = False
+    kind: Literal["noisy", "exact", "marks"] = "noisy"
 
 
 def curves(
     series: Iterable[Series], *, label: str, percent: bool = False, from_zero: bool = False
 ) -> str:
-    """Lines over training steps; a noisy one is drawn pale with its moving mean on top.
+    """Lines over training steps.
 
     Args:
       series: values that are not finite are left out; a series without any is left out whole.
@@ -78,11 +83,14 @@ def curves(
     with matplotlib.rc_context(_STYLE):
         figure, axes = _axes()
         for color, one in zip(COLORS * len(kept), kept, strict=False):
-            if one.marks:
+            if one.kind == "marks":
                 style = {"marker": "o", "markersize": 3.2, "linewidth": 1.2}
                 axes.plot(one.xs, one.ys, color=color, label=one.name, **style)
                 continue
             one = _thinned(one)
+            if one.kind == "exact":
+                axes.plot(one.xs, one.ys, color=color, label=one.name, linewidth=1.6)
+                continue
             smooth = _moving_mean(one.ys, max(1, len(one.ys) // 25))
             if len(one.xs) > 25:
                 axes.plot(one.xs, one.ys, color=color, linewidth=0.8, alpha=0.25)
@@ -123,7 +131,7 @@ def histogram(sides: dict[str, list[tuple[float, float, int]]], *, label: str, x
         axes.set_xlabel(x_label)
         axes.set_ylim(bottom=0)
         axes.margins(x=0.01)
-        axes.xaxis.set_major_locator(MaxNLocator(8, integer=True))
+        axes.xaxis.set_major_locator(MaxNLocator(8, integer=True, steps=[1, 2, 5, 10]))
         axes.yaxis.set_major_locator(MaxNLocator(4, integer=True))
         axes.yaxis.set_major_formatter(FuncFormatter(_thousands))
         if len(kept) > 1:
@@ -194,8 +202,13 @@ def _svg(figure: Figure, label: str) -> str:
         lambda found: found[1] or "",
         text,
     )
-    text = re.sub(r"(\d\.\d\d)\d+", r"\1", text).replace("xlink:href", "href")
+    text = re.sub(r"<[^>]*>", _short_numbers, text).replace("xlink:href", "href")
     text = re.sub(r"\s*\n\s*", " ", text).replace("> <", ">\n<")
     box = re.search(r'viewBox="[^"]*"', text)
     body = text[text.index(">") + 1 :]
     return f'<svg {box[0] if box else ""} role="img" aria-label="{escape(label)}">{body.strip()}'
+
+
+def _short_numbers(tag: re.Match[str]) -> str:
+    """A tag whose coordinates have two decimals, which is finer than any screen."""
+    return re.sub(r"(\d\.\d\d)\d+", r"\1", tag[0])

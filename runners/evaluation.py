@@ -20,7 +20,6 @@ from electra_model.errors import InputError, WorkError
 from pipelines import files, units
 
 from .job import JobConfig
-from .progress import Progress
 from .scores import compared_with_copying, sentence_chrf
 
 SCORES_VERSION = 1  # raised when the meaning or the shape of scores.json changes
@@ -58,11 +57,12 @@ class Translator(Protocol):
 Report = Callable[[int, int], None]  # takes the sentences done and the sentences in all
 
 
-def evaluate(job: JobConfig) -> dict[str, Any]:
+def evaluate(job: JobConfig, *, progress: Report | None = None) -> dict[str, Any]:
     """Scores the job's model on its test split, or on its validation split if it has no test data.
 
     Args:
       job: a `JobConfig`; its `workdir`, `source_lang`, `target_lang` and `translate` are used.
+      progress: is told the sentences done and the sentences in all, piece by piece.
 
     Returns the content of `evaluation/scores.json`. Raises `InputError` where the dataset or the
     model is not there.
@@ -72,10 +72,11 @@ def evaluate(job: JobConfig) -> dict[str, Any]:
         "length_penalty": job.translate.length_penalty,
         "max_length": job.translate.max_length,
     }
-    with Progress("evaluate", unit="sentences") as bar:
-        return evaluate_folder(
-            job.workdir, job.target_lang, decoding, load=_load_model, progress=bar.update
-        )
+    scores = evaluate_folder(
+        job.workdir, job.target_lang, decoding, load=_load_model, progress=progress
+    )
+    # The documents' scores come after and are kept in the same file, but are not this stage's.
+    return {key: value for key, value in scores.items() if key != "documents"}
 
 
 def _load_model(model_folder: str) -> Translator:

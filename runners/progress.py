@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import threading
 import time
@@ -115,5 +116,7 @@ def _words(name: str) -> str:
 
 def _short(value: Any) -> str:
     if isinstance(value, float):
+        if not math.isfinite(value):
+            return str(value)
         return f"{value:,.0f}" if abs(value) >= 1000 or value == int(value) else f"{value:.3g}"
     return f"{value:,}" if isinstance(value, int) else str(value)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from importlib import resources
-from typing import Any
+from typing import Any, Literal
 
 import jinja2
 import markupsafe
@@ -20,8 +20,9 @@ from pipelines import files
 
 from . import charts, report_sections
 from .charts import Series
-from .evaluation import read_json
 from .job import JobConfig
+
+Kind = Literal["noisy", "exact", "marks"]
 
 _LANGUAGES: dict[str, str] = {
     pair[:2]: pair[3:]
@@ -67,7 +68,7 @@ def render(
         "training": report_sections.training(workdir, "train"),
         "attention": report_sections.attention(workdir),
         "model": report_sections.model(workdir),
-        "run": read_json(files.join(workdir, "run.json")) or None,
+        "run": report_sections.run(workdir),
     }
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("runners"),
@@ -76,8 +77,9 @@ def render(
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    for function in (number, percent, duration, size, words, language, shade, cells):
+    for function in (number, percent, duration, size, millions, words, language, shade, cells):
         environment.filters[function.__name__] = function
+    environment.filters["fact"] = fact
     style = resources.files("runners").joinpath("templates/report.css").read_text("utf-8")
     page = environment.get_template("report.html.j2").render(
         **sections,
@@ -100,7 +102,6 @@ def draw(sections: dict[str, Any]) -> dict[str, str]:
         drawn["pretrain_loss"] = charts.curves(
             [
                 _series(rows, "generator_loss", "generator"),
-                # Weighted in the sum, this one is small: it is a mean over all tokens.
                 _series(rows, "discriminator_loss", "discriminator"),
             ],
             label="Losses of the pretraining",
@@ -117,29 +118,26 @@ def draw(sections: dict[str, Any]) -> dict[str, str]:
             percent=True,
         )
         drawn["pretrain_speed"] = _speed(rows, "pretraining")
+        drawn["pretrain_rate"] = _rate(rows, "pretraining")
     if training := sections["training"]:
         rows, checks = training["updates"], training["validations"]
         drawn["train_loss"] = charts.curves(
             [
                 _series(rows, "loss", "training"),
-                _series(checks, "valid_loss", "validation", marks=True),
+                _series(checks, "valid_loss", "validation", kind="marks"),
             ],
             label="Loss of the training",
         )
         drawn["train_accuracy"] = charts.curves(
             [
                 _series(rows, "accuracy", "training"),
-                _series(checks, "valid_accuracy", "validation", marks=True),
+                _series(checks, "valid_accuracy", "validation", kind="marks"),
             ],
             label="Share of target tokens predicted right",
             percent=True,
         )
         drawn["train_speed"] = _speed(rows, "training")
-        drawn["train_rate"] = charts.curves(
-            [_series(rows, "learning_rate", "learning rate")],
-            label="Learning rate of the training",
-            from_zero=True,
-        )
+        drawn["train_rate"] = _rate(rows, "training")
     if corpus := sections["corpus"]:
         for split, sides in corpus["lengths"].items():
             drawn[f"lengths_{split}"] = charts.histogram(
@@ -154,14 +152,19 @@ def draw(sections: dict[str, Any]) -> dict[str, str]:
     return drawn
 
 
-def _series(rows: Iterable[dict[str, Any]], key: str, name: str, *, marks: bool = False) -> Series:
+def _series(rows: Iterable[dict[str, Any]], key: str, name: str, *, kind: Kind = "noisy") -> Series:
     found = [(row["step"], row[key]) for row in rows if isinstance(row.get(key), int | float)]
-    return Series(name, [step for step, _ in found], [value for _, value in found], marks)
+    return Series(name, [step for step, _ in found], [value for _, value in found], kind)
 
 
 def _speed(rows: Iterable[dict[str, Any]], stage: str) -> str:
     speed = _series(rows, "tokens_per_second", "tokens per second")
     return charts.curves([speed], label=f"Tokens per second of the {stage}", from_zero=True)
+
+
+def _rate(rows: Iterable[dict[str, Any]], stage: str) -> str:
+    rate = _series(rows, "learning_rate", "learning rate", kind="exact")
+    return charts.curves([rate], label=f"Learning rate of the {stage}", from_zero=True)
 
 
 def number(value: Any, digits: int | None = None) -> str:
@@ -180,7 +183,7 @@ def number(value: Any, digits: int | None = None) -> str:
 def percent(share: float) -> str:
     """0.1234 -> "12.3%"; a share that is not zero never reads as zero."""
     if 0 < share < 0.0005:
-        return "under 0.1%"
+        return "<0.1%"
     return f"{share:.1%}"
 
 
@@ -189,8 +192,10 @@ def duration(seconds: float) -> str:
     if seconds < 60:
         return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
     minutes, rest = divmod(round(seconds), 60)
+    if minutes < 10:
+        return f"{minutes} min {rest:02d} s" if rest else f"{minutes} min"
     if minutes < 60:
-        return f"{minutes} min {rest:02d} s"
+        return f"{round(seconds / 60)} min"
     return f"{minutes // 60} h {minutes % 60:02d} min"
 
 
@@ -201,6 +206,24 @@ def size(count: float) -> str:
             break
         count /= 1000
     return f"{count:,.0f} {unit}" if unit == "bytes" or count >= 100 else f"{count:,.1f} {unit}"
+
+
+def fact(value: Any, key: str) -> str:
+    """A value of `run.json` or `model.json` as its key says to read it."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int | float) and key.endswith("bytes"):
+        return size(value)
+    if isinstance(value, int | float) and key.endswith("seconds"):
+        return duration(value)
+    if isinstance(value, float) and value < 1:
+        return f"{value:g}"
+    return "–" if value is None else number(value)
+
+
+def millions(count: float) -> str:
+    """5123456 -> "5.1 M"."""
+    return f"{count / 1e6:,.0f} M" if count >= 1e8 else f"{count / 1e6:,.1f} M"
 
 
 def words(name: str) -> str:
@@ -218,7 +241,7 @@ def language(code: str) -> str:
 
 
 def shade(weight: float) -> str:
-    """A share of attention as a colour from paper to blue; small shares can still be told from none."""
+    """A share of attention as a colour from paper to blue; small ones can be told from none."""
     depth = min(1.0, max(0.0, weight)) ** 0.7
     paper, blue = (243, 241, 236), (43, 92, 158)
     mixed = (round(p + depth * (b - p)) for p, b in zip(paper, blue, strict=True))

@@ -6,6 +6,7 @@ A section whose files are not there yet is None, and the page says so. Nothing h
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Iterable
 from typing import Any
@@ -93,7 +94,7 @@ def corpus(workdir: str) -> dict[str, Any] | None:
             if count
         ],
         "lengths": {
-            split: {side: histogram_bars(value) for side, value in sides.items()}
+            split: histogram_bars(sides)
             for split, sides in info.get("lengths", {}).items()
             if isinstance(sides, dict)
         },
@@ -139,30 +140,43 @@ def _shortened(text: Any, limit: int = 240) -> str | None:
     return text if len(text) <= limit else f"{text[:limit]} … ({len(text):,} characters)"
 
 
-def histogram_bars(value: Any) -> list[tuple[float, float, int]]:
-    """Bars (from, to, count) of a histogram, at most some 40, without the thin tail beyond 99.5 %.
+Bars = list[tuple[float, float, int]]  # from, to, count
+
+
+def histogram_bars(sides: dict[str, Any]) -> dict[str, Bars]:
+    """Bars of equal width for all sides of a split, at most some 40, without the thin tail.
 
     Args:
-      value: length -> count, or a list whose position is the length, or `{"edges", "counts"}`.
+      sides: name -> histogram: length -> count, or counts by position.
+
+    The longest half percent of each side is left out, so that one record cannot stretch the axis.
     """
-    if isinstance(value, dict) and "edges" in value:
-        edges, counts = value["edges"], value["counts"]
-        return list(zip(edges[:-1], edges[1:], counts, strict=True))
+    counted = {side: _counts(value) for side, value in sides.items()}
+    last = max((_quantile(counts, 0.995) for counts in counted.values()), default=0)
+    width = max(1, math.ceil((last + 1) / 40))
+    result: dict[str, Bars] = {}
+    for side, counts in counted.items():
+        bars = [0] * (last // width + 1)
+        for length, count in counts.items():
+            if length <= last:
+                bars[length // width] += count
+        result[side] = [(i * width, (i + 1) * width, count) for i, count in enumerate(bars)]
+    return result
+
+
+def _counts(value: Any) -> dict[int, int]:
     pairs = enumerate(value) if isinstance(value, list) else value.items()
-    counts = {int(length): int(count) for length, count in pairs if int(count)}
-    if not counts:
-        return []
-    total, seen, last = sum(counts.values()), 0, 0
-    for last in sorted(counts):
-        seen += counts[last]
-        if seen >= 0.995 * total:
-            break
-    width = max(1, -(-(last + 1) // 40))
-    bars = [0] * (last // width + 1)
-    for length, count in counts.items():
-        if length <= last:
-            bars[length // width] += count
-    return [(i * width, (i + 1) * width, count) for i, count in enumerate(bars)]
+    return {int(length): int(count) for length, count in pairs if int(count)}
+
+
+def _quantile(counts: dict[int, int], share: float) -> int:
+    """The smallest length that this share of the records does not exceed; 0 without records."""
+    seen, total = 0, sum(counts.values())
+    for length in sorted(counts):
+        seen += counts[length]
+        if seen >= share * total:
+            return length
+    return 0
 
 
 def training(workdir: str, stage: str) -> dict[str, Any] | None:
@@ -299,3 +313,28 @@ def piece_label(piece: str) -> str:
     # Scripts that write no spaces have no words to continue.
     continues = first.isalpha() and ord(first) < 0x0E00
     return ("‑" if continues else "") + piece.replace("▁", "␣")
+
+
+def run(workdir: str) -> dict[str, Any] | None:
+    """`run.json`: its finished stages as rows, the rest by section."""
+    record = read_json(files.join(workdir, "run.json"))
+    if not record:
+        return None
+    stages = record.pop("stages", None)
+    finished = [
+        {
+            "name": name,
+            "status": str(stage.get("status", "")),
+            "started": str(stage.get("started", "")).replace("T", " ")[:16],
+            "seconds": stage["seconds"],
+            "memory": stage.get("peak_memory_bytes"),
+        }
+        for name, stage in (stages if isinstance(stages, dict) else {}).items()
+        if isinstance(stage, dict) and isinstance(stage.get("seconds"), int | float)
+    ]
+    longest = max((stage["seconds"] for stage in finished), default=0) or 1
+    for stage in finished:
+        stage["of_longest"] = stage["seconds"] / longest
+    sections = {key: value for key, value in record.items() if isinstance(value, dict) and value}
+    single = {key: value for key, value in record.items() if not isinstance(value, dict | list)}
+    return {"stages": finished, "sections": sections, "single": single}

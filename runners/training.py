@@ -18,8 +18,7 @@ from electra_model import checkpoint, export
 from electra_model.config import LoopConfig
 from electra_model.electra import Electra
 from electra_model.errors import InputError, WorkError
-from electra_model.losses import vocabulary_cross_entropy
-from electra_model.optimizer import apply_clipped, build_optimizer
+from electra_model.optimizer import build_optimizer
 from electra_model.pretraining import ReplacedTokenDetection
 from electra_model.tokenizer import Tokenizer
 from pipelines import files
@@ -29,6 +28,7 @@ from .input_data import PairData, WindowData, read_dataset_info
 from .job import JobConfig
 from .progress import say
 from .training_loop import TrainingLoop, finite
+from .training_steps import pretraining_step, training_step, validation
 
 # What may change between two runs without making the earlier steps worthless.
 _NOT_IN_STATE = (
@@ -63,7 +63,7 @@ def pretrain(job: JobConfig) -> dict[str, Any]:
         )
     model = ReplacedTokenDetection(job.model, job.pretrain, tokenizer.size, seed=job.pretrain.seed)
     optimizer = build_optimizer(job.pretrain, model.trainable_variables)
-    update = _pretraining_step(model, optimizer, length)
+    update = pretraining_step(model, optimizer, length)
 
     def step(number: int) -> dict[str, Any]:
         return finite(update(*data.arrays(data.plan.batch(number)), number))
@@ -107,8 +107,9 @@ def train(job: JobConfig) -> dict[str, Any]:
     model = Electra.from_config_and_vocabulary(job.model, tokenizer.size, seed=config.seed)
     if pretrained:
         _warm_start(job, model, folder)
+    valid = PairData(dataset, "valid", config.buckets, config.batch_tokens, seed=0)
     optimizer = build_optimizer(config, model.trainable_variables)
-    update = _training_step(model, optimizer, config.label_smoothing, config.clip_norm)
+    update = training_step(model, optimizer, config.label_smoothing, config.clip_norm)
 
     def step(number: int) -> dict[str, Any]:
         return finite(update(*data.arrays(data.plan.batch(number)), number))
@@ -121,7 +122,7 @@ def train(job: JobConfig) -> dict[str, Any]:
         optimizer,
         step,
         facts["state"],
-        validate=_validation(job, model),
+        validate=validation(valid, model) if valid.plan.batches_per_epoch else None,
         validate_every_minutes=config.validate_every_minutes,
     )
     counts = loop.run()
@@ -141,117 +142,6 @@ def train(job: JobConfig) -> dict[str, Any]:
     )
     counts["parameters"] = metadata["parameters"]
     return _complete(folder, facts["complete"], counts)
-
-
-# --- the compiled steps ---
-
-
-def _pretraining_step(model: ReplacedTokenDetection, optimizer, length: int):
-    import tensorflow as tf
-
-    ids = tf.TensorSpec([None, length], tf.int32)
-
-    @tf.function(
-        jit_compile=True, autograph=False, input_signature=[ids, ids, tf.TensorSpec([], tf.int32)]
-    )
-    def update(token_ids, segment_ids, number):
-        with tf.GradientTape() as tape:
-            output = model.losses_of(
-                token_ids, segment_ids, number + model.pretrain.seed * 1_000_003
-            )
-        norm = _update(model, optimizer, tape, output.loss, model.pretrain.clip_norm)
-        tokens = tf.reduce_sum(tf.cast(tf.not_equal(token_ids, 0), tf.float32))
-        return {**vars(output), "gradient_norm": norm, "tokens": tokens}
-
-    return update
-
-
-def _training_step(model: Electra, optimizer, label_smoothing: float, clip_norm: float):
-    """Traced once; XLA compiles it once for each bucket's shape."""
-    import tensorflow as tf
-
-    ids = tf.TensorSpec([None, None], tf.int32)
-
-    @tf.function(
-        jit_compile=True,
-        autograph=False,
-        input_signature=[ids, ids, ids, tf.TensorSpec([], tf.int32)],
-    )
-    def update(source, shifted, target, number):
-        with tf.GradientTape() as tape:
-            sums, tokens = _sums(
-                model, source, shifted, target, label_smoothing, number + model.seed * 1_000_003
-            )
-            loss = sums[0] / tokens
-        norm = _update(model, optimizer, tape, loss, clip_norm)
-        return {
-            "loss": loss,
-            "nll": sums[1] / tokens,
-            "accuracy": sums[2] / tokens,
-            "gradient_norm": norm,
-            "tokens": tokens,
-        }
-
-    return update
-
-
-def _update(model, optimizer, tape, loss, clip_norm):
-    """Applies the gradients, or none of them where one is not finite. Returns their norm."""
-    import tensorflow as tf
-
-    gradients = tape.gradient(loss, [variable.value for variable in model.trainable_variables])
-    norm = tf.linalg.global_norm(gradients)
-    sound = tf.math.is_finite(norm)
-    gradients = [tf.where(sound, gradient, tf.zeros_like(gradient)) for gradient in gradients]
-    apply_clipped(optimizer, gradients, model.trainable_variables, clip_norm)
-    return norm
-
-
-def _sums(model, source, shifted, target, label_smoothing, seed):
-    """Loss, negative log-likelihood and hits, each summed over the real targets, and their number
-    (at least 1)."""
-    import tensorflow as tf
-
-    hidden, _ = model.hidden(source, shifted, training=seed is not None, seed=seed)
-    flat = tf.reshape(hidden, [-1, model.d_model])
-    targets = tf.reshape(target, [-1])
-    weights = tf.cast(tf.not_equal(targets, 0), tf.float32)
-    table, bias = model.target_embedding.table.value, model.output_bias.value
-    sums = vocabulary_cross_entropy(flat, table, bias, targets, weights, label_smoothing)
-    return sums, tf.maximum(tf.reduce_sum(weights), 1.0)
-
-
-def _validation(job: JobConfig, model: Electra):
-    """A function that gives loss, accuracy and perplexity on the split `valid`; None when it is
-    empty."""
-    import math
-
-    import tensorflow as tf
-
-    config = job.train
-    data = PairData(_dataset(job), "valid", config.buckets, config.batch_tokens, seed=0)
-    if not data.plan.batches_per_epoch:
-        return None
-    ids = tf.TensorSpec([None, None], tf.int32)
-
-    @tf.function(jit_compile=True, autograph=False, input_signature=[ids, ids, ids])
-    def evaluate(source, shifted, target):
-        sums, _ = _sums(model, source, shifted, target, 0.0, None)
-        return sums[1], sums[2], tf.reduce_sum(tf.cast(tf.not_equal(target, 0), tf.float32))
-
-    def validate() -> dict[str, float]:
-        totals = [0.0, 0.0, 0.0]
-        for number in range(data.plan.batches_per_epoch):
-            values = evaluate(*data.arrays(data.plan.batch(number)))
-            totals = [total + float(value) for total, value in zip(totals, values, strict=True)]
-        loss = totals[0] / totals[2]
-        return {
-            "valid_loss": round(loss, 6),
-            "valid_accuracy": round(totals[1] / totals[2], 6),
-            "valid_perplexity": round(math.exp(min(loss, 50.0)), 4),
-        }
-
-    return validate
 
 
 # --- what a stage depends on, and whether it is complete ---

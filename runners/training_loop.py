@@ -101,12 +101,15 @@ class TrainingLoop:
         """Trains to the end and returns the counts. Raises `Interrupted` after a signal, with the
         work saved."""
         self._resume()
-        log = MetricsLog(self.folder, self.step)
         total = float(self.steps if self.config.minutes is None else self.config.minutes * 60)
         unit = "steps" if self.config.minutes is None else "s"
         window = _Window()
         last_save = last_validation = self.elapsed
-        with _stop_signals() as stopped, Progress(self.label, total, unit) as bar:
+        with (
+            contextlib.closing(MetricsLog(self.folder, self.step)) as log,
+            _stop_signals() as stopped,
+            Progress(self.label, total, unit) as bar,
+        ):
             bar.update(self._position())
             while not self.finished:
                 self._advance(window)
@@ -118,15 +121,13 @@ class TrainingLoop:
                     last_validation = self.elapsed
                 if stopped.number is not None:
                     self._save()
-                    log.close()
                     raise Interrupted(stopped.number)
                 if self.elapsed - last_save >= self.config.checkpoint_minutes * 60:
                     self._save()
                     last_save = self.elapsed
             if self.validate:
                 log.write(self.step, self.validate())
-        self._save()
-        log.close()
+            self._save()
         return {
             "steps": self.step,
             "tokens": self.tokens,

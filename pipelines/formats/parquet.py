@@ -62,7 +62,12 @@ def read(unit: Unit, fields: Sequence[str]) -> Iterator[pa.RecordBatch]:
         groups = list(range(unit.start, unit.stop))
         if not groups:
             return
-        for some in table.iter_batches(_BATCH_ROWS, row_groups=groups, columns=wanted):
+        stored = [table.metadata.row_group(group) for group in groups]
+        row_bytes = sum(group.total_byte_size for group in stored) / max(
+            1, sum(group.num_rows for group in stored)
+        )
+        rows = max(1, min(_BATCH_ROWS, int(lines.BATCH_BYTES / max(1.0, row_bytes))))
+        for some in table.iter_batches(rows, row_groups=groups, columns=wanted):
             columns = [_texts(some, path) for path in paths]
             yield _checked(row, some.num_rows, fields, columns)
             row += some.num_rows

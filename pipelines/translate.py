@@ -1,0 +1,227 @@
+"""The translation pipeline: document sets -> the same document sets with translations.
+
+    units -> sentences -> RunInference -> rows in the input's form, committed -> files -> places,
+    manifest
+
+Only units without a receipt go through Beam. What travels between its steps is small: bulk lies in
+part files. The same plan gives the same bytes on every runner, with any number of workers, however
+often it was interrupted.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import apache_beam as beam
+from apache_beam.ml.inference.base import RunInference
+from apache_beam.pvalue import AsIter, PCollection
+
+from electra_model.errors import WorkError
+
+from . import files, inference, mirror, mirror_parquet, segmentation, translation_output, units
+from .config import TranslateConfig
+from .formats import registry
+from .inference import (
+    Decoding,
+    TranslationHandler,
+    TranslationModel,
+    UnitText,
+    UnitTranslation,
+    load_exported_model,
+)
+from .mirror import Answer
+from .translation_inputs import DELIMITERS, InputFile
+from .translation_plan import PlannedUnit, TranslatePlan, plan_translate, working
+
+__all__ = ["TranslatePlan", "build_translate", "plan_translate"]
+
+# How much of a rejected row the log shows.
+_SHOWN = 500
+
+
+@dataclasses.dataclass(frozen=True)
+class _Row:
+    """One row of a unit while it is away: its bytes, and the gaps of its text or the reason why
+    there is none."""
+
+    raw: bytes
+    gaps: tuple[str, ...]
+    reason: str | None
+
+
+@dataclasses.dataclass(frozen=True)
+class _UnitRows:
+    planned: PlannedUnit
+    rows: tuple[_Row, ...]
+
+
+def build_translate(
+    pipeline: beam.Pipeline,
+    config: TranslateConfig,
+    plan: TranslatePlan,
+    load: Callable[[str], TranslationModel] = load_exported_model,
+) -> PCollection:
+    """Adds the pipeline that carries out a plan. Its one element is the manifest's counts.
+
+    Args:
+      config: the settings that the plan was made from.
+      load: model folder -> model, called once in each process that translates.
+    """
+    if plan.complete:
+        return pipeline | "NothingToDo" >> beam.Create([{"complete": True}])
+    language = plan.settings["model"]["source_lang"] or ""
+    if plan.pending:
+        decoding = Decoding(config.beam_size, config.length_penalty, config.max_length)
+        handler = TranslationHandler(str(config.model), decoding, config.unit_segments, load)
+        done = (
+            pipeline
+            | "ListUnits" >> beam.Create(plan.pending)
+            | "SpreadUnits" >> beam.Reshuffle()
+            | "ReadUnits" >> beam.ParDo(_ReadUnitFn(config, language))
+            | "Translate" >> RunInference(handler)
+            | "CommitUnits" >> beam.ParDo(_CommitUnitFn(config, plan.output))
+        )
+    else:
+        done = pipeline | "NoUnits" >> beam.Create([""])
+    # The parts are on disk: the last steps need to know no more than that there are all of them.
+    small = dataclasses.replace(plan, made=(), pending=())
+    made = (
+        pipeline
+        | "ListFiles" >> beam.Create(plan.made)
+        | "SpreadFiles" >> beam.Reshuffle()
+        | "AssembleFiles" >> beam.Map(_assemble, small, AsIter(done))
+    )
+    return pipeline | "Start" >> beam.Create([small]) | "Finish" >> beam.Map(_finish, AsIter(made))
+
+
+def _assemble(planned, plan: TranslatePlan, done) -> dict[str, Any]:
+    del done  # waited for
+    return translation_output.assemble(planned, plan)
+
+
+def _finish(plan: TranslatePlan, made) -> dict[str, Any]:
+    return translation_output.finish(plan, made)["counts"]
+
+
+class _ReadUnitFn(beam.DoFn):
+    """`PlannedUnit` -> `UnitText`: the sentences of all rows, and the rows as context. Never drops
+    a row."""
+
+    def __init__(self, config: TranslateConfig, language: str) -> None:
+        self._text_field = config.text_field
+        self._output_field = config.output_field
+        self._language = language
+
+    def process(self, element: PlannedUnit) -> Iterator[UnitText]:
+        """Reads one unit."""
+        segments: list[str] = []
+        rows = []
+        for raw, text, error in _rows(element, self._text_field):
+            if element.file.format == "jsonl" and mirror.taken_name(raw, self._output_field):
+                raise WorkError(
+                    f"{element.file.path}: got the field {self._output_field!r} "
+                    "while it was being translated; run again"
+                )
+            if text is None:
+                rows.append(_Row(raw, (), error or "missing_field"))
+                continue
+            layout = segmentation.split_text(text, self._language)
+            segments += layout.segments
+            rows.append(_Row(raw, layout.gaps, None))
+        yield UnitText(tuple(segments), _UnitRows(element, tuple(rows)))
+
+
+def _rows(planned: PlannedUnit, text_field: str) -> Iterator[tuple[bytes, str | None, str | None]]:
+    """(raw, text, error) of each row of a unit; raw is empty for Parquet."""
+    file = planned.file
+    lines = file.format != "parquet"
+    try:
+        if files.size(file.path) != file.bytes:
+            raise WorkError(f"{file.path}: changed while it was being translated; run again")
+        batches = registry.read(
+            planned.unit, [text_field], raw=lines, header=file.header is not None
+        )
+        for batch in batches:
+            texts = batch.column(text_field).to_pylist()
+            errors = batch.column("error").to_pylist()
+            raws = batch.column("raw").to_pylist() if lines else [b""] * len(texts)
+            yield from zip(raws, texts, errors, strict=True)
+    except OSError as error:
+        raise WorkError(
+            f"{file.path}: cannot be read any more: {error.strerror or error}; run again"
+        ) from None
+
+
+class _CommitUnitFn(beam.DoFn):
+    """`UnitTranslation` -> the unit's key, once its part and receipt are on disk."""
+
+    def __init__(self, config: TranslateConfig, output: str) -> None:
+        self._output_field = config.output_field
+        self._folder = working(output, "units")
+
+    def process(self, element: UnitTranslation) -> Iterator[str]:
+        """Renders and commits one unit."""
+        context: _UnitRows = element.context
+        planned = context.planned
+        answers = list(_answers(element, context.rows))
+        if planned.file.format == "parquet":
+            rendered = mirror_parquet.part(planned.unit, answers, self._output_field)
+        else:
+            rendered = b"".join(
+                _render(planned.file, row.raw, answer, self._output_field)
+                for row, answer in zip(context.rows, answers, strict=True)
+            )
+        rejected = Counter(answer.reason for answer in answers if answer.reason is not None)
+        units.commit(
+            self._folder,
+            planned.key,
+            planned.key,
+            {"rows": rendered, "rejected": b"".join(_rejected(context.rows, answers))},
+            {
+                "in": len(answers),
+                "out": len(answers) - sum(rejected.values()),
+                "rejected": dict(sorted(rejected.items())),
+                "segments": len(element.translations),
+                "bytes": sum(len(row.raw) for row in context.rows),
+            },
+        )
+        yield planned.key
+
+
+def _answers(element: UnitTranslation, rows: tuple[_Row, ...]) -> Iterator[Answer]:
+    """One answer for each row: its segments' translations within its gaps, and the mean of their
+    scores."""
+    start = 0
+    for row in rows:
+        if row.reason is not None:
+            yield Answer(None, None, row.reason)
+            continue
+        stop = start + len(row.gaps) - 1
+        text = segmentation.join_text(row.gaps, element.translations[start:stop])
+        yield Answer(text, inference.mean_score(element.scores[start:stop]))
+        start = stop
+
+
+def _render(file: InputFile, raw: bytes, answer: Answer, output_field: str) -> bytes:
+    if file.format == "text":
+        return mirror.text_line(raw, answer)
+    if file.format == "jsonl":
+        return mirror.jsonl_row(raw, answer, output_field)
+    return mirror.delimited_row(
+        raw, answer, DELIMITERS[file.format], file.columns, quoting=file.format == "csv"
+    )
+
+
+def _rejected(rows: tuple[_Row, ...], answers: list[Answer]) -> Iterator[bytes]:
+    """Lines of the log; rows are counted from 1 within the unit."""
+    for number, (row, answer) in enumerate(zip(rows, answers, strict=True), start=1):
+        if answer.reason is not None:
+            record: dict[str, Any] = {"row": number, "rule": answer.reason}
+            if row.raw:
+                shown = row.raw[:_SHOWN].decode("utf-8", errors="backslashreplace")
+                record["raw"] = shown.rstrip("\r\n")
+            yield json.dumps(record, ensure_ascii=False).encode() + b"\n"

@@ -1,0 +1,295 @@
+"""The stages of a job: in which order, what each depends on, and whether it is complete.
+
+A stage that is complete has left a receipt, `workdir/.stages/<name>.json`, with the settings and the
+identity of the data that it was made from. When either is different now, the stage is done again.
+A stage depends on the content of what the stage before it made, not on whether that has run: shards
+that are made again with the same bytes cost no second training.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+from collections.abc import Callable
+from typing import Any
+
+from pipelines import files
+from pipelines.units import fingerprint
+
+from .job import JobConfig
+from .job_checks import plain
+
+
+@dataclasses.dataclass(frozen=True)
+class Stage:
+    """One stage.
+
+    Attributes:
+      name: as on the command line. title: what it does, for people.
+      product: the file of the work folder that is written last.
+      settings: the keys and sections of the job file that its result depends on.
+      data: describes what else it depends on, as JSON values.
+      absent: why the job has no such stage, or None. run: does it, and returns counts.
+    """
+
+    name: str
+    title: str
+    product: str
+    settings: tuple[str, ...]
+    data: Callable[[JobConfig], dict[str, Any]]
+    absent: Callable[[JobConfig], str | None]
+    run: Callable[[JobConfig], dict[str, Any]]
+
+
+@dataclasses.dataclass(frozen=True)
+class State:
+    """Where a stage stands: "absent", "new", "complete" or "changed", and the words for it.
+
+    `made_from` is what a receipt written now would say; `counts` those of the complete stage.
+    """
+
+    status: str
+    reason: str
+    made_from: dict[str, Any]
+    counts: dict[str, Any]
+
+    @property
+    def runs(self) -> bool:
+        """True when there is something to do."""
+        return self.status in ("new", "changed")
+
+
+def look(stage: Stage, job: JobConfig) -> State:
+    """Where the stage stands. Raises `InputError` when an input of it is missing."""
+    if reason := stage.absent(job):
+        return State("absent", reason, {}, {})
+    made_from = {"settings": _settings(stage, job), "data": stage.data(job)}
+    try:
+        receipt = json.loads(files.read_bytes(_receipt(stage, job)))
+        before, counts = receipt["made_from"], receipt["counts"]
+        changed = _differences(before, made_from)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return State("new", "not complete yet", made_from, {})
+    if not files.exists(product(stage, job)):
+        return State("new", f"{stage.product} is not there", made_from, {})
+    if changed:
+        shown = ", ".join(changed[:3]) + (", ..." if len(changed) > 3 else "")
+        return State("changed", f"changed since it was complete: {shown}", made_from, {})
+    return State("complete", "complete", made_from, counts)
+
+
+def complete(stage: Stage, job: JobConfig, state: State, counts: dict[str, Any]) -> None:
+    """Writes the receipt."""
+    text = json.dumps({"made_from": state.made_from, "counts": counts}, indent=1, default=str)
+    files.write_atomic(_receipt(stage, job), text.encode())
+
+
+def product(stage: Stage, job: JobConfig) -> str:
+    """The path of what the stage writes last."""
+    if stage.name == "translate":
+        return files.join(job.translate.output or "", stage.product)
+    return job.path(stage.product)
+
+
+def _receipt(stage: Stage, job: JobConfig) -> str:
+    return job.path(".stages", f"{stage.name}.json")
+
+
+def _settings(stage: Stage, job: JobConfig) -> dict[str, Any]:
+    """Key -> value, sections spread out."""
+    values = plain(dataclasses.asdict(dataclasses.replace(job, model=job.model.resolved())))
+    flat: dict[str, Any] = {}
+    for key in stage.settings:
+        value: Any = values
+        for name in key.split("."):
+            value = value[name]
+        if isinstance(value, dict):
+            flat |= {f"{key}.{name}": part for name, part in value.items()}
+        else:
+            flat[key] = value
+    return flat
+
+
+def _differences(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
+    """What differs, by the names that a user knows."""
+    found = []
+    for part in ("settings", "data"):
+        for key in sorted(set(before[part]) | set(now[part])):
+            if before[part].get(key) != now[part].get(key):
+                found.append(key)
+    return found
+
+
+# --- what the stages depend on -------------------------------------------------------------------
+
+
+def _identity(patterns: tuple[str, ...], key: str) -> str:
+    """Fingerprint of the names, sizes and times of input files."""
+    described = []
+    for path in files.expand(patterns, key):
+        time = None if files.is_remote(path) else os.stat(path).st_mtime_ns
+        described.append([path, files.size(path), time])
+    return fingerprint(described)
+
+
+def _content(path: str) -> str | None:
+    """Fingerprint of a small file's bytes; None when it is not there yet."""
+    return files.sha256(path)[:16] if files.exists(path) else None
+
+
+def _texts(job: JobConfig) -> dict[str, Any]:
+    data = job.data
+    named = {"train": data.train, "valid": data.valid, "test": data.test}
+    found = {f"files of data.{key}": _identity(p, f"data.{key}") for key, p in named.items() if p}
+    for language, patterns in data.monolingual.items():
+        key = f"data.monolingual.{language}"
+        found[f"files of {key}"] = _identity(patterns, key)
+    return found
+
+
+def _dataset(job: JobConfig) -> dict[str, Any]:
+    return {"the dataset": _content(job.path("dataset", "dataset_info.json"))}
+
+
+def _dataset_and_pretraining(job: JobConfig) -> dict[str, Any]:
+    if job.pretrain.skipped or not job.train.warm_start:
+        return {**_dataset(job), "pretraining": None}
+    return {**_dataset(job), "pretraining": _content(job.path(".stages", "pretrain.json"))}
+
+
+def _model(job: JobConfig) -> dict[str, Any]:
+    return {**_dataset(job), "the model": _content(job.path("model", "model.json"))}
+
+
+def _documents(job: JobConfig) -> dict[str, Any]:
+    model = job.translate.model or job.path("model")
+    return {
+        "files of translate.input": _identity(job.translate.input, "translate.input"),
+        "the model": _content(files.join(model, "model.json")),
+    }
+
+
+def _everything(job: JobConfig) -> dict[str, Any]:
+    names = ("prepare", "pretrain", "train", "evaluate", "translate")
+    receipts = {name: _content(job.path(".stages", f"{name}.json")) for name in names}
+    scores = _content(job.path("evaluation", "scores.json"))
+    return {f"the stage {name}": print_ for name, print_ in receipts.items()} | {"scores": scores}
+
+
+# --- the stages ----------------------------------------------------------------------------------
+# What runs them is imported when they run: TensorFlow and Beam take seconds.
+
+
+def _prepare(job: JobConfig) -> dict[str, Any]:
+    from . import launch
+
+    return launch.run_prepare(job)
+
+
+def _pretrain(job: JobConfig) -> dict[str, Any]:
+    from . import training
+
+    return training.pretrain(job)
+
+
+def _train(job: JobConfig) -> dict[str, Any]:
+    from . import training
+
+    return training.train(job)
+
+
+def _evaluate(job: JobConfig) -> dict[str, Any]:
+    from . import evaluation
+    from .progress import Progress
+
+    with Progress("evaluate", unit="sentences") as bar:
+        return evaluation.evaluate(job, progress=bar.update)
+
+
+def _translate(job: JobConfig) -> dict[str, Any]:
+    from . import launch
+
+    return launch.run_translate(job.translate, job.runner, job)
+
+
+def _report(job: JobConfig) -> dict[str, Any]:
+    from . import report
+
+    return report.write_report(job)
+
+
+def _always(job: JobConfig) -> str | None:
+    return None
+
+
+def _no_text(job: JobConfig) -> str | None:
+    named = job.data.train or any(job.data.monolingual.values())
+    return None if named else "the job file names no data"
+
+
+def _no_pretraining(job: JobConfig) -> str | None:
+    return "the job file asks for no pretraining" if job.pretrain.skipped else None
+
+
+def _no_training(job: JobConfig) -> str | None:
+    return "the job file asks for no training" if job.train.skipped else None
+
+
+def _no_documents(job: JobConfig) -> str | None:
+    return None if job.translate.input else "the job file names no translate.input"
+
+
+_LANGUAGES = ("task", "source_lang", "target_lang")
+_PRETRAIN = ("model", "pretrain", "dataset.window_length")
+_DECODING = ("translate.beam_size", "translate.length_penalty", "translate.max_length")
+
+STAGES: tuple[Stage, ...] = (
+    Stage(
+        "prepare",
+        "cleaning the text, learning the vocabulary, writing the dataset",
+        "dataset/dataset_info.json",
+        (*_LANGUAGES, "data", "clean", "vocabulary", "dataset"),
+        _texts,
+        _no_text,
+        _prepare,
+    ),
+    Stage(
+        "pretrain",
+        "pretraining the encoder by replaced-token detection",
+        "pretrain/metrics.jsonl",
+        _PRETRAIN,
+        _dataset,
+        _no_pretraining,
+        _pretrain,
+    ),
+    Stage(
+        "train",
+        "training the encoder-decoder",
+        "model/model.json",
+        (*_LANGUAGES, "model", "train"),
+        _dataset_and_pretraining,
+        _no_training,
+        _train,
+    ),
+    Stage(
+        "evaluate",
+        "scoring the model on the held-out pairs",
+        "evaluation/scores.json",
+        (*_LANGUAGES, *_DECODING),
+        _model,
+        _always,
+        _evaluate,
+    ),
+    Stage(
+        "translate",
+        "translating documents",
+        "_electra/manifest.json",
+        ("source_lang", "target_lang", "translate"),
+        _documents,
+        _no_documents,
+        _translate,
+    ),
+    Stage("report", "writing the report", "report.html", (), _everything, _always, _report),
+)
+BY_NAME = {stage.name: stage for stage in STAGES}

@@ -1,0 +1,112 @@
+"""The compiled steps of both trainings: one update, and one pass over the validation split.
+
+Each is traced once; XLA compiles it once for every bucket's shape.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import tensorflow as tf
+
+from electra_model.electra import Electra
+from electra_model.losses import vocabulary_cross_entropy
+from electra_model.optimizer import apply_clipped
+from electra_model.pretraining import ReplacedTokenDetection
+
+from .input_data import PairData
+
+# Seeds of different trainings must not meet: step numbers stay below this.
+_SEED_STRIDE = 1_000_003
+
+
+def pretraining_step(model: ReplacedTokenDetection, optimizer, length: int):
+    ids = tf.TensorSpec([None, length], tf.int32)
+
+    @tf.function(
+        jit_compile=True, autograph=False, input_signature=[ids, ids, tf.TensorSpec([], tf.int32)]
+    )
+    def update(token_ids, segment_ids, number):
+        with tf.GradientTape() as tape:
+            output = model.losses_of(
+                token_ids, segment_ids, number + model.pretrain.seed * _SEED_STRIDE
+            )
+        norm = _update(model, optimizer, tape, output.loss, model.pretrain.clip_norm)
+        tokens = tf.reduce_sum(tf.cast(tf.not_equal(token_ids, 0), tf.float32))
+        return {**vars(output), "gradient_norm": norm, "tokens": tokens}
+
+    return update
+
+
+def training_step(model: Electra, optimizer, label_smoothing: float, clip_norm: float):
+    """Traced once; XLA compiles it once for each bucket's shape."""
+    ids = tf.TensorSpec([None, None], tf.int32)
+
+    @tf.function(
+        jit_compile=True,
+        autograph=False,
+        input_signature=[ids, ids, ids, tf.TensorSpec([], tf.int32)],
+    )
+    def update(source, shifted, target, number):
+        with tf.GradientTape() as tape:
+            sums, tokens = _sums(
+                model, source, shifted, target, label_smoothing, number + model.seed * _SEED_STRIDE
+            )
+            loss = sums[0] / tokens
+        norm = _update(model, optimizer, tape, loss, clip_norm)
+        return {
+            "loss": loss,
+            "nll": sums[1] / tokens,
+            "accuracy": sums[2] / tokens,
+            "gradient_norm": norm,
+            "tokens": tokens,
+        }
+
+    return update
+
+
+def _update(model, optimizer, tape, loss, clip_norm):
+    """Applies the gradients, or none of them where one is not finite. Returns their norm."""
+    gradients = tape.gradient(loss, [variable.value for variable in model.trainable_variables])
+    norm = tf.linalg.global_norm(gradients)
+    sound = tf.math.is_finite(norm)
+    gradients = [tf.where(sound, gradient, tf.zeros_like(gradient)) for gradient in gradients]
+    apply_clipped(optimizer, gradients, model.trainable_variables, clip_norm)
+    return norm
+
+
+def _sums(model, source, shifted, target, label_smoothing, seed):
+    """Loss, negative log-likelihood and hits, each summed over the real targets, and their number
+    (at least 1)."""
+    hidden, _ = model.hidden(source, shifted, training=seed is not None, seed=seed)
+    flat = tf.reshape(hidden, [-1, model.d_model])
+    targets = tf.reshape(target, [-1])
+    weights = tf.cast(tf.not_equal(targets, 0), tf.float32)
+    table, bias = model.target_embedding.table.value, model.output_bias.value
+    sums = vocabulary_cross_entropy(flat, table, bias, targets, weights, label_smoothing)
+    return sums, tf.maximum(tf.reduce_sum(weights), 1.0)
+
+
+def validation(data: PairData, model: Electra) -> Callable[[], dict[str, float]]:
+    """A function that gives loss, accuracy and perplexity over all of `data`, without smoothing."""
+    ids = tf.TensorSpec([None, None], tf.int32)
+
+    @tf.function(jit_compile=True, autograph=False, input_signature=[ids, ids, ids])
+    def evaluate(source, shifted, target):
+        sums, _ = _sums(model, source, shifted, target, 0.0, None)
+        return sums[1], sums[2], tf.reduce_sum(tf.cast(tf.not_equal(target, 0), tf.float32))
+
+    def validate() -> dict[str, float]:
+        totals = [0.0, 0.0, 0.0]
+        for number in range(data.plan.batches_per_epoch):
+            values = evaluate(*data.arrays(data.plan.batch(number)))
+            totals = [total + float(value) for total, value in zip(totals, values, strict=True)]
+        loss = totals[0] / totals[2]
+        return {
+            "valid_loss": round(loss, 6),
+            "valid_accuracy": round(totals[1] / totals[2], 6),
+            "valid_perplexity": round(math.exp(min(loss, 50.0)), 4),
+        }
+
+    return validate

@@ -1,0 +1,81 @@
+"""Does stages of a job, one after the other: with the lock, the receipts, the record and the words."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from electra_model.errors import InputError, WorkError
+from pipelines import files
+
+from . import stages
+from .job import JobConfig, save_resolved
+from .progress import clock, say
+from .run_record import RunRecord
+from .stages import Stage
+
+
+@contextlib.contextmanager
+def locked(folder: str, key: str = "workdir") -> Iterator[None]:
+    """Keeps a folder to this process while the context lasts; makes the folder.
+
+    The lock goes with the process, whatever ends it. An object store has none.
+
+    Raises:
+      WorkError: another process has it. InputError: the folder cannot be made or written to.
+    """
+    if files.is_remote(folder):
+        yield
+        return
+    path = os.path.join(folder, ".lock")
+    try:
+        os.makedirs(folder, exist_ok=True)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    except OSError as error:
+        raise InputError(f"{key}: cannot write to {folder!r}: {error.strerror}") from None
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = os.read(descriptor, 32).decode(errors="replace").strip() or "unknown"
+            raise WorkError(
+                f"{folder}: another electra command works there (process {holder}); "
+                "wait for it or end it"
+            ) from None
+        os.ftruncate(descriptor, 0)
+        os.write(descriptor, f"{os.getpid()}\n".encode())
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def do_stages(job: JobConfig, wanted: Sequence[Stage]) -> dict[str, Any]:
+    """Does those of the stages that are not complete, in the order given. Name -> its counts."""
+    with locked(job.workdir):
+        save_resolved(job)
+        record = RunRecord(job)
+        return {stage.name: _do(stage, job, record) for stage in wanted}
+
+
+def _do(stage: Stage, job: JobConfig, record: RunRecord) -> dict[str, Any]:
+    state = stages.look(stage, job)
+    if state.status == "absent":
+        say(f"{stage.name}: skipped; {state.reason}")
+        return {"status": "skipped", "reason": state.reason}
+    if state.status == "complete":
+        say(f"{stage.name}: complete already")
+        return {"status": "complete", **state.counts}
+    again = f" again ({state.reason})" if state.status == "changed" else ""
+    say(f"{stage.name}: {stage.title}{again}")
+    try:
+        with record.stage(stage.name) as entry:
+            counts = entry["counts"] = stage.run(job)
+    except OSError as error:
+        name = f"{error.filename}: " if error.filename else ""
+        raise WorkError(f"{stage.name} failed: {name}{error.strerror or error}") from error
+    stages.complete(stage, job, state, counts)
+    say(f"{stage.name}: done in {clock(entry['seconds'])}")
+    return {"status": "done", **counts}
