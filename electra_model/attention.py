@@ -38,7 +38,7 @@ class MultiHeadAttention(keras.layers.Layer):
         self.key_value_dense = keras.layers.Dense(2 * d_model, name="key_value")
         self.output_dense = keras.layers.Dense(d_model, name="output")
 
-    def build(self, query_shape, memory_shape=None, **_):
+    def build(self, *_, **__):
         """Creates the projections; every width is d_model."""
         self.query_dense.build((None, None, self.d_model))
         self.key_value_dense.build((None, None, self.d_model))
@@ -51,13 +51,11 @@ class MultiHeadAttention(keras.layers.Layer):
         return ops.reshape(x, (batch, length, self.num_heads, self.head_dim))
 
     def project_query(self, query):
-        """[batch, query_length, d_model] -> [batch, query_length, heads, head_dim], scaled for the
-        dot product."""
+        """[batch, query_length, d_model] -> [batch, query_length, heads, head_dim], scaled."""
         return self._split_heads(self.query_dense(query) * (1.0 / math.sqrt(self.head_dim)))
 
     def project_memory(self, memory):
-        """[batch, key_length, d_model] -> keys and values, each [batch, key_length, heads,
-        head_dim]."""
+        """[batch, key_length, d_model] -> keys, values: [batch, key_length, heads, head_dim]."""
         keys_and_values: Any = ops.split(self.key_value_dense(memory), 2, axis=-1)
         keys, values = keys_and_values
         return self._split_heads(keys), self._split_heads(values)
@@ -68,7 +66,9 @@ class MultiHeadAttention(keras.layers.Layer):
         return self.output_dense(ops.reshape(mixed, (batch, length, self.d_model)))
 
     def call(self, query, memory, mask, seeds=None, return_scores=False):
-        """query [batch, query_length, d_model], memory [batch, key_length, d_model], mask bool
+        """Attends from every position of `query` to the positions of `memory`.
+
+        query [batch, query_length, d_model]; memory [batch, key_length, d_model]; mask bool
         broadcast to [batch, heads, query_length, key_length], True = may attend; seeds: a
         `SeedStream` while training.
 

@@ -19,8 +19,10 @@ def default_buckets(max_length: int) -> tuple[int, ...]:
 
 
 def bucket_of(lengths: np.ndarray, buckets: Sequence[int]) -> np.ndarray:
-    """int [n] lengths -> int [n] index of the first bucket that holds each; len(buckets) where none
-    does."""
+    """lengths int [n] -> int [n]: the first bucket that holds each, len(buckets) where none does.
+
+    `buckets` are rising lengths.
+    """
     return np.searchsorted(np.asarray(buckets), lengths, side="left")
 
 
@@ -30,10 +32,9 @@ def rows_for(length: int, tokens: int, most: int = 1 << 30) -> int:
 
 
 def pad(values: np.ndarray, offsets: np.ndarray, rows: np.ndarray, length: int) -> np.ndarray:
-    """Rows of a flat array as a matrix. values int [m], offsets int [n + 1], rows int [k] -> int32
-    [k, length], 0-padded.
+    """Rows of a flat array as a matrix, padded with 0; longer rows are cut.
 
-    Longer rows are cut.
+    values int [m], offsets int [n + 1], rows int [k] -> int32 [k, length].
     """
     starts = offsets[rows]
     lengths = np.minimum(offsets[rows + 1] - starts, length)

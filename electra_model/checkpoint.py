@@ -1,5 +1,4 @@
-"""Checkpoints: one file each, complete or absent; and the warm start of one model from another's
-checkpoint.
+"""Checkpoints, one file each, complete or absent; and the warm start of a model from another's.
 
 A checkpoint is a NumPy archive of named tensors with a small JSON state beside them. It is written
 under a temporary name, flushed and renamed, so a half-written one never has a checkpoint's name;
@@ -25,6 +24,10 @@ from electra_model.errors import WorkError
 _NAME = re.compile(r"^step-(\d{9})\.npz$")
 _STATE = "state.json"
 
+# What reading a damaged archive raises (a flipped bit may also call for an unknown compression or a
+# password, which is a RuntimeError).
+_DAMAGE = (OSError, ValueError, KeyError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error)
+
 
 @dataclasses.dataclass(frozen=True)
 class Checkpoint:
@@ -41,7 +44,10 @@ class Checkpoint:
 
 
 def save(folder: str | os.PathLike, checkpoint: Checkpoint, keep: int = 3) -> pathlib.Path:
-    """Writes the checkpoint, then removes all but the `keep` newest. Returns its path."""
+    """Writes the checkpoint, keeps it and the `keep` - 1 before it, and returns its path.
+
+    One of a later step can only be one that was passed over as damaged: it is removed as well.
+    """
     folder = pathlib.Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     for leftover in folder.glob("*.tmp-*"):
@@ -61,8 +67,10 @@ def save(folder: str | os.PathLike, checkpoint: Checkpoint, keep: int = 3) -> pa
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-    for old in list_checkpoints(folder)[:-keep]:
-        old.unlink(missing_ok=True)
+    present = list_checkpoints(folder)
+    place = present.index(path)
+    for other in [*present[: max(0, place + 1 - keep)], *present[place + 1 :]]:
+        other.unlink(missing_ok=True)
     return path
 
 
@@ -82,14 +90,7 @@ def load(path: str | os.PathLike) -> Checkpoint:
         with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as archive:
             tensors = {name: archive[name] for name in archive.files}
         state = json.loads(bytes(tensors.pop(_STATE)))
-    except (
-        OSError,
-        ValueError,
-        KeyError,
-        EOFError,
-        zipfile.BadZipFile,
-        zlib.error,
-    ) as error:
+    except _DAMAGE as error:
         raise WorkError(
             f"{path}: the checkpoint is damaged ({error}); remove it to go on without it"
         ) from error
@@ -132,11 +133,11 @@ def restore(variables, tensors: Mapping[str, np.ndarray]) -> None:
 
 
 def warm_start(variables, tensors: Mapping[str, np.ndarray], source: str) -> dict[str, Any]:
-    """Assigns each variable whose path and shape are found in `tensors`; the others stay as they
-    are.
+    """Assigns each variable whose path and shape are found in `tensors`; the others stay.
 
-    Returns the report that names every tensor once: `restored`; `fresh`, with no counterpart;
-    `skipped`, in the checkpoint but not used, with the reason.
+    Returns the report that names every tensor once: `restored`; `fresh`, in the model only;
+    `skipped`, in the checkpoint but not used, with the reason (of two shapes, the checkpoint's is
+    given and the model's tensor stays fresh).
     """
     restored, fresh, skipped, used = [], [], [], set()
     for variable in variables:
@@ -149,7 +150,6 @@ def warm_start(variables, tensors: Mapping[str, np.ndarray], source: str) -> dic
         if list(value.shape) != shape:
             reason = f"shape {list(value.shape)} in the checkpoint, {shape} in the model"
             skipped.append({"name": variable.path, "shape": list(value.shape), "reason": reason})
-            fresh.append({"name": variable.path, "shape": shape})
             continue
         variable.assign(value)
         restored.append({"name": variable.path, "shape": shape})

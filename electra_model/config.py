@@ -164,7 +164,7 @@ class TrainConfig(LoopConfig):
 
     label_smoothing: float = Field(0.1, ge=0, lt=1)
     warm_start: bool = True
-    buckets: tuple[int, ...] = (16, 32, 64, 128)
+    buckets: tuple[int, ...] = (8, 16, 32, 64, 128)
     validate_every_minutes: float = Field(2.0, gt=0)
 
     @pydantic.model_validator(mode="after")

@@ -1,5 +1,7 @@
-"""The discriminator's input: the generator's samples in place of the hidden tokens (Clark et al.
-2020, section 2)."""
+"""The discriminator's input: the generator's samples in place of the hidden tokens.
+
+Clark et al. 2020, section 2.
+"""
 
 import keras
 import tensorflow as tf
@@ -21,11 +23,11 @@ def sample_tokens(logits, temperature, seeds):
 
 
 def corrupt(token_ids, masked: Masked, sampled):
-    """token_ids int32 [batch, length], the original; sampled int32 [batch, count], the generator's
-    draws.
+    """Puts the generator's draws in the place of the hidden tokens.
 
-    Returns (corrupted int32 [batch, length], labels int32 [batch, length]): 1 where a token differs
-    from the original. A draw that equals the original counts as original, as in the paper.
+    token_ids int32 [batch, length], the original; sampled int32 [batch, count], the draws. Returns
+    the corrupted ids and their labels, both int32 [batch, length]: 1 where a token differs from the
+    original. A draw that equals the original counts as original, as in the paper.
     """
     kept = tf.where(masked.weights > 0.0, sampled, masked.targets)
     corrupted = scatter(token_ids, masked.positions, kept)

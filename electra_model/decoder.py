@@ -1,17 +1,22 @@
-"""The decoder: embedding, positions, dropout, blocks over the encoder's output. Whole sequences or
-one position at a time."""
+"""The decoder: embedding, positions, dropout, blocks over the encoder's output.
+
+It takes whole sequences, or one position at a time with what earlier positions left in a cache.
+"""
 
 import keras
 from keras import ops
 
 from electra_model import masks, randomness
 from electra_model.embeddings import position_encoding as resolve_position_encoding
-from electra_model.layers import DecoderBlock, _norm
+from electra_model.layers import DecoderBlock, layer_norm
 
 
 class Decoder(keras.layers.Layer):
-    """token_ids int [batch, target_length], memory [batch, source_length, d_model] -> [batch,
-    target_length, d_model]."""
+    """The target so far and the memory -> representations of what comes next.
+
+    token_ids int [batch, target_length], memory [batch, source_length, d_model] -> [batch,
+    target_length, d_model]. The arguments are those of `Encoder`.
+    """
 
     def __init__(
         self,
@@ -31,7 +36,10 @@ class Decoder(keras.layers.Layer):
         self.num_layers = num_layers
         self.d_model = d_model
         self.num_heads = num_heads
+        self.dff = dff
         self.dropout = dropout
+        self.activation = activation
+        self.norm = norm
         self.max_length = max_length
         self.embedding = embedding
         self.position_encoding = resolve_position_encoding(
@@ -41,7 +49,7 @@ class Decoder(keras.layers.Layer):
             DecoderBlock(d_model, num_heads, dff, dropout, activation, norm, name=f"block_{i}")
             for i in range(num_layers)
         ]
-        self.final_norm = _norm("final_norm")
+        self.final_norm = layer_norm("final_norm")
 
     def build(self, *_, **__):
         """Creates all weights."""
@@ -57,7 +65,7 @@ class Decoder(keras.layers.Layer):
         return randomness.dropout(x, self.dropout, seeds)
 
     def call(self, token_ids, memory, memory_padding_mask, seeds=None, return_scores=False):
-        """memory_padding_mask bool [batch, source_length], True = real token.
+        """Whole sequences. memory_padding_mask bool [batch, source_length], True = real token.
 
         With `return_scores` also two lists of attention scores, one entry per block: of
         self-attention [batch, heads, target_length, target_length] and of cross-attention [batch,
@@ -84,16 +92,15 @@ class Decoder(keras.layers.Layer):
         return [block.cross_attention.project_memory(memory) for block in self.blocks]
 
     def empty_cache(self, batch, beam, max_length):
-        """Zeroed keys and values for every block, each [batch, beam, max_length, heads,
-        head_dim]."""
+        """Zeroed keys and values of every block: [batch, beam, max_length, heads, head_dim]."""
         shape = (batch, beam, max_length, self.num_heads, self.d_model // self.num_heads)
         return [(ops.zeros(shape), ops.zeros(shape)) for _ in self.blocks]
 
     def step(self, token_ids, position, cache, memory_cache, memory_padding_mask):
-        """token_ids int [batch, beam], the tokens at `position` int [] -> ([batch, beam, d_model],
-        cache).
+        """One position of several hypotheses of each sentence.
 
-        See `DecoderBlock.step` for the shapes of the caches.
+        token_ids int [batch, beam], the tokens at `position` int [] -> representations [batch,
+        beam, d_model] and the cache. See `DecoderBlock.step` for the shapes of the caches.
         """
         x = self.embed(token_ids, ops.reshape(position, (1, 1)))
         filled = []
@@ -101,3 +108,18 @@ class Decoder(keras.layers.Layer):
             x, block_cache = block.step(x, position, block_cache, block_memory, memory_padding_mask)
             filled.append(block_cache)
         return self.final_norm(x), filled
+
+    def get_config(self):
+        """The constructor's arguments; embedding and positions are the layers themselves."""
+        return super().get_config() | dict(
+            num_layers=self.num_layers,
+            d_model=self.d_model,
+            num_heads=self.num_heads,
+            dff=self.dff,
+            embedding=self.embedding,
+            position_encoding=self.position_encoding,
+            dropout=self.dropout,
+            activation=self.activation,
+            norm=self.norm,
+            max_length=self.max_length,
+        )

@@ -28,8 +28,9 @@ class Electra(keras.Model):
 
     Args:
       num_layers: encoder layers, and decoder layers unless `num_decoder_layers` is given.
-      d_model: width of the representations. num_heads: attention heads. dff: inner width of
-        feed-forward.
+      d_model: width of the representations.
+      num_heads: attention heads.
+      dff: inner width of the feed-forward blocks.
       input_vocab_size, target_vocab_size: sizes of the vocabularies, special tokens included.
       position_encoding_input, position_encoding_target: a name ("sinusoidal", "learned"), a layer
         or a callable that maps positions int [1, length] to vectors [1, length, d_model].
@@ -147,13 +148,11 @@ class Electra(keras.Model):
         )
 
     def call(self, inputs, training=False, return_attention=False, seed=None):
-        """Logits, and with `return_attention` also the attention scores of every layer: a dict of
-        lists with keys
-        `encoder`, `decoder_self` and `decoder_cross`, each entry [batch, heads, query_length,
-        key_length].
+        """Logits, and with `return_attention` also the attention scores of every layer.
 
-        seed: integer that decides dropout while training; without one a counter of the model's own
-          is used.
+        The scores are a dict of lists with the keys `encoder`, `decoder_self` and `decoder_cross`,
+        each entry [batch, heads, query_length, key_length]. seed: integer that decides dropout
+        while training; without one a counter of the model's own is used.
         """
         source, target = _pair(inputs)
         hidden, scores = self.hidden(source, target, training, seed)
@@ -161,8 +160,7 @@ class Electra(keras.Model):
         return (logits, scores) if return_attention else logits
 
     def hidden(self, encoder_token_ids, decoder_token_ids, training=False, seed=None):
-        """The decoder's last representations [batch, target_length, d_model], before the
-        vocabulary, and all scores."""
+        """What `logits` takes, float [batch, target_length, d_model], and all attention scores."""
         seeds = None
         if training:
             if seed is None:
@@ -184,8 +182,7 @@ class Electra(keras.Model):
         return hidden, scores
 
     def logits(self, hidden):
-        """[..., d_model] -> [..., target_vocab_size], by the target embedding's own table when
-        tied."""
+        """[..., d_model] -> [..., target_vocab_size], by the target embedding's own table."""
         table = self.target_embedding.table
         return ops.matmul(hidden, ops.transpose(table)) + self.output_bias
 

@@ -22,6 +22,8 @@ class SinusoidalPositions(keras.layers.Layer):
         super().__init__(**kwargs)
         self.d_model = d_model
         self.max_length = max_length
+        if d_model % 2:
+            raise ValueError(f"sinusoidal positions need an even d_model: got {d_model}")
         half = d_model // 2
         rates = np.exp(-math.log(10000.0) * np.arange(half) / half)
         angles = np.arange(max_length)[:, None] * rates[None, :]
@@ -39,8 +41,10 @@ class SinusoidalPositions(keras.layers.Layer):
 
 
 class LearnedPositions(keras.layers.Layer):
-    """One trained vector per position (Devlin et al. 2019). positions int [...] -> float [...,
-    d_model]."""
+    """One trained vector per position (Devlin et al. 2019).
+
+    positions int [...] -> float [..., d_model].
+    """
 
     def __init__(self, d_model, max_length=512, **kwargs):
         super().__init__(**kwargs)
@@ -81,9 +85,10 @@ def position_encoding(encoding, d_model, max_length, name):
 
 
 class TokenEmbedding(keras.layers.Layer):
-    """A table of token vectors. token_ids int [...] -> float [..., d_model], scaled by
-    sqrt(d_model) (Vaswani et al. 2017, section 3.4) so that they stand beside position encodings of
-    size one.
+    """A table of token vectors: token_ids int [...] -> float [..., d_model].
+
+    Scaled by sqrt(d_model) (Vaswani et al. 2017, section 3.4), so that they stand beside position
+    encodings of size one.
     """
 
     def __init__(self, vocabulary_size, d_model, **kwargs):

@@ -1,12 +1,14 @@
-"""The encoder: embedding, positions, dropout, blocks. It is also the discriminator's and the
-generator's body."""
+"""The encoder: embedding, positions, dropout, blocks.
+
+It is also the body of the generator and of the discriminator (see `pretraining`).
+"""
 
 import keras
 from keras import ops
 
 from electra_model import masks, randomness
 from electra_model.embeddings import position_encoding as resolve_position_encoding
-from electra_model.layers import EncoderBlock, _norm
+from electra_model.layers import EncoderBlock, layer_norm
 
 
 class Encoder(keras.layers.Layer):
@@ -36,7 +38,12 @@ class Encoder(keras.layers.Layer):
         super().__init__(**kwargs)
         self.num_layers = num_layers
         self.d_model = d_model
+        self.num_heads = num_heads
+        self.dff = dff
         self.dropout = dropout
+        self.activation = activation
+        self.norm = norm
+        self.max_length = max_length
         self.embedding = embedding
         self.position_encoding = resolve_position_encoding(
             position_encoding, d_model, max_length, "positions"
@@ -49,7 +56,7 @@ class Encoder(keras.layers.Layer):
             EncoderBlock(d_model, num_heads, dff, dropout, activation, norm, name=f"block_{i}")
             for i in range(num_layers)
         ]
-        self.final_norm = _norm("final_norm")
+        self.final_norm = layer_norm("final_norm")
 
     def build(self, *_, **__):
         """Creates all weights."""
@@ -61,9 +68,12 @@ class Encoder(keras.layers.Layer):
         self.built = True
 
     def call(self, token_ids, segment_ids=None, seeds=None, return_scores=False):
-        """segment_ids int [batch, length], where windows hold several texts: each then sees itself
-        only and has positions of its own. Returns [batch, length, d_model], and with
-        `return_scores` a list of attention scores [batch, heads, length, length], one per block.
+        """Represents each token by the text around it.
+
+        segment_ids int [batch, length], where windows hold several texts: each then sees itself
+        only and has positions of its own. seeds: a `SeedStream` while training. Returns [batch,
+        length, d_model], and with `return_scores` a list of attention scores [batch, heads, length,
+        length], one per block.
         """
         x = self.embedding(token_ids)
         if self.projection is not None:
@@ -82,6 +92,21 @@ class Encoder(keras.layers.Layer):
             scores.append(alpha)
         x = self.final_norm(x)
         return (x, scores) if return_scores else x
+
+    def get_config(self):
+        """The constructor's arguments; embedding and positions are the layers themselves."""
+        return super().get_config() | dict(
+            num_layers=self.num_layers,
+            d_model=self.d_model,
+            num_heads=self.num_heads,
+            dff=self.dff,
+            embedding=self.embedding,
+            position_encoding=self.position_encoding,
+            dropout=self.dropout,
+            activation=self.activation,
+            norm=self.norm,
+            max_length=self.max_length,
+        )
 
 
 def segment_starts(segment_ids):

@@ -3,7 +3,7 @@
     model.json     languages, sizes, fingerprints, how it was trained
     spm.model      the tokenizer
     saved_model/   strings in; strings, scores and attention out; needs only tensorflow and
-    tensorflow-text
+                   tensorflow-text
 
 The weights are stored once, in the SavedModel; `load_model` reads them from there into an
 `Electra`, so that any beam size can be used.
@@ -54,14 +54,14 @@ def save_model(
     beam_size: int = 4,
     length_penalty: float = 0.6,
 ) -> dict[str, Any]:
-    """Writes the model folder as a whole: it is built beside its place and renamed into it. Returns
-    model.json.
+    """Writes the model folder and returns what `model.json` says.
 
-    An older folder of the same name is replaced. Raises InputError when something that is no model
-    is in the way.
+    The folder is built beside its place and renamed into it; an older model of the same name is
+    replaced. Raises InputError when something that is no model is in the way.
     """
     folder = pathlib.Path(folder)
-    if folder.exists() and any(folder.iterdir()) and not (folder / "model.json").is_file():
+    ours = (folder / "model.json").is_file()
+    if folder.exists() and not ours and (not folder.is_dir() or any(folder.iterdir())):
         raise InputError(
             f"{folder}: is not a model folder and would be overwritten; name another one"
         )
@@ -98,8 +98,10 @@ def save_model(
 
 
 def load_model(folder: str | os.PathLike) -> LoadedModel:
-    """Reads a model folder. Raises InputError naming the file that is missing, damaged or of
-    another version."""
+    """Reads a model folder.
+
+    Raises InputError naming the file that is missing, damaged or of another version.
+    """
     folder = pathlib.Path(folder)
     metadata = read_metadata(folder)
     tokenizer = Tokenizer.load(str(folder))
@@ -131,29 +133,36 @@ def load_model(folder: str | os.PathLike) -> LoadedModel:
 
 
 def read_metadata(folder: str | os.PathLike) -> dict[str, Any]:
-    """`model.json`, checked. Raises InputError when it is missing, damaged or of another
-    version."""
+    """`model.json`, checked.
+
+    Raises InputError when it is missing, damaged or of another version.
+    """
     path = pathlib.Path(folder) / "model.json"
     try:
         metadata = json.loads(path.read_text(encoding="utf-8"))
         version = metadata["format_version"]
-        for key in ("model", "vocabulary", "buckets", "weights", "fingerprint"):
+        for key in ("buckets", "decoding", "fingerprint", "weights"):
             metadata[key]
+        metadata["vocabulary"]["fingerprint"]
+        if version == FORMAT_VERSION:
+            ModelConfig(**metadata["model"])
     except FileNotFoundError:
         raise InputError(
             f"{folder}: is not a model folder (it has no model.json); "
             "name one that `electra train` made"
         ) from None
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{path}: cannot be read ({error!r}); export the model again") from None
+        reason = " ".join(str(error).split())
+        raise InputError(
+            f"{path}: cannot be read ({type(error).__name__}: {reason}); export the model again"
+        ) from None
     if version != FORMAT_VERSION:
         raise InputError(f"{path}: format version {version}, this program reads {FORMAT_VERSION}")
     return metadata
 
 
 def _fingerprint(variables, metadata) -> str:
-    """sha256 (16 hex digits) of sizes, vocabulary and every weight: equal for equal models,
-    wherever they were made."""
+    """sha256 (16 hex digits) of sizes, vocabulary and every weight: equal for equal models."""
     facts = [metadata["model"], metadata["vocabulary"]["fingerprint"], metadata["buckets"]]
     digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode())
     for variable in sorted(variables, key=lambda variable: variable.path):
@@ -172,8 +181,7 @@ def _sync(folder: pathlib.Path) -> None:
 
 
 class _Module(tf.Module):
-    """What the SavedModel holds: the weights in the order of `model.json`, the tokenizer, and three
-    functions."""
+    """What the SavedModel holds: the weights, in the order of `model.json`, and the tokenizer."""
 
     def __init__(self, loaded: LoadedModel):
         super().__init__()
@@ -182,8 +190,10 @@ class _Module(tf.Module):
         self._loaded = loaded
 
     def signatures(self) -> dict[str, Any]:
-        """`serving_default` and `greedy`: text [n] -> output [n], score [n]. `attention`: one text
-        -> all scores."""
+        """`serving_default` and `greedy`: text [n] -> output [n], score [n].
+
+        `attention`: one text and its output -> ids of both and the attention scores of every layer.
+        """
         decoding = self._loaded.metadata["decoding"]
         strings = tf.TensorSpec([None], tf.string, "text")
 
@@ -197,15 +207,14 @@ class _Module(tf.Module):
 
             return serve
 
-        @tf.function(
-            input_signature=[
-                tf.TensorSpec([1], tf.string, "text"),
-                tf.TensorSpec([1], tf.string, "output"),
-            ]
-        )
+        one_text = tf.TensorSpec([1], tf.string, "text")
+        one_output = tf.TensorSpec([1], tf.string, "output")
+
+        @tf.function(autograph=False, input_signature=[one_text, one_output])
         def attention(text, output):
-            source = self._loaded.tokenizer.encode(text).to_tensor()
-            target = self._loaded.tokenizer.encode(output).to_tensor()
+            longest = self._loaded.source_max_length
+            source = self._loaded.tokenizer.encode(text).to_tensor()[:, :longest]
+            target = self._loaded.tokenizer.encode(output).to_tensor()[:, :longest]
             shifted = tf.concat([[[BOS_ID]], target[:, :-1]], axis=1)
             _, scores = self._loaded.model((source, shifted), return_attention=True)
             stacked = {

@@ -3,14 +3,13 @@
 import keras
 from keras import ops
 
-from electra_model.layers import _norm
+from electra_model.layers import layer_norm
 
 
 class MaskedTokenHead(keras.layers.Layer):
     """Generator head: representations -> vectors to be compared with the token embeddings.
 
-    [..., width] -> [..., embedding_dim]; the vocabulary is reached through the shared embedding
-    table.
+    [..., width] -> [..., embedding_dim]; the vocabulary is reached through the shared table.
     """
 
     def __init__(self, width, embedding_dim, vocabulary_size, **kwargs):
@@ -19,7 +18,7 @@ class MaskedTokenHead(keras.layers.Layer):
         self.embedding_dim = embedding_dim
         self.vocabulary_size = vocabulary_size
         self.dense = keras.layers.Dense(embedding_dim, name="dense")
-        self.norm = _norm("norm")
+        self.norm = layer_norm("norm")
         self.bias = self.add_weight(name="bias", shape=(vocabulary_size,), initializer="zeros")
 
     def build(self, *_, **__):
@@ -32,10 +31,20 @@ class MaskedTokenHead(keras.layers.Layer):
         """GELU and normalisation follow the projection."""
         return self.norm(ops.gelu(self.dense(x), approximate=False))
 
+    def get_config(self):
+        """The constructor's arguments."""
+        return super().get_config() | dict(
+            width=self.width,
+            embedding_dim=self.embedding_dim,
+            vocabulary_size=self.vocabulary_size,
+        )
+
 
 class ReplacedTokenHead(keras.layers.Layer):
-    """Discriminator head. [batch, length, d_model] -> logits [batch, length]; positive means
-    replaced."""
+    """Discriminator head: [batch, length, d_model] -> logits [batch, length].
+
+    Positive means replaced.
+    """
 
     def __init__(self, d_model, **kwargs):
         super().__init__(**kwargs)
@@ -52,3 +61,7 @@ class ReplacedTokenHead(keras.layers.Layer):
     def call(self, x):
         """One logit per position."""
         return self.prediction(ops.gelu(self.dense(x), approximate=False))[..., 0]
+
+    def get_config(self):
+        """The constructor's arguments."""
+        return super().get_config() | dict(d_model=self.d_model)

@@ -13,8 +13,8 @@ from electra_model.electra import Electra
 from electra_model.search import search, target_limit
 from electra_model.tokenizer import BOS_ID, PAD_ID, Tokenizer
 
-# Padded source tokens and rows of one batch. Larger batches are slower on a CPU: the caches leave
-# its own.
+# Padded source tokens and rows of one batch. Larger ones are slower: the keys and values no longer
+# fit into the processor's cache.
 BATCH_TOKENS = 2048
 BATCH_ROWS = 64
 
@@ -66,8 +66,7 @@ class LoadedModel:
             rows = bucketing.rows_for(length, BATCH_TOKENS, BATCH_ROWS)
             for start in range(0, len(members), rows):
                 batch = members[start : start + rows]
-                # The last row fills a short batch up: it ends when its twin does and costs no extra
-                # step.
+                # The last row fills a short batch up: it ends with its twin, at no extra step.
                 filled = np.concatenate([batch, np.repeat(batch[-1:], rows - len(batch))])
                 source = bucketing.pad(values, offsets, filled, length)
                 ids, found = self.search_ids(source, beam_size, length_penalty, max_length)
@@ -84,8 +83,10 @@ class LoadedModel:
         length_penalty: float,
         max_length: int | None = None,
     ) -> tuple[np.ndarray, np.ndarray]:
-        """source int32 [rows, bucket] -> (int32 [rows, limit], float32 [rows]). One compiled
-        function per setting."""
+        """source int32 [rows, bucket] -> token ids int32 [rows, limit] and scores float32 [rows].
+
+        One function is compiled, and kept, for each setting.
+        """
         limit = target_limit(source.shape[1], self.model.max_length)
         if max_length is not None:
             limit = min(limit, max_length)
@@ -102,9 +103,9 @@ class LoadedModel:
     ) -> dict[str, Any]:
         """The attention scores behind the output for one text.
 
-        Returns `source_pieces`, `target_pieces` (lists of str), `encoder` float32 [layers, heads,
-        source, source],
-        `decoder` [layers, heads, target, target] and `cross` [layers, heads, target, source].
+        Returns `source_pieces`, `target_pieces` (lists of str), and, each float32, `encoder`
+        [layers, heads, source, source], `decoder` [layers, heads, target, target] and `cross`
+        [layers, heads, target, source].
         """
         values, offsets = self.tokenizer.encode_columns([source])
         length = min(int(offsets[1]), self.source_max_length)

@@ -1,5 +1,4 @@
-"""First weights: every tensor is drawn from its own path and one seed, so that a model is the same
-on every machine.
+"""First weights: every tensor is drawn from its own path and one seed, the same on every machine.
 
 Keras' initialisers take their seeds from global state; here nothing global is read or changed.
 """

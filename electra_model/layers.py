@@ -1,5 +1,4 @@
-"""The two kinds of Transformer block (Vaswani et al. 2017, section 3.1), each of residual
-sub-blocks.
+"""The encoder's and the decoder's block (Vaswani et al. 2017, section 3.1): residual sub-blocks.
 
 norm="pre" normalises what goes into a sub-block, which trains without a long warm-up (Xiong et al.
 2020); norm="post" normalises the sum after it, as first published.
@@ -14,8 +13,13 @@ from electra_model.attention import MultiHeadAttention
 EPSILON = 1e-6
 
 
+def layer_norm(name):
+    """The normalisation that all parts of the model use."""
+    return keras.layers.LayerNormalization(epsilon=EPSILON, name=name)
+
+
 class FeedForward(keras.layers.Layer):
-    """dff wide, activation, back to d_model. [batch, length, d_model] -> the same shape."""
+    """`dff` wide, activation, back to `d_model`. [batch, length, d_model] -> the same shape."""
 
     def __init__(self, d_model, dff, activation="relu", dropout=0.1, **kwargs):
         super().__init__(**kwargs)
@@ -61,9 +65,9 @@ class _Block(keras.layers.Layer):
         self.activation = activation
         self.norm = norm
         self.self_attention = MultiHeadAttention(d_model, num_heads, dropout, name="self_attention")
-        self.self_attention_norm = _norm("self_attention_norm")
+        self.self_attention_norm = layer_norm("self_attention_norm")
         self.feed_forward = FeedForward(d_model, dff, activation, dropout, name="feed_forward")
-        self.feed_forward_norm = _norm("feed_forward_norm")
+        self.feed_forward_norm = layer_norm("feed_forward_norm")
 
     def before(self, norm, x):
         """What goes into a sub-block."""
@@ -99,17 +103,12 @@ class _Block(keras.layers.Layer):
         )
 
 
-def _norm(name):
-    return keras.layers.LayerNormalization(epsilon=EPSILON, name=name)
-
-
 class EncoderBlock(_Block):
     """Self-attention and feed-forward.
 
     x [batch, length, d_model]; mask bool broadcast to [batch, heads, length, length], True = may
-    attend.
-    Returns [batch, length, d_model], and with `return_scores` the attention scores too. Padded
-    positions are computed but never attended to.
+    attend. Returns [batch, length, d_model], and with `return_scores` the attention scores too.
+    Padded positions are computed but never attended to.
     """
 
     def call(self, x, mask, seeds=None, return_scores=False):
@@ -127,9 +126,8 @@ class DecoderBlock(_Block):
     """Causal self-attention, attention over the encoder's output (the memory), feed-forward.
 
     x [batch, target_length, d_model]; memory [batch, source_length, d_model]; mask and memory_mask
-    as in
-    `EncoderBlock`. Returns [batch, target_length, d_model], and with `return_scores` the scores of
-    both attentions.
+    as in `EncoderBlock`. Returns [batch, target_length, d_model], and with `return_scores` the
+    scores of both attentions.
     """
 
     def __init__(
@@ -139,7 +137,7 @@ class DecoderBlock(_Block):
         self.cross_attention = MultiHeadAttention(
             d_model, num_heads, dropout, name="cross_attention"
         )
-        self.cross_attention_norm = _norm("cross_attention_norm")
+        self.cross_attention_norm = layer_norm("cross_attention_norm")
 
     def build(self, *_, **__):
         """Creates all weights."""
@@ -163,13 +161,17 @@ class DecoderBlock(_Block):
         return (x, self_scores, cross_scores) if return_scores else x
 
     def step(self, x, position, cache, memory_cache, memory_mask):
-        """One position of the decoder, for several hypotheses of each sentence, with what earlier
-        positions left in the cache.
+        """One position of several hypotheses of each sentence; the cache holds the earlier ones.
 
-        x [batch, beam, d_model]; position int []; cache: keys and values, each [batch, beam,
-        max_length, heads, head_dim]; memory_cache: keys and values of the memory, each [batch,
-        source_length, heads, head_dim], shared by the hypotheses; memory_mask bool [batch,
-        source_length]. Returns x [batch, beam, d_model] and the cache with this position filled in.
+        Args:
+          x: [batch, beam, d_model].
+          position: int [].
+          cache: keys and values, each [batch, beam, max_length, heads, head_dim].
+          memory_cache: keys and values of the memory, each [batch, source_length, heads, head_dim],
+            shared by the hypotheses.
+          memory_mask: bool [batch, source_length].
+
+        Returns x [batch, beam, d_model] and the cache with this position filled in.
         """
         keys, values = cache
         norm = self.self_attention_norm
@@ -193,9 +195,9 @@ class DecoderBlock(_Block):
 def _attend_one(attention, query, keys, values, mask):
     """Attention of one query per hypothesis over cached keys and values.
 
-    query [batch, beam, d_model]; keys, values [batch, beam or 1, key_length, heads, head_dim]; mask
-    bool, broadcast to [batch, beam, key_length]. A product and a sum rather than a matrix product:
-    with one query there is nothing to block, and XLA runs it as one pass over the cache.
+    query [batch, beam, d_model]; keys, values [batch, beam or 1, key_length, heads, head_dim];
+    mask bool, broadcast to [batch, beam, key_length]. A product and a sum rather than a matrix
+    product: with one query there is nothing to block, and XLA runs it as one pass over the cache.
     """
     q = attention.project_query(query)  # [batch, beam, heads, head_dim]
     scores = ops.sum(ops.expand_dims(q, 2) * keys, axis=-1)  # [batch, beam, key_length, heads]

@@ -1,5 +1,4 @@
-"""Losses: cross-entropy over the vocabulary with a hand-written gradient, and the discriminator's
-binary loss."""
+"""Cross-entropy over the vocabulary, with a hand-written gradient, and the discriminator's loss."""
 
 from typing import Any
 
@@ -9,9 +8,9 @@ import tensorflow as tf
 def vocabulary_cross_entropy(hidden, table, bias, targets, weights, label_smoothing=0.0):
     """Cross-entropy of softmax(hidden @ table^T + bias), and whether the best token is the target.
 
-    hidden float [n, d]; table float [v, d]; bias float [v]; targets int32 [n]; weights float [n] (0
-    leaves a position out). Returns the weighted sums of the loss (with label smoothing, Szegedy et
-    al. 2016, section 7), of the plain negative log-likelihood, and of the hits: three scalars.
+    hidden float [n, d]; table float [v, d]; bias float [v]; targets int32 [n]; weights float [n]
+    (0 leaves a position out). Returns the weighted sums of the loss (with label smoothing, Szegedy
+    et al. 2016, section 7), of the plain negative log-likelihood, and of the hits: three scalars.
     Gradients reach hidden, table and bias, through the first only.
 
     The gradient is written out because the automatic one scatters into a [n, v] array, which is the
@@ -33,9 +32,8 @@ def vocabulary_cross_entropy(hidden, table, bias, targets, weights, label_smooth
         sums = tuple(tf.reduce_sum(weights * value) for value in (loss, nll, hits))
 
         def backward(d_loss, *_):
-            smooth = (1.0 - label_smoothing) * tf.cast(
-                is_target, hidden.dtype
-            ) + label_smoothing / size
+            hard = tf.cast(is_target, hidden.dtype)
+            smooth = (1.0 - label_smoothing) * hard + label_smoothing / size
             d_logits = (tf.exp(logits - log_sum) - smooth) * (weights * d_loss)[:, None]
             return (
                 tf.matmul(d_logits, table),

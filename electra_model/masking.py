@@ -1,5 +1,4 @@
-"""Which tokens are hidden from the generator (Clark et al. 2020, section 2: 15 % of the
-positions)."""
+"""Which tokens are hidden from the generator (Clark et al. 2020, section 2: 15 % of them)."""
 
 import dataclasses
 from typing import Any
@@ -12,14 +11,13 @@ from electra_model.tokenizer import FIRST_PIECE_ID, MASK_ID
 
 @dataclasses.dataclass(frozen=True)
 class Masked:
-    """A batch with tokens hidden. `count` is the same for every row, so that shapes are fixed.
+    """A batch with tokens hidden; `count` is the same for every row, so that shapes are fixed.
 
     Attributes:
       token_ids: int32 [batch, length], chosen positions replaced by the mask token.
       positions: int32 [batch, count], chosen positions, without repetition.
       targets: int32 [batch, count], the tokens that stood there.
-      weights: float32 [batch, count]: 0 where a row had fewer ordinary tokens than `count`, or its
-        share of them.
+      weights: float32 [batch, count], 1 where the token was hidden; 0 beyond a row's own share.
     """
 
     token_ids: Any
@@ -54,8 +52,10 @@ def mask_tokens(token_ids, mask_fraction, seeds):
 
 
 def scatter(token_ids, positions, values):
-    """`values` int32 [batch, count] put at `positions` int32 [batch, count] of token_ids int32
-    [batch, length]."""
+    """Puts `values` at `positions` (both int32 [batch, count]) of token_ids int32 [batch, length].
+
+    The positions of a row must differ.
+    """
     hit = tf.equal(tf.range(token_ids.shape[1])[None, None, :], positions[:, :, None])
     placed = tf.reduce_sum(tf.where(hit, values[:, :, None], 0), axis=1)
     return tf.where(tf.reduce_any(hit, axis=1), placed, token_ids)

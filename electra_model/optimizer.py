@@ -1,5 +1,4 @@
-"""AdamW (Loshchilov and Hutter 2019) as Keras has it, with decay for matrices only and a bounded
-gradient."""
+"""AdamW (Loshchilov and Hutter 2019) as Keras has it: matrices decay, the gradient is bounded."""
 
 import keras
 import tensorflow as tf

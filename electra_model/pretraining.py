@@ -1,5 +1,6 @@
-"""Replaced-token detection (Clark et al. 2020): a small generator corrupts text, a discriminator
-finds where.
+"""Replaced-token detection (Clark et al. 2020).
+
+A small generator corrupts text and a discriminator finds where.
 
 The discriminator's encoder is what training goes on with: it is built and named exactly as the
 encoder of `Electra`.
@@ -24,8 +25,7 @@ from electra_model.randomness import SeedStream
 
 @dataclasses.dataclass(frozen=True)
 class PretrainingOutput:
-    """Scalars of one batch, each a float32 tensor of shape []: losses are means over their
-    tokens."""
+    """Scalars of one batch, float32 tensors of shape []; losses are means over their tokens."""
 
     loss: Any
     generator_loss: Any
@@ -85,16 +85,18 @@ class ReplacedTokenDetection(keras.Model):
         initialize(self, seed)
 
     def call(self, token_ids, segment_ids=None):
-        """Discriminator logits [batch, length] for token_ids int [batch, length]: positive means
-        replaced."""
+        """token_ids int [batch, length] -> discriminator logits [batch, length].
+
+        Positive means replaced.
+        """
         return self.discriminator_head(self.encoder(token_ids, segment_ids=segment_ids))
 
     def losses_of(self, token_ids, segment_ids, seed) -> PretrainingOutput:
-        """One batch through both networks. token_ids, segment_ids int32 [batch, length]; seed int
-        scalar.
+        """One batch through both networks.
 
-        Reads as the paper: hide tokens, let the generator fill them in, sample from it, let the
-        discriminator tell which were replaced, weigh the two losses.
+        token_ids, segment_ids int32 [batch, length]; seed int scalar. Reads as the paper: hide
+        tokens, let the generator fill them in, sample from it, let the discriminator tell which
+        were replaced, weigh the two losses.
         """
         seeds = SeedStream(seed)
         masked = mask_tokens(token_ids, self.pretrain.mask_fraction, seeds)

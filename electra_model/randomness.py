@@ -52,8 +52,9 @@ def random_bits(shape, seed):
 
 def uniform(shape, seed):
     """float32 of `shape` in (0, 1): never 0 and never 1, so that a logarithm is finite."""
-    bits = ops.right_shift(random_bits(shape, seed), ops.cast(8, "uint32"))
-    return (ops.cast(ops.cast(bits, "int32"), "float32") + 0.5) * (1.0 / (1 << 24))
+    # 23 bits: with 24, the half that is added would round the largest draw up to 1.
+    bits = ops.right_shift(random_bits(shape, seed), ops.cast(9, "uint32"))
+    return (ops.cast(ops.cast(bits, "int32"), "float32") + 0.5) * (1.0 / (1 << 23))
 
 
 def gumbel(shape, seed):

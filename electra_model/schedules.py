@@ -6,8 +6,7 @@ from electra_model.config import OptimizerConfig
 
 
 def learning_rate(config: OptimizerConfig, step: int, progress: float) -> float:
-    """The rate for update number `step` (from 0), `progress` in [0, 1] being the share of the
-    training that is done.
+    """The rate for update number `step` (from 0) at `progress`, the share done, in [0, 1].
 
     A linear rise over `warmup_steps`, then by `config.schedule`: "cosine" (Loshchilov and Hutter
     2017, without restarts) and "linear" fall to zero at progress 1; "inverse_sqrt" (Vaswani et al.

@@ -1,5 +1,4 @@
-"""Greedy and beam search: one function of static shapes, over the decoder's step with cached keys
-and values.
+"""Greedy and beam search over the decoder's step: static shapes, cached keys and values.
 
 A sentence's result is a function of the sentence alone: shapes come from its own length bucket, and
 a sentence whose search is decided is not changed by the steps that its neighbours still need.
@@ -41,11 +40,10 @@ def length_penalty(length, alpha: float):
 
 
 def search(model, source_ids, *, beam_size: int, alpha: float, max_length: int) -> Hypotheses:
-    """Searches the likeliest output of each source. source_ids int32 [batch, source_length], 0 =
-    padding.
+    """Searches the likeliest output of each source.
 
-    beam_size 1 is greedy search. alpha: strength of the length penalty; 0 compares plain
-    log-probabilities.
+    source_ids int32 [batch, source_length], 0 = padding. beam_size 1 is greedy search. alpha >= 0:
+    strength of the length penalty; 0 compares plain log-probabilities.
     """
     real = masks.padding_mask(source_ids)
     memory = model.encoder(source_ids)

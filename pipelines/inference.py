@@ -17,7 +17,7 @@ from typing import Any, Protocol
 import numpy as np
 from apache_beam.ml.inference.base import ModelHandler
 
-from electra_model.errors import InputError
+from electra_model.errors import InputError, WorkError
 
 from . import files, segmentation
 
@@ -41,6 +41,11 @@ class TranslationModel(Protocol):
     """What the handler needs of a loaded model folder; `electra_model.export.LoadedModel` has
     it.
     """
+
+    @property
+    def fingerprint(self) -> str:
+        """What `model.json` says under this name."""
+        ...
 
     @property
     def source_max_length(self) -> int:
@@ -95,8 +100,8 @@ def read_model_card(model_dir: str) -> dict[str, Any]:
         ) from None
     except ValueError as error:
         raise InputError(f"model: {path} is not JSON ({error}); the folder is damaged") from None
-    if not isinstance(card, dict):
-        raise InputError(f"model: {path} holds no JSON object; the model folder is damaged")
+    if not isinstance(card, dict) or not isinstance(card.get("fingerprint"), str):
+        raise InputError(f"model: {path} names no fingerprint; the model folder is damaged")
     return card
 
 
@@ -112,6 +117,7 @@ class TranslationHandler(ModelHandler[UnitText, UnitTranslation, TranslationMode
 
     Args:
       model_dir: the model folder, readable by every worker.
+      fingerprint: of the model that the run was planned with.
       decoding: beam size and so on.
       batch_segments: units are put together until they have about so many sentences.
       load: model folder -> model; importable in every worker.
@@ -120,19 +126,26 @@ class TranslationHandler(ModelHandler[UnitText, UnitTranslation, TranslationMode
     def __init__(
         self,
         model_dir: str,
+        fingerprint: str,
         decoding: Decoding,
         batch_segments: int,
         load: Callable[[str], TranslationModel] = load_exported_model,
     ) -> None:
         super().__init__()
         self._model_dir = model_dir
+        self._fingerprint = fingerprint
         self._decoding = decoding
         self._batch_segments = batch_segments
         self._load = load
 
     def load_model(self) -> TranslationModel:
-        """Called once in each process."""
-        return self._load(self._model_dir)
+        """Called once in each process. Raises `WorkError` when it is not the planned model."""
+        model = self._load(self._model_dir)
+        if model.fingerprint != self._fingerprint:
+            raise WorkError(
+                f"{self._model_dir}: holds another model than when the run began; run again"
+            )
+        return model
 
     def run_inference(
         self,

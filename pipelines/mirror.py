@@ -13,8 +13,9 @@ b'1\tHello\tHallo\t-0.25\n'
 >>> text_line(b"Hello\n", answer)
 b'Hallo\n'
 
-A row without a translation keeps its place. In JSONL its translation and score are null and
-`<field>_error` says why; a line that is no JSON object becomes one, with the line in `_raw`. In
+In JSONL the new fields are at the top level, also where the text is a nested field such as
+`doc.text`. A row without a translation keeps its place. In JSONL its translation and score are null
+and `<field>_error` says why; a line that is no JSON object becomes one, with the line in `_raw`. In
 CSV and TSV the two cells are empty, in text the line is. Parquet has three more columns:
 translation, score, error.
 """
@@ -111,12 +112,11 @@ def delimited_row(
     return body + mark + added + end
 
 
-def delimited_header(raw: bytes, output_field: str, delimiter: str) -> bytes:
+def delimited_header(raw: bytes, output_field: str, delimiter: str, quoting: bool = False) -> bytes:
     """The header row with the names of the two more columns."""
     body, end = _without_line_end(raw)
-    translation, score, _ = field_names(output_field)
-    mark = delimiter.encode()
-    return mark.join([body, translation.encode(), score.encode()]) + end
+    names = [_cell(name, delimiter, quoting).encode() for name in field_names(output_field)[:2]]
+    return delimiter.encode().join([body, *names]) + end
 
 
 def text_line(raw: bytes, answer: Answer) -> bytes:

@@ -30,11 +30,12 @@ def rows(path: str) -> int:
         return table.metadata.num_rows
 
 
-def regroup(path: str, target: str, unit_bytes: int) -> bool:
+def regroup(path: str, target: str, unit_bytes: int) -> str:
     """Copies a file whose row groups are larger than units to one with smaller ones.
 
     Units of Parquet are row groups; one of a million rows would be lost as a whole by a kill.
-    Returns False, and writes nothing, when the row groups are small enough.
+    Returns the name of the copy, which begins with `target` and tells how it was cut; `path` itself
+    when its row groups are small enough.
     """
     with files.open_read(path) as stream, pq.ParquetFile(stream) as table:
         sizes = [
@@ -42,13 +43,13 @@ def regroup(path: str, target: str, unit_bytes: int) -> bool:
             for group in range(table.metadata.num_row_groups)
         ]
         if max(sizes, default=0) <= 2 * unit_bytes:
-            return False
-        if not files.exists(target):
-            share = unit_bytes / sum(sizes)
-            batch_rows = max(1, int(table.metadata.num_rows * share))
-            batches = (pa.Table.from_batches([batch]) for batch in table.iter_batches(batch_rows))
-            files.write_atomic(target, _written(table.schema_arrow, batches, {}))
-        return True
+            return path
+        batch_rows = max(1, table.metadata.num_rows * unit_bytes // sum(sizes))
+        copy = f"{target}-{batch_rows}.parquet"
+        if not files.exists(copy):
+            batches = (pa.Table.from_batches([some]) for some in table.iter_batches(batch_rows))
+            files.write_atomic(copy, _written(table.schema_arrow, batches, {}))
+        return copy
 
 
 def part(unit: Unit, answers: Sequence[Answer], output_field: str) -> bytes:

@@ -1,52 +1,106 @@
-"""What a row means, as Arrow schemas.
+"""What a row means, as Arrow schemas, and how tables travel between stages: as Arrow files.
 
-Every stage of the prepare pipeline reads and writes tables with one of these schemas. `unit` and
-`row` say where a row came from: the unit's position in the plan and the row's position in the unit.
-Together they order all rows.
+A chunk is what a reader gives at once: a few MB of rows of one unit. Chunks are numbered within
+their unit; unit and chunk, in the order of the plan, order all rows of a job.
 """
 
+from __future__ import annotations
+
 import dataclasses
+from collections.abc import Iterable
 from typing import Any
 
 import pyarrow as pa
 
+from . import files
+
 # What a format's reader gives: one row per record of the input, in order, nothing left out. `error`
 # is the slug of the rule that makes the record unreadable (for instance "malformed_json"), else
-# null; then `fields` are null too. The reader's batch has `row`, `error`, `raw` and one nullable
-# string column per requested field.
+# null; then the fields are null too. `raw` is the record byte for byte.
 ROW = pa.field("row", pa.int64(), nullable=False)
 RAW = pa.field("raw", pa.binary())
 ERROR = pa.field("error", pa.string())
 
-# A sentence pair, or one text when `target` is null (monolingual). `kind`: "pair" or "text".
-# `language`: of `source` (for pairs the job's source language).
-SEGMENTS = pa.schema(
+# What the rules have let through, normalised. `target` is null in monolingual records. `place`
+# decides whether a record is split off for validation, `order` where the shuffle puts it; both are
+# hashes of the text, so they do not depend on where the text stands.
+KEPT = pa.schema(
     [
-        pa.field("unit", pa.int32(), nullable=False),
-        pa.field("row", pa.int64(), nullable=False),
-        pa.field("kind", pa.string(), nullable=False),
-        pa.field("split", pa.string()),  # train | valid | test; null until assigned
+        ROW,
         pa.field("source", pa.string(), nullable=False),
         pa.field("target", pa.string()),
+        pa.field("place", pa.uint64(), nullable=False),
+        pa.field("order", pa.uint64(), nullable=False),
     ]
 )
 
-# What `rejected/` holds, one JSON object per line.
-REJECTIONS = pa.schema(
+# Two 128-bit hashes of each kept record (see `dedup.hash_keys`), in 64-bit halves. A chunk's file
+# has one batch per partition of the hashes.
+KEYS = pa.schema(
     [
-        pa.field("rule", pa.string(), nullable=False),
-        pa.field("path", pa.string(), nullable=False),
-        pa.field("unit", pa.int32(), nullable=False),
-        pa.field("row", pa.int64(), nullable=False),
-        pa.field("source", pa.string()),
-        pa.field("target", pa.string()),
+        ROW,
+        pa.field("group_high", pa.uint64(), nullable=False),
+        pa.field("group_low", pa.uint64(), nullable=False),
+        pa.field("equal_high", pa.uint64(), nullable=False),
+        pa.field("equal_low", pa.uint64(), nullable=False),
     ]
 )
+
+# Records that are dropped because of another record, sorted by chunk (its position among all
+# chunks) and row. `rule` counts in `dedup.RULES`.
+DROPPED = pa.schema(
+    [
+        pa.field("chunk", pa.int32(), nullable=False),
+        ROW,
+        pa.field("rule", pa.int8(), nullable=False),
+    ]
+)
+
+# What becomes of each row of a chunk: a position in `split.FATES`.
+FATES = pa.schema([pa.field("fate", pa.int8(), nullable=False)])
+
+WORDS = pa.schema(
+    [pa.field("word", pa.string(), nullable=False), pa.field("count", pa.int64(), nullable=False)]
+)
+
+# Token ids. A chunk's file has one batch per shard, see `examples.shard_layout`.
+PAIRS = pa.schema(
+    [
+        pa.field("order", pa.uint64(), nullable=False),
+        pa.field("source_ids", pa.list_(pa.int32()), nullable=False),
+        pa.field("target_ids", pa.list_(pa.int32()), nullable=False),
+    ]
+)
+TEXTS = pa.schema(
+    [
+        pa.field("order", pa.uint64(), nullable=False),
+        pa.field("token_ids", pa.list_(pa.int32()), nullable=False),
+    ]
+)
+
+
+def to_bytes(
+    schema: pa.Schema, batches: Iterable[pa.RecordBatch], *, compress: bool = False
+) -> bytes:
+    """An Arrow file. Uncompressed ones can be read a batch at a time without touching the rest."""
+    sink = pa.BufferOutputStream()
+    options = pa.ipc.IpcWriteOptions(compression="zstd" if compress else None)
+    with pa.ipc.new_file(sink, schema, options=options) as writer:
+        for batch in batches:
+            writer.write_batch(batch)
+    return sink.getvalue().to_pybytes()
+
+
+def open_table(path: str) -> pa.ipc.RecordBatchFileReader:
+    """Opens an Arrow file: `get_batch(i)`, `read_all()`."""
+    if files.is_remote(path):
+        return pa.ipc.open_file(files.read_bytes(path))
+    return pa.ipc.open_file(pa.memory_map(path))
 
 
 @dataclasses.dataclass(frozen=True)
 class Ledger:
-    """Counts of one stage: everything that came in went out or was rejected by a named rule."""
+    """Counts of records: everything that came in went out or was rejected by a named rule."""
 
     records_in: int
     records_out: int
@@ -57,7 +111,12 @@ class Ledger:
         """True when in = out + rejected."""
         return self.records_in == self.records_out + sum(self.rejected.values())
 
-    def __add__(self, other: "Ledger") -> "Ledger":
+    @property
+    def rejected_fraction(self) -> float:
+        """Of all records; 0 when there are none."""
+        return sum(self.rejected.values()) / self.records_in if self.records_in else 0.0
+
+    def __add__(self, other: Ledger) -> Ledger:
         rejected = dict(self.rejected)
         for rule, count in other.rejected.items():
             rejected[rule] = rejected.get(rule, 0) + count
@@ -70,3 +129,6 @@ class Ledger:
     def to_json(self) -> dict[str, Any]:
         """`{"in": .., "out": .., "rejected": {rule: n}}`."""
         return {"in": self.records_in, "out": self.records_out, "rejected": self.rejected}
+
+
+EMPTY_LEDGER = Ledger(0, 0, {})

@@ -76,12 +76,18 @@ def build_translate(
     language = plan.settings["model"]["source_lang"] or ""
     if plan.pending:
         decoding = Decoding(config.beam_size, config.length_penalty, config.max_length)
-        handler = TranslationHandler(str(config.model), decoding, config.unit_segments, load)
+        handler = TranslationHandler(
+            str(config.model),
+            plan.settings["model"]["fingerprint"],
+            decoding,
+            config.unit_segments,
+            load,
+        )
         done = (
             pipeline
             | "ListUnits" >> beam.Create(plan.pending)
             | "SpreadUnits" >> beam.Reshuffle()
-            | "ReadUnits" >> beam.ParDo(_ReadUnitFn(config, language))
+            | "ReadUnits" >> beam.ParDo(_ReadUnitFn(config.text_field, language))
             | "Translate" >> RunInference(handler)
             | "CommitUnits" >> beam.ParDo(_CommitUnitFn(config, plan.output))
         )
@@ -111,9 +117,8 @@ class _ReadUnitFn(beam.DoFn):
     """`PlannedUnit` -> `UnitText`: the sentences of all rows, and the rows as context. Never drops
     a row."""
 
-    def __init__(self, config: TranslateConfig, language: str) -> None:
-        self._text_field = config.text_field
-        self._output_field = config.output_field
+    def __init__(self, text_field: str, language: str) -> None:
+        self._text_field = text_field
         self._language = language
 
     def process(self, element: PlannedUnit) -> Iterator[UnitText]:
@@ -121,11 +126,6 @@ class _ReadUnitFn(beam.DoFn):
         segments: list[str] = []
         rows = []
         for raw, text, error in _rows(element, self._text_field):
-            if element.file.format == "jsonl" and mirror.taken_name(raw, self._output_field):
-                raise WorkError(
-                    f"{element.file.path}: got the field {self._output_field!r} "
-                    "while it was being translated; run again"
-                )
             if text is None:
                 rows.append(_Row(raw, (), error or "missing_field"))
                 continue

@@ -71,8 +71,10 @@ def find_inputs(patterns: Sequence[str]) -> list[str]:
     for pattern in patterns:
         if "\0" in pattern:
             raise InputError(f"translate.input: {pattern!r} holds a null byte; no file name can")
-    found = {_absolute(path): path for path in reversed(files.expand(patterns, "translate.input"))}
-    return list(reversed(found.values()))
+    found: dict[str, str] = {}
+    for path in files.expand(patterns, "translate.input"):
+        found.setdefault(_absolute(path), path)
+    return list(found.values())
 
 
 def output_names(paths: Sequence[str]) -> list[str]:
@@ -179,10 +181,8 @@ def open_up(
     if file.format == "parquet":
         registry.check_fields(_whole(file), [text_field])
         _check_names(file, mirror_parquet.columns(file.path), output_field)
-        plain = files.join(folder, f"{file.sha256}.parquet")
-        if mirror_parquet.regroup(file.path, plain, unit_bytes):
-            file = dataclasses.replace(file, plain=plain)
-        return file
+        plain = mirror_parquet.regroup(file.path, files.join(folder, file.sha256), unit_bytes)
+        return dataclasses.replace(file, plain=plain)
     if file.bytes == 0:
         return file
     if file.compression is not None:
@@ -193,7 +193,7 @@ def open_up(
         file = dataclasses.replace(file, plain=plain)
     if file.format == "jsonl":
         _check_keys(file, output_field)
-    elif file.format in DELIMITERS:
+    elif file.format in DELIMITERS and files.size(file.plain):
         file = _find_header(file, text_field)
         if file.header is not None:
             names, _ = delimited.read_header(_whole(file))

@@ -169,7 +169,9 @@ def _parts(folder: str, receipts: list[Receipt]) -> Iterator[bytes]:
 
 def _lines(file: InputFile, parts: Iterator[bytes], output_field: str) -> Iterator[bytes]:
     if file.header is not None:
-        yield mirror.delimited_header(file.header, output_field, DELIMITERS[file.format])
+        yield mirror.delimited_header(
+            file.header, output_field, DELIMITERS[file.format], quoting=file.format == "csv"
+        )
     yield from parts
 
 

@@ -18,6 +18,7 @@ After it, `_electra/` holds `manifest.json` and `rejected.jsonl`.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import fcntl
 import hashlib
@@ -87,6 +88,11 @@ class TranslatePlan:
     pending: tuple[PlannedUnit, ...]
     complete: bool
 
+    @property
+    def total_units(self) -> int:
+        """Receipts that there will be when all units are done."""
+        return len({unit.key for planned in self.made for unit in planned.units})
+
 
 def working(output: str, *names: str) -> str:
     """A path below the output folder's `_electra/`."""
@@ -108,14 +114,33 @@ def plan_translate(config: TranslateConfig) -> TranslatePlan:
             raise InputError(
                 f"translate.{key}: is not given; name it in the job file or with --{key}"
             )
+    if not config.output_field:
+        raise InputError("translate.output_field: is empty; name the field for the translation")
     assert config.output is not None and config.model is not None
     output = config.output
     settings = _settings(config, inference.read_model_card(config.model))
-    fingerprint = units.fingerprint(settings)
     paths = translation_inputs.find_inputs(config.input)
     names = translation_inputs.output_names(paths)
     translation_inputs.check_places(config.input, paths, output, names)
-    _claim(output)
+    new = _claim(output)
+    try:
+        return _examined(config, output, settings, paths, names)
+    except InputError:
+        if new:  # leave no trace of a command that was wrong
+            with contextlib.suppress(OSError):
+                os.rmdir(working(output))
+                os.rmdir(output)
+        raise
+
+
+def _examined(
+    config: TranslateConfig,
+    output: str,
+    settings: dict[str, Any],
+    paths: list[str],
+    names: list[str],
+) -> TranslatePlan:
+    fingerprint = units.fingerprint(settings)
     earlier = _Earlier.read(output)
     standing = earlier.standing(output, names)
     rejected = read_rejected(output)
@@ -264,11 +289,13 @@ def _check_parents(output: str, name: str) -> None:
             )
 
 
-def _claim(output: str) -> None:
-    """Makes `_electra/` and locks it against other runs until this process ends."""
+def _claim(output: str) -> bool:
+    """Makes `_electra/` and locks it against other runs until this process ends. True: it is
+    new."""
     if files.is_remote(output):
-        return
+        return False
     folder = working(output)
+    new = not os.path.isdir(folder)
     try:
         os.makedirs(folder, exist_ok=True)
         descriptor = os.open(folder, os.O_RDONLY)
@@ -277,13 +304,14 @@ def _claim(output: str) -> None:
     identity = "{0.st_dev}:{0.st_ino}".format(os.fstat(descriptor))
     if identity in _claimed:
         os.close(descriptor)
-        return
+        return new
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         os.close(descriptor)
         raise WorkError(f"{output}: another run is writing here; wait until it has ended") from None
     _claimed[identity] = descriptor
+    return new
 
 
 def _read_json(path: str) -> dict[str, Any]:

@@ -188,11 +188,17 @@ _NEEDED = {
 }
 
 
-def message(error: pydantic.ValidationError, job: type, origins: Origins) -> str:
-    """One line for the first key that is wrong; what else is wrong is only counted."""
+def message(
+    error: pydantic.ValidationError, config: type, origins: Origins, prefix: str = ""
+) -> str:
+    """One line for the first key that is wrong; what else is wrong is only counted.
+
+    `prefix` goes before keys where `config` is a section and not the whole job.
+    """
     by_key: dict[str, list[Any]] = {}
     for entry in error.errors(include_url=False):
-        by_key.setdefault(_key_of(entry["loc"], job), []).append(entry)
+        key = f"{prefix}{_key_of(entry['loc'], config)}".removesuffix(".")
+        by_key.setdefault(key, []).append(entry)
     key, entries = next(iter(by_key.items()))
     first = entries[0]
     start = f"{origins.of(key)}: {key}: " if key else f"{origins.file}: "

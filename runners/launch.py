@@ -6,6 +6,7 @@ progress, which it reads off the receipts on the disk, so that it is the same fo
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import re
@@ -20,7 +21,7 @@ from pipelines.config import TranslateConfig
 from . import engines
 from .engines import RunnerConfig
 from .job import JobConfig
-from .progress import Progress
+from .progress import Progress, say
 
 _POLL_SECONDS = 0.2
 _RECEIPT = ".receipt.json"
@@ -66,14 +67,26 @@ def run_pipeline(
         finally:
             outcome.over.set()
 
+    hook = threading.excepthook
+    threading.excepthook = lambda failure: None if _is_lost_connection(failure) else hook(failure)
     thread = threading.Thread(target=work, daemon=True, name=f"pipeline-{label}")
-    with Progress(label, total, "units") as bar:
-        thread.start()
-        while not outcome.over.wait(_POLL_SECONDS):
-            bar.update(count_receipts(receipts))
-        bar.update(count_receipts(receipts))
+    try:
+        with Progress(label, total, "units") as bar:
+            thread.start()
+            done = 0
+            while not outcome.over.wait(_POLL_SECONDS):
+                # A pipeline that is through tidies its receipts away: that is no step back.
+                done = max(done, count_receipts(receipts))
+                bar.update(done)
+    finally:
+        threading.excepthook = hook
     if outcome.error is not None:
         raise _plain_error(outcome.error, label) from outcome.error
+
+
+def _is_lost_connection(failure: threading.ExceptHookArgs) -> bool:
+    """Beam's thread that reads from a worker complains when that is gone; we know already."""
+    return failure.thread is not None and failure.thread.name == "beam_control_read"
 
 
 class _Outcome:
@@ -152,39 +165,35 @@ def dataset_counts(job: JobConfig) -> dict[str, Any]:
 def run_translate(
     config: TranslateConfig, runner: RunnerConfig, job: JobConfig | None = None
 ) -> dict[str, Any]:
-    """`electra translate`: documents to their translations. Returns the manifest's counts.
+    """`electra translate`: documents to their translations. Returns the counts of the manifest.
 
     Args:
       config: what is translated and how; without a `model`, that of the job.
       runner: the engine. job: the job that the model comes from, if any.
     """
-    import dataclasses
-
     from pipelines import translate
 
     if config.model is None and job is not None:
         config = dataclasses.replace(config, model=job.path("model"))
-    for key in ("input", "output", "model"):
-        if not getattr(config, key):
-            raise InputError(f"translate.{key}: is needed to translate, and is not given")
-    assert config.output is not None
     plan = translate.plan_translate(config)
-    run_pipeline(
-        lambda pipeline: translate.build_translate(pipeline, config, plan),
-        runner,
-        label="translate",
-        receipts=files.join(config.output, "_electra"),
-    )
-    return translation_counts(config.output)
+    if plan.complete:
+        say("translate: the output is complete already, for this input, model and decoding")
+    else:
+        run_pipeline(
+            lambda pipeline: translate.build_translate(pipeline, config, plan),
+            runner,
+            label="translate",
+            receipts=files.join(plan.output, "_electra", "units"),
+            total=plan.total_units,
+        )
+    return translation_counts(plan.output)
 
 
 def translation_counts(output: str) -> dict[str, Any]:
-    """The counts in `_electra/manifest.json` of a translated folder."""
+    """Rows in, rows out, rejected by reason, files and sentences, from `_electra/manifest.json`."""
     path = files.join(output, "_electra", "manifest.json")
     try:
         manifest = json.loads(files.read_bytes(path))
-    except (OSError, ValueError) as error:
+        return {**manifest["counts"], "segments": manifest["segments"]}
+    except (OSError, ValueError, KeyError) as error:
         raise WorkError(f"{path}: cannot be read after translating: {error}") from None
-    return {key: value for key, value in manifest.items() if not isinstance(value, list | dict)} | {
-        "counts": manifest.get("counts", {})
-    }

@@ -1,6 +1,6 @@
 """What reaches standard error from the libraries: warnings that a user can act on, no chatter.
 
-With `--debug` (which sets the environment variable ELECTRA_DEBUG, also for workers) everything does.
+With `--debug`, which sets the environment variable ELECTRA_DEBUG for workers too, everything does.
 """
 
 from __future__ import annotations

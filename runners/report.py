@@ -227,12 +227,12 @@ def millions(count: float) -> str:
 
 
 def words(name: str) -> str:
-    """ "max_length_ratio" -> "max length ratio"."""
-    return name.replace("_", " ")
+    """`max_length_ratio` -> `max length ratio`."""
+    return name.removesuffix("_bytes").removesuffix("_seconds").replace("_", " ")
 
 
 def language(code: str) -> str:
-    """ "pt-BR" -> "Portuguese (BR)"; a code that is not known stays as it is."""
+    """`pt-BR` -> `Portuguese (BR)`; a code that is not known stays as it is."""
     base, _, rest = code.replace("_", "-").partition("-")
     name = _LANGUAGES.get(base.lower())
     if name is None:

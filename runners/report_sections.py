@@ -232,7 +232,15 @@ def evaluation(workdir: str) -> dict[str, Any] | None:
         files.join(workdir, "dataset", f"{scores['test'].get('split', 'test')}.jsonl")
     )
     hypotheses = files.read_bytes(files.join(folder, "test.hyp.txt")).decode().split("\n")[:-1]
-    result = {**scores, "rows": [], "worst": [], "by_length": [], "chrf_bars": []}
+    result = {
+        "test": {"too_long": 0, **scores["test"]},
+        "decoding": scores["decoding"],
+        "documents": scores.get("documents"),
+        "rows": [],
+        "worst": [],
+        "by_length": [],
+        "chrf_bars": [],
+    }
     if not len(sources) == len(references) == len(hypotheses):
         return result  # prepared again since: the scores stand, their sentences are gone
     rows = [

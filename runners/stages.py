@@ -1,7 +1,7 @@
 """The stages of a job: in which order, what each depends on, and whether it is complete.
 
-A stage that is complete has left a receipt, `workdir/.stages/<name>.json`, with the settings and the
-identity of the data that it was made from. When either is different now, the stage is done again.
+A complete stage has left a receipt, `workdir/.stages/<name>.json`, with the settings and the
+identity of the data that it was made from. When either is different now, it is done again.
 A stage depends on the content of what the stage before it made, not on whether that has run: shards
 that are made again with the same bytes cost no second training.
 """
@@ -201,10 +201,8 @@ def _train(job: JobConfig) -> dict[str, Any]:
 
 def _evaluate(job: JobConfig) -> dict[str, Any]:
     from . import evaluation
-    from .progress import Progress
 
-    with Progress("evaluate", unit="sentences") as bar:
-        return evaluation.evaluate(job, progress=bar.update)
+    return evaluation.evaluate(job)["test"]
 
 
 def _translate(job: JobConfig) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Does stages of a job, one after the other: with the lock, the receipts, the record and the words."""
+"""Does the stages of a job in order: with the lock, the receipts, the record and the words."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ from pipelines.segmentation import Layout, cut_sentence, join_text, one_line, sp
 
 
 def words(texts):
-    """Tokens of a stand-in tokenizer: one a word, at least one for 10 characters, and the end mark."""
+    """Tokens of a stand-in tokenizer: one for each 10 letters of a word, and the end mark."""
     return [1 + sum(-(-len(word) // 10) for word in text.split()) for text in texts]
 
 

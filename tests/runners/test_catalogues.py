@@ -69,7 +69,7 @@ def test_json_entries_follow_keys_and_lose_none():
     assert list(catalogues.json_entries(source, target.encode(), "x")) == [
         Entry("Door", "Tür"),
         Entry("Host", "Host"),
-        Entry("Port", " ", "untranslated"),
+        Entry("Port", "", "untranslated"),
         Entry("One", "Eins"),
         Entry("Two", "Zwei"),
         Entry("See [%key:common::on%]", "Siehe x", "reference"),

@@ -27,7 +27,7 @@ def test_shingles():
 def test_choose_is_a_stable_draw():
     names = [f"name{number}" for number in range(100)]
     drawn = heldout.choose(names, 3, seed=1)
-    assert drawn == ["name82", "name16", "name27"]
+    assert drawn == ["name60", "name45", "name94"]
     assert heldout.choose(reversed(names), 3, seed=1) == drawn
     # Another name changes nothing but its own place.
     assert [name for name in heldout.choose([*names, "more"], 4, seed=1) if name != "more"][

@@ -16,7 +16,8 @@ from runners.training_loop import TrainingLoop, finite
 
 
 class Toy:
-    """One number that is drawn towards the step's own target: its history shows which steps were made."""
+    """One number that is drawn towards the step's own target: its history shows which steps were
+    made."""
 
     def __init__(self, folder, steps=40, fingerprint="a", on_step=lambda number: None, **config):
         self.variable = keras.Variable(np.zeros(1, "float32"), name="toy")

@@ -1,0 +1,233 @@
+"""First stage: units of input to chunks of clean records, with the hashes that find equal ones.
+
+One task per unit. Each chunk of a unit (a few MB) ends in three parts: `kept-<n>` (`records.KEPT`),
+`keys-<n>` (`records.KEYS`) and, where anything was rejected, `rejected-<n>`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from . import dedup, files, filters, records, rejections
+from .config import PrepareConfig
+from .formats import registry
+from .normalize import normalize_texts, reduce_sources
+from .stages import Stage, Task, load_index
+from .units import Parts, Receipt, Unit
+
+# To be raised when the same input and settings give other results than before.
+_VERSION = 1
+
+MONOLINGUAL = "monolingual:"
+
+# Keys of this many bytes of input are compared at once, in memory.
+_PARTITION_BYTES = 512 << 20
+
+
+@dataclasses.dataclass(frozen=True)
+class Chunk:
+    """A chunk of clean records, as later stages find it.
+
+    Attributes:
+      number: position among all chunks of the job. id: unique name of it.
+      role: of the file, "train", "valid", "test" or "monolingual:<language>". path: the file.
+      unit: id of the unit. receipt: of the unit. piece: the chunk's number in the unit.
+      facts: what the first stage has counted.
+    """
+
+    number: int
+    id: str
+    role: str
+    path: str
+    unit: str
+    receipt: Receipt
+    piece: int
+    facts: dict[str, Any]
+
+
+def fields_for(config: PrepareConfig, role: str) -> list[str]:
+    """The columns that are read of a file."""
+    if role.startswith(MONOLINGUAL):
+        return [config.data.text_field]
+    return [config.data.source_field, config.data.target_field]
+
+
+def tasks_for(config: PrepareConfig, units: list[Unit]) -> list[Task]:
+    """One task per unit of input."""
+    rules = dataclasses.asdict(config.clean)
+    del rules["max_rejected_fraction"]  # decides whether the work goes on, not what it makes
+    partitions = partition_count(units)
+    stamps = {path: files.stamp(path) for path in dict.fromkeys(unit.path for unit in units)}
+    return [
+        Task(
+            unit.id,
+            {
+                "version": _VERSION,
+                "unit": dataclasses.asdict(unit),
+                "stamp": stamps[unit.path],
+                "fields": fields_for(config, unit.role),
+                "header": config.data.tsv_header,
+                "clean": rules,
+                "partitions": partitions,
+            },
+        )
+        for unit in units
+    ]
+
+
+def partition_count(units: list[Unit]) -> int:
+    """Into how many parts hashes and words are divided; a function of the input's size alone."""
+    return min(1 << 12, 1 + sum(unit.size for unit in units) // _PARTITION_BYTES)
+
+
+def chunks(config: PrepareConfig) -> list[Chunk]:
+    """All chunks of the complete first stage, in the order of the input."""
+    found: list[Chunk] = []
+    for receipt in load_index(config, "clean").receipts:
+        for piece, facts in enumerate(receipt.facts["chunks"]):
+            found.append(
+                Chunk(
+                    number=len(found),
+                    id=f"{receipt.unit_id}-{piece:05d}",
+                    role=receipt.facts["role"],
+                    path=receipt.facts["path"],
+                    unit=receipt.unit_id,
+                    receipt=receipt,
+                    piece=piece,
+                    facts=facts,
+                )
+            )
+    return found
+
+
+def work(config: PrepareConfig, task: Task, parts: Parts) -> dict[str, Any]:
+    """Reads a unit, normalises, applies the rules, writes the chunks.
+
+    Returns:
+      {"role", "path", "chunks": [{"rows", "kept", "bytes", "rejected", "rejected_part"}]}.
+    """
+    unit = Unit(**task.payload["unit"])
+    batches = registry.read(
+        unit,
+        task.payload["fields"],
+        raw=unit.format in registry.LINE_FORMATS,
+        header=task.payload["header"],
+    )
+    found = []
+    for batch in batches:
+        if batch.num_rows:
+            facts = _work_on_chunk(config, unit, batch, len(found), task, parts)
+            found.append({**facts, "rejected_part": f"rejected-{len(found):05d}"})
+    return {"role": unit.role, "path": unit.path, "chunks": found}
+
+
+def _work_on_chunk(
+    config: PrepareConfig,
+    unit: Unit,
+    batch: pa.RecordBatch,
+    piece: int,
+    task: Task,
+    parts: Parts,
+) -> dict[str, Any]:
+    rejected = []
+    if batch.column("error").null_count != batch.num_rows:
+        bad = batch.filter(batch.column("error").is_valid())
+        raws = bad.column("raw").to_pylist() if "raw" in bad.schema.names else [None] * len(bad)
+        for row, rule, raw in zip(
+            bad.column("row").to_pylist(), bad.column("error").to_pylist(), raws, strict=True
+        ):
+            rejected.append(rejections.reject(rule, unit.path, unit.id, row, raw=raw))
+        batch = batch.filter(batch.column("error").is_null())
+
+    rows = batch.column("row").to_numpy()
+    sides = tuple(
+        pa.array(normalize_texts(batch.column(field).to_pylist()), pa.string())
+        for field in dict.fromkeys(task.payload["fields"])
+    )
+    monolingual = unit.role.startswith(MONOLINGUAL)
+    if not monolingual and len(sides) == 1:
+        sides = (sides[0], sides[0])  # the job file names one column twice
+    kind = "text" if monolingual else "pair" if unit.role == "train" else "measure"
+    verdict = filters.judge(sides, kind, config.clean)
+    bad = np.flatnonzero(verdict.astype(bool))
+    taken = [side.take(pa.array(bad)).to_pylist() for side in sides]
+    for position, *texts in zip(bad, *taken, strict=True):
+        rejected.append(
+            rejections.reject(verdict[position], unit.path, unit.id, rows[position], *texts)
+        )
+
+    good = np.flatnonzero(~verdict.astype(bool))
+    rows = rows[good]
+    sides = tuple(side.take(pa.array(good)) for side in sides)
+    keys = hash_records(sides, unit.role, config)
+    _write_kept(parts, piece, rows, sides, keys)
+    _write_keys(parts, piece, rows, keys, task.payload["partitions"])
+    rejected.sort(key=lambda record: record["row"])
+    return {
+        "rows": len(verdict) + sum("raw" in r or "source" not in r for r in rejected),
+        "kept": len(rows),
+        "bytes": int(sum(side.nbytes for side in sides)),
+        "rejected": rejections.add_part(parts, f"rejected-{piece:05d}", rejected),
+    }
+
+
+def hash_records(
+    sides: tuple[pa.StringArray, ...], role: str, config: PrepareConfig
+) -> np.ndarray:
+    """uint64 [n, 4]: the group's hash and the equal records' hash, see `dedup`."""
+    if role.startswith(MONOLINGUAL):
+        texts = sides[0].to_pylist()
+        return np.concatenate([dedup.hash_texts(role, texts)] * 2, axis=1)
+    sources, targets = (side.to_pylist() for side in sides)
+    groups = dedup.hash_texts("pair", reduce_sources(sides[0]).to_pylist())
+    if config.clean.duplicate == "source":
+        return np.concatenate([groups, dedup.hash_texts("source", sources)], axis=1)
+    # No normalised text holds a tab, so two pairs never read the same.
+    both = [f"{source}\t{target}" for source, target in zip(sources, targets, strict=True)]
+    return np.concatenate([groups, dedup.hash_texts("pair", both)], axis=1)
+
+
+def _write_kept(
+    parts: Parts,
+    piece: int,
+    rows: np.ndarray,
+    sides: tuple[pa.StringArray, ...],
+    keys: np.ndarray,
+) -> None:
+    target = sides[1] if len(sides) == 2 else pa.nulls(len(rows), pa.string())
+    columns = [pa.array(rows), sides[0], target, pa.array(keys[:, 1]), pa.array(keys[:, 3])]
+    batch = pa.RecordBatch.from_arrays(columns, schema=records.KEPT)
+    parts.add(f"kept-{piece:05d}", records.to_bytes(records.KEPT, [batch], compress=True))
+
+
+def _write_keys(
+    parts: Parts, piece: int, rows: np.ndarray, keys: np.ndarray, partitions: int
+) -> None:
+    partition = dedup.partition_of(keys[:, 0], partitions)
+    order = np.argsort(partition, kind="stable")
+    bounds = np.searchsorted(partition[order], np.arange(partitions + 1))
+    columns = [rows[order], *(keys[order, column] for column in range(4))]
+    batches = [
+        pa.RecordBatch.from_arrays(
+            [pa.array(column[start:stop]) for column in columns], schema=records.KEYS
+        )
+        for start, stop in zip(bounds[:-1], bounds[1:], strict=True)
+    ]
+    parts.add(f"keys-{piece:05d}", records.to_bytes(records.KEYS, batches))
+
+
+def stage(units: list[Unit]) -> Stage:
+    """The first stage, which is planned from units."""
+    return Stage("clean", _Tasks(units), work)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Tasks:
+    units: list[Unit]
+
+    def __call__(self, config: PrepareConfig) -> list[Task]:
+        return tasks_for(config, self.units)

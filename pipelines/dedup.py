@@ -1,0 +1,146 @@
+"""Second stage: equal records, and training records that would give test records away.
+
+Records are compared by two 128-bit hashes. The *group* hash is that of the reduced source (see
+`normalize.reduce_sources`); the *equal* hash that of the record, or of the source where `clean.
+duplicate` is "source". Equal records are always in the same group, so the hashes are divided into
+partitions by group, and each partition is one task: bounded memory, whatever the corpus.
+
+The first of equal records, in the order of the input, stays; validation and test records come
+before training records. They themselves lose nothing here: a test set is a measure.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from . import clean, records, split
+from .config import PrepareConfig
+from .stages import Stage, Task, load_index, part_path
+from .units import Parts
+
+_VERSION = 1
+
+RULES = ("leak", "duplicate")
+LEAK, DUPLICATE = range(2)
+
+
+def hash_texts(kind: str, texts: Sequence[str]) -> np.ndarray:
+    """uint64 [n, 2]: a 128-bit hash of each text; different kinds never meet."""
+    person = hashlib.blake2b(kind.encode(), digest_size=16).digest()
+    blake = hashlib.blake2b
+    digests = b"".join(
+        [blake(text.encode(), digest_size=16, person=person).digest() for text in texts]
+    )
+    return np.frombuffer(digests, ">u8").astype(np.uint64).reshape(len(texts), 2)
+
+
+def partition_of(hashes: np.ndarray, partitions: int) -> np.ndarray:
+    """int64 [n] in [0, partitions): by the highest bits of uint64 [n], so evenly."""
+    return ((hashes >> np.uint64(32)).astype(np.int64) * partitions) >> 32
+
+
+def find_rejected(
+    keys: np.ndarray, measure: np.ndarray, *, leak: bool, duplicate: bool
+) -> np.ndarray:
+    """Which records are dropped because of another one.
+
+    Args:
+      keys: uint64 [n, 4], group hash and equal hash in halves; the rows in the order of the input.
+      measure: bool [n], True for validation and test records.
+      leak, duplicate: whether the rule is on.
+
+    Returns:
+      int8 [n]: -1 for records that stay, else a position in `RULES`.
+    """
+    count = len(keys)
+    rule = np.full(count, -1, np.int8)
+    if count == 0:
+        return rule
+    # Sorted by group, then equal hash, then validation and test first, then order of the input.
+    order = np.lexsort((~measure, keys[:, 3], keys[:, 2], keys[:, 1], keys[:, 0]))
+    ordered, in_measure = keys[order], measure[order]
+    new_group = np.ones(count, bool)
+    new_group[1:] = (ordered[1:, :2] != ordered[:-1, :2]).any(axis=1)
+    new_equal = new_group.copy()
+    new_equal[1:] |= (ordered[1:, 2:] != ordered[:-1, 2:]).any(axis=1)
+    found = np.full(count, -1, np.int8)
+    if duplicate:
+        found[~new_equal & ~in_measure] = DUPLICATE
+    if leak:
+        group = np.cumsum(new_group) - 1
+        exposed = np.bincount(group, weights=in_measure) > 0
+        found[exposed[group] & ~in_measure] = LEAK
+    rule[order] = found
+    return rule
+
+
+def plan(config: PrepareConfig) -> list[Task]:
+    """One task per partition of the hashes."""
+    index = load_index(config, "clean")
+    payload = {
+        "version": _VERSION,
+        "clean": index.digest,
+        "duplicate": config.clean.duplicate,
+        "leak": config.clean.leak,
+        "split": split.wanted(config),
+    }
+    count = _partitions(config)
+    return [Task(f"{number:05d}", {**payload, "partition": number}) for number in range(count)]
+
+
+def _partitions(config: PrepareConfig) -> int:
+    for chunk in clean.chunks(config):
+        path = part_path(config, "clean", chunk.receipt, f"keys-{chunk.piece:05d}")
+        return records.open_table(path).num_record_batches
+    return 1
+
+
+def work(config: PrepareConfig, task: Task, parts: Parts) -> dict[str, Any]:
+    """Compares the records of one partition; adds the part `dropped`, and `groups` for a split.
+
+    Returns:
+      {"groups": how many groups of training pairs are left, "records": how many of such pairs}.
+    """
+    tables, chunk_of, role_of = [], [], []
+    for chunk in clean.chunks(config):
+        path = part_path(config, "clean", chunk.receipt, f"keys-{chunk.piece:05d}")
+        batch = records.open_table(path).get_batch(task.payload["partition"])
+        tables.append(batch)
+        chunk_of.append(np.full(batch.num_rows, chunk.number, np.int32))
+        role_of.append(np.full(batch.num_rows, _role_code(chunk.role), np.int8))
+    table = pa.Table.from_batches(tables, schema=records.KEYS)
+    chunk_number = np.concatenate([np.empty(0, np.int32), *chunk_of])
+    role = np.concatenate([np.empty(0, np.int8), *role_of])
+    rows = table.column("row").to_numpy()
+    keys = np.stack([table.column(name).to_numpy() for name in records.KEYS.names[1:]], axis=1)
+
+    rule = find_rejected(
+        keys, role == _MEASURE, leak=config.clean.leak, duplicate=bool(config.clean.duplicate)
+    )
+    dropped = np.flatnonzero(rule >= 0)
+    batch = pa.RecordBatch.from_arrays(
+        [pa.array(chunk_number[dropped]), pa.array(rows[dropped]), pa.array(rule[dropped])],
+        schema=records.DROPPED,
+    )
+    parts.add("dropped", records.to_bytes(records.DROPPED, [batch]))
+
+    left = keys[(role == _TRAIN) & (rule < 0)]
+    places, sizes = split.count_groups(left[:, 0], left[:, 1])
+    smallest = split.smallest_groups(places, sizes, config.dataset.valid_max_records)
+    parts.add("groups", records.to_bytes(split.GROUPS, [smallest]))
+    return {"groups": len(places), "records": len(left)}
+
+
+_MEASURE, _TRAIN, _TEXT = range(3)
+
+
+def _role_code(role: str) -> int:
+    return _MEASURE if role in ("valid", "test") else _TRAIN if role == "train" else _TEXT
+
+
+STAGE = Stage("dedup", plan, work)

@@ -1,0 +1,112 @@
+"""Rejected records: kept with their reason, nothing of them lost.
+
+A chunk's rejections are one part: for each rule a gzip stream of JSON lines, laid end to end, and
+in the receipt's facts where each stream lies. Streams laid end to end are again one gzip file, so
+the files that a user sees, `dataset/rejected/<rule>.jsonl.gz`, are made by copying bytes.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import zlib
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from . import files
+from .config import PrepareConfig
+from .stages import Index, part_path
+from .units import Parts
+
+SAMPLES = 20
+
+
+def reject(
+    rule: str,
+    path: str,
+    unit_id: str,
+    row: int,
+    source: str | None = None,
+    target: str | None = None,
+    raw: bytes | None = None,
+) -> dict[str, Any]:
+    """A rejected record. `raw`: its bytes, where it could not be read."""
+    record: dict[str, Any] = {"rule": rule, "path": path, "unit": unit_id, "row": int(row)}
+    if raw is not None:
+        record["raw"] = raw.decode("utf-8", errors="backslashreplace")
+    else:
+        record["source"] = source
+        if target is not None:
+            record["target"] = target
+    return record
+
+
+def add_part(
+    parts: Parts, suffix: str, records: Sequence[dict[str, Any]]
+) -> dict[str, dict[str, int]]:
+    """Writes rejected records as one part, none if there are none.
+
+    Returns:
+      rule -> {"records", "start", "stop"}: how many, and the bytes of the part that hold them.
+    """
+    by_rule: dict[str, list[str]] = {}
+    for record in records:
+        line = json.dumps(record, ensure_ascii=False)
+        by_rule.setdefault(record["rule"], []).append(line + "\n")
+    spans, data = {}, b""
+    for rule in sorted(by_rule):
+        start = len(data)
+        text = "".join(by_rule[rule]).encode("utf-8", errors="backslashreplace")
+        data += gzip.compress(text, compresslevel=6, mtime=0)
+        spans[rule] = {"records": len(by_rule[rule]), "start": start, "stop": len(data)}
+    if spans:
+        parts.add(suffix, data)
+    return spans
+
+
+# Where the bytes of one rule lie: path, start, stop.
+Span = tuple[str, int, int]
+
+
+def spans_of(config: PrepareConfig, stage: str, index: Index) -> dict[str, list[Span]]:
+    """Rule -> where its records of a stage lie, in the order of the input."""
+    found: dict[str, list[Span]] = {}
+    for receipt in index.receipts:
+        for chunk in receipt.facts["chunks"]:
+            for rule, span in chunk["rejected"].items():
+                path = part_path(config, stage, receipt, chunk["rejected_part"])
+                found.setdefault(rule, []).append((path, span["start"], span["stop"]))
+    return found
+
+
+def publish(config: PrepareConfig, spans: dict[str, list[Span]]) -> dict[str, str]:
+    """Writes `dataset/rejected/<rule>.jsonl.gz` and `dataset/samples/<rule>.jsonl`.
+
+    Returns:
+      rule -> the sample file's name below `dataset/`.
+    """
+    names = {}
+    for rule in sorted(spans):
+        target = files.join(config.workdir, "dataset", "rejected", f"{rule}.jsonl.gz")
+        files.write_atomic(target, _copied(spans[rule]))
+        names[rule] = f"samples/{rule}.jsonl"
+        files.write_atomic(
+            files.join(config.workdir, "dataset", names[rule]), _first_lines(spans[rule])
+        )
+    return names
+
+
+def _copied(spans: list[Span]) -> Iterator[bytes]:
+    for path, start, stop in spans:
+        with files.open_read(path) as stream:
+            stream.seek(start)
+            yield stream.read(stop - start)
+
+
+def _first_lines(spans: list[Span]) -> bytes:
+    lines: list[bytes] = []
+    for data in _copied(spans):
+        lines += zlib.decompress(data, wbits=31).splitlines(keepends=True)
+        if len(lines) >= SAMPLES:
+            break
+    return b"".join(lines[:SAMPLES])

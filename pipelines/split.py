@@ -1,0 +1,206 @@
+"""Third stage: what becomes of each clean record, and the words of those that train.
+
+A record is in the split of its file. Where a job names no validation data, the sources with the
+smallest hashes are split off the training data, whole groups of them: records whose sources differ
+only in case, digits and punctuation go the same way. So the split does not depend on the order of
+files, a grown corpus keeps most of it, and no training record gives a validation record away.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from electra_model.errors import InputError
+
+from . import clean, dedup, records, rejections, vocabulary
+from .config import PrepareConfig
+from .stages import Stage, Task, load_index, part_path
+from .units import Parts
+
+_VERSION = 1
+
+# What can become of a record: a split of pairs, text for pretraining only, or a rule of `dedup`.
+SPLITS = ("train", "valid", "test")
+FATES = (*SPLITS, "text", "leak", "duplicate")
+TEXT = FATES.index("text")
+
+GROUPS = pa.schema(
+    [
+        pa.field("place", pa.uint64(), nullable=False),
+        pa.field("records", pa.int64(), nullable=False),
+    ]
+)
+
+
+def wanted(config: PrepareConfig) -> bool:
+    """Whether validation data are split off the training data."""
+    dataset = config.dataset
+    return not config.data.valid and dataset.valid_fraction > 0 and dataset.valid_max_records > 0
+
+
+def count_groups(high: np.ndarray, low: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """uint64 [n] twice, the halves of each record's group hash -> the groups' places (the low
+    halves), rising, uint64 [m], and how many records each has, int64 [m].
+    """
+    order = np.lexsort((high, low))
+    high, low = high[order], low[order]
+    new = np.ones(len(low), bool)
+    new[1:] = (low[1:] != low[:-1]) | (high[1:] != high[:-1])
+    starts = np.flatnonzero(new)
+    return low[starts], np.diff(np.append(starts, len(low)))
+
+
+def smallest_groups(places: np.ndarray, sizes: np.ndarray, most: int) -> pa.RecordBatch:
+    """The groups with the smallest places, as many as can matter, and one to bound them."""
+    return pa.RecordBatch.from_arrays(
+        [pa.array(places[: most + 1]), pa.array(sizes[: most + 1])], schema=GROUPS
+    )
+
+
+def choose_bound(
+    places: np.ndarray, sizes: np.ndarray, all_groups: int, all_records: int, config: PrepareConfig
+) -> int:
+    """The place below which a record is split off.
+
+    As many whole groups as have, together, `valid_fraction` of the records (at least one record) and
+    at most `valid_max_records`; never the last group, for something must be left to train on.
+
+    Args:
+      places, sizes: of the smallest groups, rising, uint64 [m] and int64 [m].
+      all_groups, all_records: how many there are.
+    """
+    aim = min(
+        config.dataset.valid_max_records, math.ceil(config.dataset.valid_fraction * all_records)
+    )
+    taken = int(np.searchsorted(np.cumsum(sizes), aim, side="right"))
+    taken = min(taken, all_groups - 1)
+    return int(places[taken]) if taken > 0 else 0
+
+
+def plan(config: PrepareConfig) -> list[Task]:
+    """One task per chunk."""
+    chunks = clean.chunks(config)
+    _check_input(config, chunks)
+    found = load_index(config, "dedup")
+    bound = 0
+    if wanted(config):
+        groups = pa.Table.from_batches(
+            [
+                records.open_table(part_path(config, "dedup", receipt, "groups")).get_batch(0)
+                for receipt in found.receipts
+            ]
+        ).sort_by("place")
+        bound = choose_bound(
+            groups.column("place").to_numpy(),
+            groups.column("records").to_numpy(),
+            sum(receipt.facts["groups"] for receipt in found.receipts),
+            sum(receipt.facts["records"] for receipt in found.receipts),
+            config,
+        )
+    has_pairs = any(chunk.role == "train" for chunk in chunks)
+    return [
+        Task(
+            chunk.id,
+            {
+                "version": _VERSION,
+                "chunk": chunk.number,
+                "kept": chunk.receipt.parts[f"kept-{chunk.piece:05d}"]["sha256"],
+                "path": chunk.path,
+                "dropped": found.digest,
+                "bound": bound,
+                "words_of": "train" if has_pairs else "text",
+                "partitions": len(found.receipts),
+            },
+        )
+        for chunk in chunks
+    ]
+
+
+def _check_input(config: PrepareConfig, chunks: list[clean.Chunk]) -> None:
+    for role in dict.fromkeys(receipt.facts["role"] for receipt in load_index(config, "clean").receipts):
+        if not any(chunk.role == role for chunk in chunks):
+            key = role.replace(clean.MONOLINGUAL, "monolingual.")
+            raise InputError(f"data.{key}: the files hold no record at all; name files with text")
+
+
+def work(config: PrepareConfig, task: Task, parts: Parts) -> dict[str, Any]:
+    """Adds the parts `fates` (`records.FATES`), `words` and, where needed, `rejected`.
+
+    Returns:
+      {"chunks": [{"rejected", "rejected_part"}], "fates": {fate: records}, "bytes": {fate: bytes}}.
+    """
+    chunk = clean.chunks(config)[task.payload["chunk"]]
+    kept = read_kept(config, chunk)
+    fates = np.full(kept.num_rows, FATES.index(_fate_of(chunk.role)), np.int8)
+    if chunk.role == "train":
+        place = kept.column("place").to_numpy()
+        fates[place < np.uint64(task.payload["bound"])] = FATES.index("valid")
+    rows = kept.column("row").to_numpy()
+    for receipt in load_index(config, "dedup").receipts:
+        dropped = records.open_table(part_path(config, "dedup", receipt, "dropped")).get_batch(0)
+        start, stop = np.searchsorted(
+            dropped.column("chunk").to_numpy(), [chunk.number, chunk.number + 1]
+        )
+        positions = np.searchsorted(rows, dropped.column("row").to_numpy()[start:stop])
+        fates[positions] = dropped.column("rule").to_numpy()[start:stop] + len(FATES) - len(
+            dedup.RULES
+        )
+    batch = pa.RecordBatch.from_arrays([pa.array(fates)], schema=records.FATES)
+    parts.add("fates", records.to_bytes(records.FATES, [batch]))
+
+    source, target = kept.column("source"), kept.column("target")
+    texts = []
+    for side in (source, target):
+        side = side.filter(pa.array(fates == FATES.index(task.payload["words_of"])))
+        texts += side.drop_null().to_pylist()
+    words = vocabulary.count_words(texts)
+    parts.add("words", vocabulary.words_part(words, task.payload["partitions"]))
+
+    bad = pa.array(np.flatnonzero(fates > TEXT))
+    rejected = [
+        rejections.reject(FATES[fates[position]], chunk.path, chunk.unit, row, *sides)
+        for position, row, *sides in zip(
+            bad.to_pylist(),
+            kept.column("row").take(bad).to_pylist(),
+            source.take(bad).to_pylist(),
+            target.take(bad).to_pylist(),
+            strict=True,
+        )
+    ]
+    return {
+        "chunks": [
+            {
+                "rejected": rejections.add_part(parts, "rejected", rejected),
+                "rejected_part": "rejected",
+            }
+        ],
+        "fates": {
+            fate: int((fates == code).sum()) for code, fate in enumerate(FATES) if code <= TEXT
+        },
+        "bytes": {
+            fate: _bytes_of(kept, fates == code) for code, fate in enumerate(FATES) if code <= TEXT
+        },
+    }
+
+
+def read_kept(config: PrepareConfig, chunk: clean.Chunk) -> pa.RecordBatch:
+    """The clean records of a chunk (`records.KEPT`)."""
+    path = part_path(config, "clean", chunk.receipt, f"kept-{chunk.piece:05d}")
+    return records.open_table(path).get_batch(0)
+
+
+def _fate_of(role: str) -> str:
+    return "text" if role.startswith(clean.MONOLINGUAL) else role
+
+
+def _bytes_of(kept: pa.RecordBatch, mask: np.ndarray) -> int:
+    some = kept.filter(pa.array(mask))
+    return sum(len(text.encode()) for name in ("source", "target")
+               for text in some.column(name).drop_null().to_pylist())
+
+
+STAGE = Stage("split", plan, work)

@@ -1,0 +1,250 @@
+"""Fourth and fifth stage: counted words to a vocabulary of word pieces.
+
+Words are counted chunk by chunk, added up partition by partition, and SentencePiece learns a
+unigram model (Kudo 2018) from the list of the most frequent ones: a small file, whatever the corpus.
+"""
+
+from __future__ import annotations
+
+import collections
+import io
+import json
+import os
+import re
+import tempfile
+import zlib
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from electra_model.errors import InputError, WorkError
+from electra_model.tokenizer import (
+    BOS_ID,
+    EOS_ID,
+    FIRST_PIECE_ID,
+    MODEL_FILE,
+    PAD_ID,
+    SPECIAL_PIECES,
+    UNK_ID,
+    WHITE_SPACE,
+    Tokenizer,
+)
+
+from . import records
+from .config import PrepareConfig, VocabularyConfig
+from .stages import Stage, Task, load_index, part_path
+from .units import Parts
+
+_VERSION = 1
+
+MODEL_PART = "model"
+CARD_FILE = "vocabulary.json"
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+
+
+def count_words(texts: list[str]) -> dict[str, int]:
+    """How often each word stands in normalised texts. Words with control characters are left out."""
+    counts: collections.Counter[str] = collections.Counter()
+    for text in texts:
+        counts.update(text.split(" "))
+    del counts[""]
+    for word in [word for word in counts if _CONTROL.search(word)]:
+        del counts[word]
+    return counts
+
+
+def words_part(counts: dict[str, int], partitions: int) -> bytes:
+    """An Arrow file with one batch per partition, each sorted by word."""
+    divided: list[list[str]] = [[] for _ in range(partitions)]
+    for word in sorted(counts):
+        divided[zlib.crc32(word.encode()) % partitions].append(word)
+    batches = [
+        pa.RecordBatch.from_arrays(
+            [pa.array(words, pa.string()), pa.array([counts[word] for word in words], pa.int64())],
+            schema=records.WORDS,
+        )
+        for words in divided
+    ]
+    return records.to_bytes(records.WORDS, batches)
+
+
+def plan_words(config: PrepareConfig) -> list[Task]:
+    """One task per partition of the words."""
+    from . import balance
+
+    balance.check_fractions(config)
+    chosen = load_index(config, "split")
+    count = len(load_index(config, "dedup").receipts)
+    payload = {
+        "version": _VERSION,
+        "words": chosen.digest,
+        "max_words": config.vocabulary.max_words,
+    }
+    return [Task(f"{number:05d}", {**payload, "partition": number}) for number in range(count)]
+
+
+def add_words(config: PrepareConfig, task: Task, parts: Parts) -> dict[str, Any]:
+    """Adds the counts of one partition; keeps the most frequent.
+
+    Returns:
+      {"words": different words, "running": all words}.
+    """
+    totals: collections.Counter[str] = collections.Counter()
+    for receipt in load_index(config, "split").receipts:
+        path = part_path(config, "split", receipt, "words")
+        batch = records.open_table(path).get_batch(task.payload["partition"])
+        for word, count in zip(*(column.to_pylist() for column in batch.columns), strict=True):
+            totals[word] += count
+    ordered = _most_frequent(totals, task.payload["max_words"])
+    batch = pa.RecordBatch.from_arrays(
+        [
+            pa.array([word for word, _ in ordered], pa.string()),
+            pa.array([count for _, count in ordered], pa.int64()),
+        ],
+        schema=records.WORDS,
+    )
+    parts.add("words", records.to_bytes(records.WORDS, [batch]))
+    return {"words": len(totals), "running": sum(totals.values())}
+
+
+def _most_frequent(counts: dict[str, int], most: int) -> list[tuple[str, int]]:
+    return sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:most]
+
+
+def plan_vocabulary(config: PrepareConfig) -> list[Task]:
+    """One task."""
+    import sentencepiece
+
+    payload = {
+        "version": _VERSION,
+        "words": load_index(config, "words").digest,
+        "size": config.vocabulary.size,
+        "character_coverage": config.vocabulary.character_coverage,
+        "max_words": config.vocabulary.max_words,
+        "sentencepiece": sentencepiece.__version__,
+    }
+    return [Task("vocabulary", payload)]
+
+
+def make_vocabulary(config: PrepareConfig, task: Task, parts: Parts) -> dict[str, Any]:
+    """Learns the pieces; adds the part `model`. Returns what `vocabulary.json` says."""
+    counts: dict[str, int] = {}
+    words = running = 0
+    for receipt in load_index(config, "words").receipts:
+        batch = records.open_table(part_path(config, "words", receipt, "words")).get_batch(0)
+        counts.update(zip(*(column.to_pylist() for column in batch.columns), strict=True))
+        words += receipt.facts["words"]
+        running += receipt.facts["running"]
+    model = train_pieces(_most_frequent(counts, config.vocabulary.max_words), config.vocabulary)
+    tokenizer = Tokenizer(model)
+    parts.add(MODEL_PART, model)
+    card: dict[str, Any] = {
+        "kind": config.vocabulary.kind,
+        "file": MODEL_FILE,
+        "size": tokenizer.size,
+        "size_requested": config.vocabulary.size,
+        "fingerprint": tokenizer.fingerprint(),
+        "special_pieces": {piece: number for number, piece in enumerate(SPECIAL_PIECES)},
+        "words": {"different": words, "running": running, "learned_from": min(words, len(counts))},
+        "character_coverage": config.vocabulary.character_coverage,
+        "sentencepiece": task.payload["sentencepiece"],
+    }
+    if tokenizer.size < config.vocabulary.size:
+        card["note"] = (
+            f"vocabulary.size asks for {config.vocabulary.size:,} pieces; the training text supports "
+            f"no more than {tokenizer.size:,}, so there are that many"
+        )
+    return card
+
+
+def train_pieces(words: list[tuple[str, int]], config: VocabularyConfig) -> bytes:
+    """The serialized SentencePiece model of counted words; equal for equal words, byte for byte.
+
+    Where the words do not support `config.size` pieces, there are as many as they do support.
+
+    Raises:
+      WorkError: there are no words. InputError: the size is less than the characters alone need.
+    """
+    if not words:
+        raise WorkError(
+            "vocabulary: no word is left to learn from; look into dataset/rejected for the reason"
+        )
+    size = config.size
+    for _ in range(8):
+        try:
+            return _without_paths(_train(words, config, size))
+        except RuntimeError as error:
+            # SentencePiece says in words alone how far it can go.
+            if found := re.search(r"value <= (\d+)", str(error)):
+                size = min(size - 1, int(found[1]))
+            elif found := re.search(r"required_chars\. (\d+) vs (\d+)", str(error)):
+                raise _too_small(config, int(found[2])) from None
+            else:
+                raise WorkError(f"vocabulary: SentencePiece failed: {error}") from None
+            if size <= FIRST_PIECE_ID:
+                break
+    raise WorkError("vocabulary: the text is too small to learn any pieces from; give more text")
+
+
+def _too_small(config: VocabularyConfig, needed: int) -> InputError:
+    return InputError(
+        f"vocabulary.size: {config.size} pieces are too few, the text's characters alone need "
+        f"{needed}; raise it, or lower vocabulary.character_coverage ({config.character_coverage})"
+    )
+
+
+def _train(words: list[tuple[str, int]], config: VocabularyConfig, size: int) -> bytes:
+    import sentencepiece
+
+    model = io.BytesIO()
+    with tempfile.TemporaryDirectory(prefix="vocabulary-") as folder:
+        table, rules = os.path.join(folder, "words.tsv"), os.path.join(folder, "rules.tsv")
+        with open(table, "w", encoding="utf-8", newline="\n") as stream:
+            stream.writelines(f"{word}\t{count}\n" for word, count in words)
+        with open(rules, "w", encoding="utf-8") as stream:
+            stream.writelines(f"{code:X}\t20\n" for code in _white_space())
+        sentencepiece.SentencePieceTrainer.train(  # pyright: ignore[reportAttributeAccessIssue]
+            input=table,
+            input_format="tsv",
+            model_writer=model,
+            model_type="unigram",
+            vocab_size=size,
+            character_coverage=config.character_coverage,
+            # The text is normalised already; what is left is what a user of the model may type.
+            normalization_rule_tsv=rules,
+            pad_id=PAD_ID,
+            unk_id=UNK_ID,
+            bos_id=BOS_ID,
+            eos_id=EOS_ID,
+            control_symbols=[SPECIAL_PIECES[-1]],
+            num_threads=1,  # the order of sums decides ties
+            minloglevel=2,
+        )
+    return model.getvalue()
+
+
+def _white_space() -> list[int]:
+    every = re.compile(f"[{WHITE_SPACE}]")
+    return [code for code in range(1, 0x3001) if code != 0x20 and every.match(chr(code))]
+
+
+def _without_paths(model: bytes) -> bytes:
+    """The model without the names of the temporary files that it was made from."""
+    from sentencepiece import sentencepiece_model_pb2
+
+    proto = sentencepiece_model_pb2.ModelProto.FromString(model)  # pyright: ignore
+    proto.trainer_spec.ClearField("input")
+    proto.normalizer_spec.ClearField("normalization_rule_tsv")
+    return proto.SerializeToString(deterministic=True)
+
+
+def card_text(config: PrepareConfig, card: dict[str, Any]) -> bytes:
+    """What `vocabulary/vocabulary.json` holds."""
+    languages = {"source_lang": config.source_lang, "target_lang": config.target_lang}
+    return (json.dumps({**languages, **card}, indent=2, ensure_ascii=False) + "\n").encode()
+
+
+WORDS_STAGE = Stage("words", plan_words, add_words)
+VOCABULARY_STAGE = Stage("vocabulary", plan_vocabulary, make_vocabulary)

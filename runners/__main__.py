@@ -1,0 +1,7 @@
+"""`python -m runners ...` is `electra ...`."""
+
+import sys
+
+from .cli import main
+
+sys.exit(main())

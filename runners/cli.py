@@ -1,0 +1,286 @@
+"""The command line. What it promises: exit codes, one plain line per error, one line of JSON last.
+
+    0    done
+    1    the work failed
+    2    the command line, the job file or an input named in it is wrong
+    130  interrupted by Ctrl-C; 143: by SIGTERM; the work done so far is kept
+
+Nothing heavy is imported here: `electra --help` answers at once. Commands import what they need.
+"""
+
+from __future__ import annotations
+
+import errno
+import importlib.metadata
+import json
+import os
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import click
+
+from electra_model.errors import InputError, WorkError
+
+from . import interrupts, logs
+
+_DISTRIBUTION = "electra-pipelines"
+_PACKAGES = ("electra_model", "pipelines", "runners")
+
+JOB = click.argument("job_file", metavar="JOB.yaml")
+SET = click.option(
+    "--set",
+    "overrides",
+    metavar="KEY=VALUE",
+    multiple=True,
+    help="Override a key of the job file, such as train.steps=100. May be repeated.",
+)
+
+
+def _set_debug(_context: click.Context, _option: click.Parameter, value: bool) -> None:
+    if value:
+        os.environ[logs.DEBUG_VARIABLE] = "1"
+
+
+DEBUG = click.option(
+    "--debug",
+    is_flag=True,
+    expose_value=False,
+    callback=_set_debug,
+    help="Show tracebacks and the messages of all libraries.",
+)
+
+
+class Commands(click.Group):
+    """Lists commands in the order in which they are needed."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names in order of definition."""
+        return list(self.commands)
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name=_DISTRIBUTION, prog_name="electra")
+@DEBUG
+def electra() -> None:
+    """Train translation models and translate document sets, offline.
+
+    A job is described by one YAML file; `electra init NAME` writes one to start from.
+    """
+    check_owners(importlib.metadata.packages_distributions())
+
+
+def _command(name: str) -> Callable[[Callable[..., Any]], click.Command]:
+    return lambda function: electra.command(name)(DEBUG(function))
+
+
+def result(command: str, counts: dict[str, Any]) -> None:
+    """Prints a command's last line: one line of JSON."""
+    click.echo(json.dumps({"command": command, **counts}, ensure_ascii=False, default=str))
+
+
+def _do(command: str, job_file: str, overrides: Sequence[str], names: Sequence[str]) -> None:
+    from . import stages, work
+    from .job import load_job
+
+    job = load_job(job_file, overrides)
+    counts = work.do_stages(job, [stages.BY_NAME[name] for name in names])
+    if command == "run":
+        result(command, {"workdir": job.workdir, "stages": counts})
+    else:
+        result(command, {"workdir": job.workdir, **counts[names[0]]})
+
+
+@_command("run")
+@JOB
+@SET
+def run_command(job_file: str, overrides: tuple[str, ...]) -> None:
+    """Every stage of the job that is not complete, in order."""
+    from . import stages
+
+    _do("run", job_file, overrides, [stage.name for stage in stages.STAGES])
+
+
+def _add_stage(name: str, help_text: str) -> None:
+    @_command(name)
+    @JOB
+    @SET
+    def stage(job_file: str, overrides: tuple[str, ...]) -> None:
+        _do(name, job_file, overrides, [name])
+
+    stage.help = help_text
+
+
+_add_stage("prepare", "Clean the text, learn the vocabulary, write the dataset.")
+_add_stage("pretrain", "Pretrain the encoder by replaced-token detection.")
+_add_stage("train", "Train the encoder-decoder and write the model folder.")
+_add_stage("evaluate", "Score the model on the held-out pairs, beside copying the source.")
+
+
+@_command("translate")
+@click.argument("job_file", metavar="[JOB.yaml]", required=False)
+@SET
+@click.option("--model", metavar="DIR", help="The model folder.")
+@click.option("--input", "inputs", multiple=True, metavar="GLOB", help="May be repeated.")
+@click.option("--output", metavar="DIR", help="The folder that will mirror the input.")
+@click.option("--text-field", metavar="NAME", help="The field that is translated.")
+@click.option("--output-field", metavar="NAME", help="The field that is added.")
+@click.option("--beam-size", metavar="N", help="1 is greedy.")
+@click.option("--runner", metavar="NAME", help="local, flink or dataflow.")
+@click.option("--workers", metavar="N", help="Worker processes.")
+def translate_command(job_file: str | None, overrides: tuple[str, ...], **options: Any) -> None:
+    """Translate documents: those of a job file, or any with --model, --input and --output."""
+    from . import document_command
+
+    if job_file is not None:
+        given = [f"--{name}" for name, value in options.items() if value]
+        if given:
+            option = given[0].replace("inputs", "input").replace("_", "-")
+            raise InputError(f"{option}: is for translating without a job file; use --set with one")
+        _do("translate", job_file, overrides, ["translate"])
+        return
+    result("translate", document_command.translate(options, overrides))
+
+
+_add_stage("report", "Write report.html, one page with everything about the job.")
+
+
+@_command("plan")
+@JOB
+@SET
+def plan_command(job_file: str, overrides: tuple[str, ...]) -> None:
+    """What `electra run` would do, how long and how much."""
+    from . import planning
+    from .job import load_job
+
+    result("plan", planning.show(load_job(job_file, overrides), click.echo))
+
+
+@_command("doctor")
+@click.argument("job_file", metavar="[JOB.yaml]", required=False)
+@SET
+@click.option("--model", metavar="DIR", help="A model folder to look at.")
+def doctor_command(job_file: str | None, overrides: tuple[str, ...], model: str | None) -> None:
+    """What is wrong with this machine, this job file, this model."""
+    from . import doctor
+
+    counts = doctor.examine(job_file, overrides, model, click.echo)
+    result("doctor", counts)
+    if counts["failed"]:
+        raise click.exceptions.Exit(2 if counts["input_failed"] else 1)
+
+
+@_command("init")
+@click.argument("name", metavar="NAME")
+def init_command(name: str) -> None:
+    """Write a commented job file NAME.yaml to start from."""
+    from . import recipe_files
+
+    result("init", {"job_file": recipe_files.write_template(name)})
+
+
+@_command("corpus")
+@click.option("--recipe", default="demo-corpus", show_default=True, help="A name or a path.")
+@click.option("--target", required=True, metavar="LANG", help="The target language.")
+@click.option("--output", required=True, metavar="DIR", help="The folder that is made.")
+@click.option("--cache", metavar="DIR", help="Keeps the downloads.  [default: OUTPUT/../cache]")
+def corpus_command(recipe: str, target: str, output: str, cache: str | None) -> None:
+    """Fetch a parallel corpus of user-interface strings from pinned packages."""
+    from . import corpus, recipe_files
+    from .progress import say
+
+    path = recipe_files.find(recipe)
+    cache = cache or os.path.join(os.path.dirname(os.path.abspath(output)), "cache")
+    facts = corpus.build_corpus(path, target, output, cache, say)
+    result("corpus", {key: value for key, value in facts.items() if key != "packages"})
+
+
+@_command("demo")
+@click.option("--target", default="de", show_default=True, metavar="LANG")
+@click.option("--workdir", required=True, metavar="DIR", help="Everything is made in here.")
+@click.option("--workers", default=2, show_default=True, type=click.IntRange(1))
+def demo_command(target: str, workdir: str, workers: int) -> None:
+    """The whole job on a real corpus: fetch, prepare, train, translate, score, report."""
+    from . import demo
+
+    result("demo", demo.run(target, workdir, workers, click.echo))
+
+
+# --- ending well ---------------------------------------------------------------------------------
+
+
+def check_owners(distributions: Any) -> None:
+    """Raises `WorkError` when a package of ours has another owner in this environment too.
+
+    `distributions`: top-level name -> distributions, as `packages_distributions` gives it.
+    """
+    for name in _PACKAGES:
+        others = {
+            owner
+            for owner in distributions.get(name, ())
+            if owner.lower().replace("_", "-") != _DISTRIBUTION
+        }
+        if others:
+            raise WorkError(
+                f"the Python package {name!r} of {_DISTRIBUTION} is also installed by "
+                f"{', '.join(sorted(others))}, and one hides the other; "
+                f"install {_DISTRIBUTION} in an environment of its own"
+            )
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command and returns its exit status. Never shows a traceback without --debug."""
+    if "--debug" in (sys.argv[1:] if arguments is None else arguments):
+        os.environ[logs.DEBUG_VARIABLE] = "1"
+    logs.quiet()
+    interrupts.install()
+    try:
+        status = electra.main(args=arguments, prog_name="electra", standalone_mode=False)
+        sys.stdout.flush()
+        return status if isinstance(status, int) else 0
+    except BaseException as error:
+        status, text = _verdict(error)
+    if logs.DEBUG_VARIABLE in os.environ and status in (1, 2):
+        traceback.print_exc()
+    try:
+        if text:
+            print(text, file=sys.stderr, flush=True)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        pass
+    # At once, without waiting for threads of a pipeline that was given up; workers end with us.
+    os._exit(status)
+
+
+def _verdict(error: BaseException) -> tuple[int, str]:
+    """Exit status and the line to print."""
+    if isinstance(error, interrupts.Interrupted):
+        return error.status, interrupts.MESSAGE
+    if isinstance(error, KeyboardInterrupt | click.Abort):
+        return 130, interrupts.MESSAGE
+    if isinstance(error, click.exceptions.Exit):
+        return error.exit_code, ""
+    if isinstance(error, SystemExit):
+        return (error.code if isinstance(error.code, int) else 1), ""
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        return 2, error.format_message()
+    if isinstance(error, click.ClickException):
+        command = getattr(error, "ctx", None)
+        name = command.command_path if command else "electra"
+        return 2, f"{name}: {error.format_message()} See `{name} --help`."
+    if isinstance(error, InputError):
+        return 2, _one_line(str(error))
+    if isinstance(error, WorkError):
+        return 1, _one_line(str(error))
+    if isinstance(error, BrokenPipeError):
+        return 1, ""
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        return 1, "No space is left on the disk. Free some and run the same command again."
+    if isinstance(error, MemoryError):
+        return 1, "Memory ran out. Lower runner.workers or train.batch_tokens and run again."
+    return 1, _one_line(f"failed: {type(error).__name__}: {error} (--debug shows where)")
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())

@@ -1,0 +1,73 @@
+"""`electra translate` without a job file: settings from options alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pydantic
+
+from electra_model.errors import InputError
+from pipelines.config import TranslateConfig
+
+from . import job_checks, launch
+from .engines import RunnerConfig
+from .job import JobConfig
+from .progress import say
+
+
+def translate(options: dict[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
+    """Translates with the options of the command line; returns the counts.
+
+    Args:
+      options: the options by name, None or () where one is not given.
+      overrides: `--set` texts; only the sections `translate` and `runner` have a meaning here.
+
+    Raises `InputError` for a missing option, a wrong value or a folder that is no model.
+    """
+    for name in ("model", "inputs", "output"):
+        if not options[name]:
+            option = name.removesuffix("s")
+            raise InputError(
+                f"--{option}: is needed to translate without a job file "
+                "(electra translate --model DIR --input GLOB --output DIR)"
+            )
+    values: dict[str, Any] = {
+        "translate": {
+            "input": list(options["inputs"]),
+            **_given(options, "model", "output", "text_field", "output_field", "beam_size"),
+        },
+        "runner": {},
+    }
+    if options["runner"]:
+        values["runner"]["name"] = options["runner"]
+    if options["workers"]:
+        values["runner"]["workers"] = options["workers"]
+    origin = {
+        "translate.beam_size": "--beam-size",
+        "runner.name": "--runner",
+        "runner.workers": "--workers",
+    }
+    for text in overrides:
+        key = job_checks.override(values, text, JobConfig)
+        if not key.startswith(("translate", "runner")):
+            raise InputError(f"--set {text}: only translate and runner have a meaning here")
+        origin[key] = f"--set {text}"
+    origins = job_checks.Origins("command line", origin)
+    arranged = job_checks.arrange(values, JobConfig, origins)
+    config = _config(TranslateConfig, arranged["translate"], "translate", origins)
+    runner = _config(RunnerConfig, arranged["runner"], "runner", origins)
+    counts = launch.run_translate(config, runner)
+    say(f"translate: the result is in {config.output}")
+    return {"output": config.output, **counts}
+
+
+def _given(options: dict[str, Any], *names: str) -> dict[str, Any]:
+    return {name: options[name] for name in names if options[name] is not None}
+
+
+def _config(config: Any, values: dict[str, Any], section: str, origins: job_checks.Origins) -> Any:
+    try:
+        return config(**values)
+    except pydantic.ValidationError as error:
+        raise InputError(job_checks.message(error, config, origins, f"{section}.")) from None

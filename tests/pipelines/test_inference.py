@@ -1,0 +1,88 @@
+import json
+
+import numpy as np
+import pytest
+
+from electra_model.errors import InputError, WorkError
+from pipelines import inference
+from pipelines.inference import Decoding, TranslationHandler, UnitText
+from tests.pipelines import shouting
+
+DECODING = Decoding(beam_size=4, length_penalty=0.6)
+
+
+class Recorder(shouting.ShoutingModel):
+    """Remembers what it was asked to translate."""
+
+    def __init__(self):
+        super().__init__("f")
+        self.asked = []
+
+    def translate(self, texts, **settings):
+        self.asked.append((texts, settings))
+        return super().translate(texts, **settings)
+
+
+def test_equal_sentences_are_translated_once_and_long_ones_in_pieces():
+    model = Recorder()
+    long = "a b c d e f g, h i j k l m n"
+    translations, scores = inference.translate_segments(model, ["hi", long, "hi"], DECODING)
+    assert translations == ["HI", long.upper(), "HI"]
+    assert scores == [-0.1, -0.7, -0.1]
+    settings = {"beam_size": 4, "length_penalty": 0.6, "max_length": None}
+    assert model.asked == [(["hi", "a b c d e f g,", "h i j k l m n"], settings)]
+
+
+def test_no_segments_ask_no_model():
+    model = Recorder()
+    assert inference.translate_segments(model, [], DECODING) == ([], [])
+    assert model.asked == []
+
+
+def test_answers_stay_on_one_line():
+    class Chatty(shouting.ShoutingModel):
+        def translate(self, texts, **settings):
+            return [" a\nb\r\u2028c\0 " for _ in texts], np.full(len(texts), np.nan)
+
+    assert inference.translate_segments(Chatty("f"), ["x"], DECODING) == (["a b c"], [None])
+
+
+def test_mean_score():
+    assert inference.mean_score([-0.12342, -0.12344, None, float("-inf")]) == -0.1234
+    assert inference.mean_score([]) is None
+
+
+def handler(tmp_path, fingerprint="f"):
+    shouting.write_model_card(tmp_path, "f")
+    return TranslationHandler(str(tmp_path), fingerprint, DECODING, 100, shouting.load)
+
+
+def test_units_of_a_batch_get_their_own_translations_back(tmp_path):
+    found = handler(tmp_path)
+    batch = [UnitText(("a", "b b"), 1), UnitText((), 2), UnitText(("c",), 3)]
+    results = found.run_inference(batch, found.load_model())
+    assert [(r.translations, r.scores, r.context) for r in results] == [
+        (("A", "B B"), (-0.1, -0.2), 1),
+        ((), (), 2),
+        (("C",), (-0.1,), 3),
+    ]
+    assert found.run_inference([], found.load_model()) == []
+    assert found.get_num_bytes(batch) == 5
+
+
+def test_another_model_than_planned_is_refused(tmp_path):
+    with pytest.raises(WorkError, match="holds another model than when the run began"):
+        handler(tmp_path, "another").load_model()
+
+
+def test_model_card(tmp_path):
+    with pytest.raises(InputError, match=f"no model.json in {tmp_path}"):
+        inference.read_model_card(str(tmp_path))
+    (tmp_path / "model.json").write_text("{")
+    with pytest.raises(InputError, match="model.json is not JSON"):
+        inference.read_model_card(str(tmp_path))
+    (tmp_path / "model.json").write_text("[]")
+    with pytest.raises(InputError, match="names no fingerprint"):
+        inference.read_model_card(str(tmp_path))
+    (tmp_path / "model.json").write_text(json.dumps({"fingerprint": "f", "source_lang": "en"}))
+    assert inference.read_model_card(str(tmp_path))["source_lang"] == "en"

@@ -1,0 +1,398 @@
+import gzip
+import hashlib
+import json
+import os
+import pathlib
+import random
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+
+import apache_beam as beam
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from apache_beam.options.pipeline_options import PipelineOptions
+from apache_beam.runners.portability.fn_api_runner import FnApiRunner
+
+from electra_model.errors import InputError, WorkError
+from pipelines.config import TranslateConfig
+from pipelines.translate import build_translate, plan_translate
+from tests.pipelines import shouting
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    """A folder with `docs/` and a model, as the current one."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "docs").mkdir()
+    shouting.write_model_card(tmp_path / "model")
+    return tmp_path
+
+
+def config(**changes):
+    settings = {"input": ("docs",), "output": "out", "model": "model"} | changes
+    return TranslateConfig(**settings)
+
+
+def snapshot(folder):
+    """Every file below a folder with its bytes."""
+    root = pathlib.Path(folder)
+    return {str(p.relative_to(root)): p.read_bytes() for p in root.rglob("*") if p.is_file()}
+
+
+def rejected(place):
+    log = (place / "out" / "_electra" / "rejected.jsonl").read_text().splitlines()
+    return [json.loads(line) for line in log]
+
+
+def test_every_format_mirrors_its_input(place):
+    docs = place / "docs"
+    (docs / "a.txt").write_bytes(b"Hi there. Bye!\r\n\r\n  42\n last\xe2\x80\xa8line")
+    (docs / "b.jsonl").write_bytes(
+        b'{"id": 1.50, "text": "One.\\n\\n  Two."}\r\n'
+        b"\n"
+        b"{broken\n"
+        b'{"id": 2}\n'
+        b'{"text": null}\n'
+        b'{"text": 7}\n'
+        b'{"text": "\\ud800"}\n'
+        b'{"text": "", "id": 3}'
+    )
+    (docs / "c.csv").write_bytes(b'id,text\n1,"a, b\nc"\n2\n3,\xff\n')
+    (docs / "d.tsv").write_bytes(b"one two\tx\n\nthree\n")
+    (docs / "e.txt.gz").write_bytes(gzip.compress(b"packed\n"))
+    table = pa.table({"text": ["x", None, ""], "n": [1, 2, 3]})
+    pq.write_table(table, docs / "f.parquet", compression="zstd")
+    manifest = shouting.run(config())
+
+    out = place / "out"
+    assert sorted(path.name for path in out.iterdir()) == [
+        "_electra", "a.txt", "b.jsonl", "c.csv", "d.tsv", "e.txt.gz", "f.parquet",
+    ]  # fmt: skip
+    assert sorted(path.name for path in (out / "_electra").iterdir()) == [
+        "manifest.json", "rejected.jsonl",
+    ]  # fmt: skip
+    assert (out / "a.txt").read_bytes() == b"HI THERE. BYE!\r\n\r\n  42\n LAST\xe2\x80\xa8LINE"
+    nothing = b'"translation": null, "translation_score": null, "translation_error": '
+    assert (out / "b.jsonl").read_bytes() == (
+        b'{"id": 1.50, "text": "One.\\n\\n  Two.", "translation": "ONE.\\n\\n  TWO.", '
+        b'"translation_score": -0.1}\r\n'
+        b"\n"
+        b"{" + nothing + b'"malformed_json", "_raw": "{broken"}\n'
+        b'{"id": 2, ' + nothing + b'"missing_field"}\n'
+        b'{"text": null, ' + nothing + b'"missing_field"}\n'
+        b'{"text": 7, ' + nothing + b'"not_text"}\n'
+        b'{"text": "\\ud800", ' + nothing + b'"not_utf8"}\n'
+        b'{"text": "", "id": 3, "translation": "", "translation_score": null}'
+    )
+    assert (out / "c.csv").read_bytes() == (
+        b'id,text,translation,translation_score\n1,"a, b\nc","A, B\nC",-0.15\n2,,,\n3,\xff,,\n'
+    )
+    assert (out / "d.tsv").read_bytes() == b"one two\tx\tONE TWO\t-0.2\n\nthree\tTHREE\t-0.1\n"
+    assert gzip.decompress((out / "e.txt.gz").read_bytes()) == b"PACKED\n"
+    found = pq.read_table(out / "f.parquet")
+    assert found.to_pydict() == {
+        "text": ["x", None, ""],
+        "n": [1, 2, 3],
+        "translation": ["X", None, ""],
+        "translation_score": [-0.1, None, None],
+        "translation_error": [None, "missing_field", None],
+    }
+    assert manifest["counts"] == {
+        "in": 22,
+        "out": 12,
+        "rejected": {
+            "empty_line": 2,
+            "malformed_json": 1,
+            "missing_field": 3,
+            "not_text": 1,
+            "not_utf8": 2,
+            "wrong_columns": 1,
+        },
+        "files": 6,
+    }
+    assert manifest["model_fingerprint"] == "0123456789abcdef"
+    for entry in manifest["files"]:
+        assert hashlib.sha256((out / entry["name"]).read_bytes()).hexdigest() == entry["sha256"]
+        counts = entry["counts"]
+        assert counts["in"] == counts["out"] + sum(counts["rejected"].values())
+    assert len(rejected(place)) == 10
+    assert rejected(place)[1] == {
+        "path": "docs/b.jsonl",
+        "output": "b.jsonl",
+        "row": 3,
+        "rule": "malformed_json",
+        "raw": "{broken",
+    }
+
+
+def test_empty_files_give_empty_files(place):
+    for name in ("a.txt", "b.jsonl", "c.csv", "d.tsv", "e.txt.gz", "f.jsonl.xz"):
+        (place / "docs" / name).write_bytes(b"")
+    (place / "docs" / "g.jsonl.gz").write_bytes(gzip.compress(b""))
+    (place / "docs" / "h.csv").write_bytes(b"text\n")
+    pq.write_table(pa.table({"text": pa.array([], pa.string())}), place / "docs" / "i.parquet")
+    manifest = shouting.run(config())
+    found = snapshot("out")
+    assert all(found[name] == b"" for name in ("a.txt", "b.jsonl", "c.csv", "d.tsv", "e.txt.gz"))
+    assert gzip.decompress(found["g.jsonl.gz"]) == b""
+    assert found["h.csv"] == b"text,translation,translation_score\n"
+    assert pq.read_table("out/i.parquet").num_rows == 0
+    assert manifest["counts"] == {"in": 0, "out": 0, "rejected": {}, "files": 9}
+
+
+def test_equal_names_keep_their_folders(place):
+    for folder in ("x", "y z/ü"):
+        (place / "docs" / folder).mkdir(parents=True)
+        (place / "docs" / folder / "a.txt").write_text(f"in {folder}\n")
+    shouting.run(config(input=("docs/**/*.txt",)))
+    found = snapshot("out")
+    assert found["x/a.txt"] == b"IN X\n"
+    assert found["y z/ü/a.txt"] == "IN Y Z/Ü\n".encode()
+
+
+def test_units_of_any_size_give_the_same_bytes(place):
+    draw = random.Random(3)
+    vocabulary = ["one", "two.", "three!", "Four", "fünf", "😀", "\u2028", "\\n"]
+    rows = [
+        json.dumps({"id": n, "text": " ".join(draw.choices(vocabulary, k=draw.randrange(40)))})
+        for n in range(300)
+    ]
+    (place / "docs" / "a.jsonl").write_text("\r\n".join(rows))
+    lines = "\n".join(" ".join(draw.choices(vocabulary[:6], k=9)) for _ in range(200))
+    (place / "docs" / "b.txt.gz").write_bytes(gzip.compress(lines.encode()))
+    quoted = "".join(f'{n},"{lines[n : n + 60]}"\n' for n in range(100))
+    (place / "docs" / "c.csv").write_text("id,text\n" + quoted)
+    table = pa.table({"text": lines.split("\n"), "list": [[n] for n in range(200)]})
+    pq.write_table(table, place / "docs" / "d.parquet", row_group_size=90)
+
+    whole = plan_translate(config())
+    assert whole.total_units == 4
+    manifest = shouting.run(config())
+    assert manifest["counts"]["in"] == manifest["counts"]["out"] == 800
+    small = config(unit_segments=20, output="small")
+    assert plan_translate(small).total_units > 30
+    shouting.run(small)
+    assert snapshot("out") == snapshot("small")
+    groups = pq.ParquetFile("small/d.parquet").metadata
+    assert [groups.row_group(n).num_rows for n in range(groups.num_row_groups)] == [90, 90, 20]
+    assert pq.read_table("small/d.parquet").column("list").to_pylist()[199] == [199]
+
+
+def test_two_worker_processes_give_the_same_bytes(place):
+    for number in range(6):
+        text = "".join(f"Line {line} of {number}.\n" for line in range(20))
+        (place / "docs" / f"{number}.txt").write_text(text)
+    shouting.run(config())
+    two = config(output="two", unit_segments=5)
+    plan = plan_translate(two)
+    options = PipelineOptions(direct_num_workers=2, direct_running_mode="multi_processing")
+    pipeline = beam.Pipeline(runner=FnApiRunner(), options=options)
+    build_translate(pipeline, two, plan, shouting.load)
+    pipeline.run().wait_until_finish()
+    assert snapshot("out") == snapshot("two")
+
+
+def test_a_complete_run_is_not_done_again(place):
+    (place / "docs" / "a.txt").write_text("one\n")
+    shouting.run(config())
+    before = snapshot("out"), os.stat("out/a.txt").st_mtime_ns
+    assert plan_translate(config()).complete
+    assert plan_translate(config(input=(str(place / "docs" / "a.txt"),))).complete
+    shouting.run(config(), loader=None)
+    assert before == (snapshot("out"), os.stat("out/a.txt").st_mtime_ns)
+
+
+def test_only_what_changed_is_done_again(place):
+    for name in "abc":
+        text = f'{{"text": "{name}"}}\nbad {name}\n'
+        (place / "docs" / f"{name}.jsonl").write_text(text)
+    shouting.run(config())
+    (place / "docs" / "b.jsonl").write_text('{"text": "new"}\n')
+    (place / "docs" / "c.jsonl").unlink()
+    plan = plan_translate(config())
+    assert [planned.file.name for planned in plan.made] == ["b.jsonl"]
+    assert list(plan.kept) == ["a.jsonl"]
+    assert plan.stale == ("c.jsonl",)
+    shouting.run(config())
+    found = snapshot("out")
+    assert b'"NEW"' in found["b.jsonl"]
+    assert "c.jsonl" not in found and b'"C"' in found["_electra/previous/c.jsonl"]
+    assert [line["raw"] for line in rejected(place)] == ["bad a"]
+    shouting.run(config(output="fresh"))
+    del found["_electra/previous/c.jsonl"]
+    assert found == snapshot("fresh")
+
+
+@pytest.mark.parametrize(
+    "changes", [{"beam_size": 1}, {"length_penalty": 0.0}, {"output_field": "de"}]
+)
+def test_other_settings_are_another_translation(place, changes):
+    (place / "docs" / "a.jsonl").write_text('{"text": "one"}\n')
+    shouting.run(config())
+    plan = plan_translate(config(**changes))
+    assert not plan.complete and len(plan.pending) == 1
+    shouting.run(config(**changes))
+    assert plan_translate(config(**changes)).complete
+
+
+def test_another_model_is_another_translation(place):
+    (place / "docs" / "a.txt").write_text("one\n")
+    shouting.run(config())
+    shouting.write_model_card(place / "model", "another")
+    assert not plan_translate(config()).complete
+    assert shouting.run(config())["model_fingerprint"] == "another"
+
+
+@pytest.mark.parametrize("what", ["foreign", "edited", "folder", "link", "dangling"])
+def test_files_of_others_are_not_overwritten(place, what):
+    (place / "docs" / "a.txt").write_text("one\n")
+    (place / "out").mkdir()
+    target = place / "out" / "a.txt"
+    if what == "edited":
+        shouting.run(config())
+        (place / "docs" / "a.txt").write_text("two\n")
+        target.write_text("by hand\n")
+    elif what == "foreign":
+        target.write_text("mine\n")
+    elif what == "folder":
+        target.mkdir()
+    elif what == "link":
+        target.symlink_to(place / "docs" / "a.txt")
+    else:
+        target.symlink_to(place / "nowhere")
+    with pytest.raises(InputError, match="out/a.txt: .* would be overwritten; .*--output"):
+        plan_translate(config())
+    if what != "edited":
+        assert not (place / "out" / "_electra").exists()
+
+
+def test_an_output_that_is_gone_is_made_again(place):
+    (place / "docs" / "a.txt").write_text("one\n")
+    (place / "docs" / "b.txt").write_text("two\n")
+    shouting.run(config())
+    before = snapshot("out")
+    (place / "out" / "a.txt").unlink()
+    assert [planned.file.name for planned in plan_translate(config()).made] == ["a.txt"]
+    shouting.run(config())
+    assert snapshot("out") == before
+
+
+def test_the_log_is_made_again_when_it_is_gone(place):
+    (place / "docs" / "a.jsonl").write_text('{"text": "one"}\n{}\n')
+    (place / "docs" / "b.txt").write_text("two\n")
+    shouting.run(config())
+    before = snapshot("out")
+    (place / "out" / "_electra" / "rejected.jsonl").unlink()
+    assert [planned.file.name for planned in plan_translate(config()).made] == ["a.jsonl"]
+    shouting.run(config())
+    assert snapshot("out") == before
+
+
+@pytest.mark.parametrize("how", ["grown", "same size", "gone"])
+def test_input_that_changes_under_the_run_fails_it(place, how):
+    path = place / "docs" / "a.txt"
+    path.write_text("one\n")
+    plan = plan_translate(config())
+    {
+        "grown": lambda: path.write_text("one\ntwo\n"),
+        "same size": lambda: path.write_text("two\n"),
+        "gone": path.unlink,
+    }[how]()
+    pipeline = beam.Pipeline(runner=FnApiRunner())
+    build_translate(pipeline, config(), plan, shouting.load)
+    with pytest.raises((WorkError, RuntimeError), match="a.txt: (changed|cannot be read)"):
+        pipeline.run().wait_until_finish()
+    assert not (place / "out" / "a.txt").exists()
+    path.write_text("one\n")
+    shouting.run(config())
+    assert (place / "out" / "a.txt").read_text() == "ONE\n"
+
+
+def test_missing_settings(place):
+    for key in ("input", "output", "model"):
+        with pytest.raises(InputError, match=f"translate.{key}: is not given"):
+            plan_translate(config(**{key: () if key == "input" else None}))
+    with pytest.raises(InputError, match="output_field: is empty"):
+        plan_translate(config(output_field=""))
+
+
+def test_a_second_run_in_the_same_folder_is_refused(place):
+    (place / "docs" / "a.txt").write_text("one\n")
+    program = textwrap.dedent("""
+        import sys
+        from pipelines.config import TranslateConfig
+        from pipelines.translate import plan_translate
+        plan_translate(TranslateConfig(input=("docs",), output="out", model="model"))
+        print("planned", flush=True)
+        sys.stdin.read()
+    """)
+    root = str(pathlib.Path(__file__).parents[2])
+    with subprocess.Popen(
+        [sys.executable, "-c", program],
+        env=os.environ | {"PYTHONPATH": root},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as other:
+        assert other.stdout.readline() == b"planned\n"
+        with pytest.raises(WorkError, match="out: another run is writing here"):
+            plan_translate(config())
+        other.kill()
+    shouting.run(config())
+
+
+SLOWLY = """
+import sys, time
+from pipelines import files
+from pipelines.config import TranslateConfig
+from tests.pipelines import shouting
+
+class Slow(shouting.ShoutingModel):
+    def translate(self, texts, **settings):
+        time.sleep(0.05)
+        return super().translate(texts, **settings)
+
+write = files.write_atomic
+def slow_write(path, data):
+    time.sleep(0.01)
+    return write(path, data)
+files.write_atomic = slow_write
+shouting.run(
+    TranslateConfig(input=("docs",), output="out", model="model", unit_segments=10),
+    lambda model_dir: Slow("0123456789abcdef"),
+)
+"""
+
+
+def test_killed_at_any_moment_it_ends_with_the_same_bytes(place):
+    for number in range(3):
+        rows = [json.dumps({"text": f"Line {n} of {number}."}) for n in range(40)]
+        (place / "docs" / f"{number}.jsonl").write_text("\n".join(rows) + "\nbad\n")
+    (place / "docs" / "p.txt.gz").write_bytes(gzip.compress(b"Packed line.\n" * 50))
+    shouting.run(config(output="whole"))
+    draw = random.Random(11)
+    environment = os.environ | {"PYTHONPATH": str(pathlib.Path(__file__).parents[2])}
+    ends = []
+    for _ in range(12):
+        with subprocess.Popen(
+            [sys.executable, "-c", SLOWLY], env=environment, stderr=subprocess.DEVNULL
+        ) as process:
+            seen = place / "out" / "_electra"
+            while process.poll() is None and not seen.exists():
+                time.sleep(0.01)
+            try:
+                process.wait(draw.uniform(0.2, 2.0))
+            except subprocess.TimeoutExpired:
+                process.send_signal(signal.SIGKILL)
+        ends.append(process.returncode)
+        complete = (seen / "manifest.json").exists()
+        placed = {path.name for path in (place / "out").iterdir()} - {"_electra"}
+        assert not placed or complete or (seen / "placing.json").exists()
+        if process.returncode == 0:
+            break
+    assert ends[0] == -signal.SIGKILL
+    shouting.run(config(unit_segments=10))
+    assert snapshot("out") == snapshot("whole")
