@@ -16,8 +16,8 @@ from . import dedup, files, filters, records, rejections
 from .config import PrepareConfig
 from .formats import registry
 from .normalize import normalize_texts, reduce_sources
-from .stages import Stage, Task, load_index
-from .units import Parts, Receipt, Unit
+from .stages import Stage, Task, folder_of, load_index
+from .units import Parts, Unit
 
 # To be raised when the same input and settings give other results than before.
 _VERSION = 1
@@ -30,13 +30,12 @@ _PARTITION_BYTES = 512 << 20
 
 @dataclasses.dataclass(frozen=True)
 class Chunk:
-    """A chunk of clean records, as later stages find it.
+    """A chunk of clean records, as later stages find it. Travels in their tasks, as JSON.
 
     Attributes:
       number: position among all chunks of the job. id: unique name of it.
       role: of the file, "train", "valid", "test" or "monolingual:<language>". path: the file.
-      unit: id of the unit. receipt: of the unit. piece: the chunk's number in the unit.
-      facts: what the first stage has counted.
+      unit: id of the unit. kept, keys: names of the parts. sha256: of the part `kept`.
     """
 
     number: int
@@ -44,9 +43,9 @@ class Chunk:
     role: str
     path: str
     unit: str
-    receipt: Receipt
-    piece: int
-    facts: dict[str, Any]
+    kept: str
+    keys: str
+    sha256: str
 
 
 def fields_for(config: PrepareConfig, role: str) -> list[str]:
@@ -88,7 +87,8 @@ def chunks(config: PrepareConfig) -> list[Chunk]:
     """All chunks of the complete first stage, in the order of the input."""
     found: list[Chunk] = []
     for receipt in load_index(config, "clean").receipts:
-        for piece, facts in enumerate(receipt.facts["chunks"]):
+        for piece in range(len(receipt.facts["chunks"])):
+            kept = receipt.parts[f"kept-{piece:05d}"]
             found.append(
                 Chunk(
                     number=len(found),
@@ -96,19 +96,35 @@ def chunks(config: PrepareConfig) -> list[Chunk]:
                     role=receipt.facts["role"],
                     path=receipt.facts["path"],
                     unit=receipt.unit_id,
-                    receipt=receipt,
-                    piece=piece,
-                    facts=facts,
+                    kept=kept["name"],
+                    keys=receipt.parts[f"keys-{piece:05d}"]["name"],
+                    sha256=kept["sha256"],
                 )
             )
     return found
+
+
+def chunk_facts(config: PrepareConfig) -> list[dict[str, Any]]:
+    """What the first stage has counted, chunk by chunk: "rows", "kept", "rejected" ..."""
+    receipts = load_index(config, "clean").receipts
+    return [facts for receipt in receipts for facts in receipt.facts["chunks"]]
+
+
+def read_kept(config: PrepareConfig, chunk: Chunk) -> pa.RecordBatch:
+    """The clean records of a chunk (`records.KEPT`)."""
+    return records.open_table(files.join(folder_of(config, "clean"), chunk.kept)).get_batch(0)
+
+
+def open_keys(config: PrepareConfig, chunk: Chunk) -> pa.ipc.RecordBatchFileReader:
+    """The hashes of a chunk (`records.KEYS`), one batch per partition."""
+    return records.open_table(files.join(folder_of(config, "clean"), chunk.keys))
 
 
 def work(config: PrepareConfig, task: Task, parts: Parts) -> dict[str, Any]:
     """Reads a unit, normalises, applies the rules, writes the chunks.
 
     Returns:
-      {"role", "path", "chunks": [{"rows", "kept", "bytes", "rejected", "rejected_part"}]}.
+      {"role", "path", "chunks": [{"rows", "kept", "rejected", "rejected_part"}]}.
     """
     unit = Unit(**task.payload["unit"])
     batches = registry.read(
@@ -133,8 +149,9 @@ def _work_on_chunk(
     task: Task,
     parts: Parts,
 ) -> dict[str, Any]:
+    rows_read = batch.num_rows
     rejected = []
-    if batch.column("error").null_count != batch.num_rows:
+    if batch.column("error").null_count != rows_read:
         bad = batch.filter(batch.column("error").is_valid())
         raws = bad.column("raw").to_pylist() if "raw" in bad.schema.names else [None] * len(bad)
         for row, rule, raw in zip(
@@ -157,7 +174,7 @@ def _work_on_chunk(
     taken = [side.take(pa.array(bad)).to_pylist() for side in sides]
     for position, *texts in zip(bad, *taken, strict=True):
         rejected.append(
-            rejections.reject(verdict[position], unit.path, unit.id, rows[position], *texts)
+            rejections.reject(str(verdict[position]), unit.path, unit.id, rows[position], *texts)
         )
 
     good = np.flatnonzero(~verdict.astype(bool))
@@ -168,16 +185,13 @@ def _work_on_chunk(
     _write_keys(parts, piece, rows, keys, task.payload["partitions"])
     rejected.sort(key=lambda record: record["row"])
     return {
-        "rows": len(verdict) + sum("raw" in r or "source" not in r for r in rejected),
+        "rows": rows_read,
         "kept": len(rows),
-        "bytes": int(sum(side.nbytes for side in sides)),
         "rejected": rejections.add_part(parts, f"rejected-{piece:05d}", rejected),
     }
 
 
-def hash_records(
-    sides: tuple[pa.StringArray, ...], role: str, config: PrepareConfig
-) -> np.ndarray:
+def hash_records(sides: tuple[pa.StringArray, ...], role: str, config: PrepareConfig) -> np.ndarray:
     """uint64 [n, 4]: the group's hash and the equal records' hash, see `dedup`."""
     if role.startswith(MONOLINGUAL):
         texts = sides[0].to_pylist()

@@ -70,7 +70,7 @@ class CleanConfig:
     identical: bool = True
     duplicate: Literal["pair", "source"] | Off = "pair"
     leak: bool = True
-    max_rejected_fraction: float = Field(0.9, gt=0, le=1)
+    max_rejected_fraction: float = Field(default=0.9, gt=0, le=1)
 
 
 @pydantic.dataclasses.dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -85,9 +85,9 @@ class VocabularyConfig:
     """
 
     kind: Literal["sentencepiece"] = "sentencepiece"
-    size: int = Field(8000, ge=64, le=250_000)
-    character_coverage: float = Field(0.9998, gt=0.9, le=1)
-    max_words: int = Field(1_000_000, ge=1000)
+    size: int = Field(default=8000, ge=64, le=250_000)
+    character_coverage: float = Field(default=0.9998, gt=0.9, le=1)
+    max_words: int = Field(default=1_000_000, ge=1000)
 
 
 @pydantic.dataclasses.dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -104,13 +104,13 @@ class DatasetConfig:
       records_per_shard: aim of the shard count. compression: of the shards.
     """
 
-    seed: int = Field(1, ge=0)
-    unit_megabytes: float = Field(4.0, gt=0)
-    valid_fraction: float = Field(0.01, ge=0, lt=0.5)
-    valid_max_records: int = Field(2000, ge=0)
-    window_length: int = Field(128, ge=8, le=4096)
-    max_tokens: int = Field(128, ge=2, le=4096)
-    records_per_shard: int = Field(50_000, ge=1)
+    seed: int = Field(default=1, ge=0)
+    unit_megabytes: float = Field(default=4.0, gt=0)
+    valid_fraction: float = Field(default=0.01, ge=0, lt=0.5)
+    valid_max_records: int = Field(default=2000, ge=0)
+    window_length: int = Field(default=128, ge=8, le=4096)
+    max_tokens: int = Field(default=128, ge=2, le=4096)
+    records_per_shard: int = Field(default=50_000, ge=1)
     compression: Literal["none", "gzip"] = "none"
 
 
@@ -122,7 +122,7 @@ class PrepareConfig:
     source_lang: str
     target_lang: str
     task: str = "translate"
-    data: DataConfig = Field(default_factory=DataConfig)
+    data: DataConfig = DataConfig()
     clean: CleanConfig = Field(default_factory=CleanConfig)
     vocabulary: VocabularyConfig = Field(default_factory=VocabularyConfig)
     dataset: DatasetConfig = Field(default_factory=DatasetConfig)
@@ -147,7 +147,7 @@ class TranslateConfig:
     model: str | None = None
     text_field: str = "text"
     output_field: str = "translation"
-    beam_size: int = Field(4, ge=1, le=32)
-    length_penalty: float = Field(0.6, ge=0, le=5)
-    unit_segments: int = Field(2000, ge=1)
-    max_length: int | None = Field(None, ge=2)
+    beam_size: int = Field(default=4, ge=1, le=32)
+    length_penalty: float = Field(default=0.6, ge=0, le=5)
+    unit_segments: int = Field(default=2000, ge=1)
+    max_length: int | None = Field(default=None, ge=2)

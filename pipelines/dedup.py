@@ -20,7 +20,7 @@ import pyarrow as pa
 
 from . import clean, records, split
 from .config import PrepareConfig
-from .stages import Stage, Task, load_index, part_path
+from .stages import Stage, Task, load_index
 from .units import Parts
 
 _VERSION = 1
@@ -94,9 +94,9 @@ def plan(config: PrepareConfig) -> list[Task]:
 
 
 def _partitions(config: PrepareConfig) -> int:
+    """As many as each chunk's hashes are divided into."""
     for chunk in clean.chunks(config):
-        path = part_path(config, "clean", chunk.receipt, f"keys-{chunk.piece:05d}")
-        return records.open_table(path).num_record_batches
+        return clean.open_keys(config, chunk).num_record_batches
     return 1
 
 
@@ -108,8 +108,7 @@ def work(config: PrepareConfig, task: Task, parts: Parts) -> dict[str, Any]:
     """
     tables, chunk_of, role_of = [], [], []
     for chunk in clean.chunks(config):
-        path = part_path(config, "clean", chunk.receipt, f"keys-{chunk.piece:05d}")
-        batch = records.open_table(path).get_batch(task.payload["partition"])
+        batch = clean.open_keys(config, chunk).get_batch(task.payload["partition"])
         tables.append(batch)
         chunk_of.append(np.full(batch.num_rows, chunk.number, np.int32))
         role_of.append(np.full(batch.num_rows, _role_code(chunk.role), np.int8))

@@ -119,6 +119,15 @@ def sha256(path: str) -> str:
     return digest.hexdigest()
 
 
+def remove(path: str) -> None:
+    """Removes one file; one that is not there is fine."""
+    if is_remote(path):
+        if exists(path):
+            _filesystems().delete([path])
+    elif os.path.exists(path):
+        os.unlink(path)
+
+
 def remove_tree(folder: str) -> None:
     """Removes a folder and all below it; one that is not there is fine."""
     if is_remote(folder):

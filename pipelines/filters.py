@@ -5,6 +5,9 @@ the function, name it in `RULES` with the kinds of record that it is for, add it
 `CleanConfig`, and test it below, at and above the bound.
 """
 
+# pyarrow.compute makes its functions while it is imported.
+# pyright: reportAttributeAccessIssue=false
+
 from __future__ import annotations
 
 from collections.abc import Callable

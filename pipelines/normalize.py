@@ -5,6 +5,9 @@ ends. Pure functions on columns.
 ['Café au lait']
 """
 
+# pyarrow.compute makes its functions while it is imported.
+# pyright: reportAttributeAccessIssue=false
+
 from __future__ import annotations
 
 import unicodedata

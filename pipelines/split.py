@@ -8,6 +8,7 @@ files, a grown corpus keeps most of it, and no training record gives a validatio
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from typing import Any
 
@@ -66,7 +67,7 @@ def choose_bound(
 ) -> int:
     """The place below which a record is split off.
 
-    As many whole groups as have, together, `valid_fraction` of the records (at least one record) and
+    As many whole groups as have, together, `valid_fraction` of the records (at least one group) and
     at most `valid_max_records`; never the last group, for something must be left to train on.
 
     Args:
@@ -77,6 +78,8 @@ def choose_bound(
         config.dataset.valid_max_records, math.ceil(config.dataset.valid_fraction * all_records)
     )
     taken = int(np.searchsorted(np.cumsum(sizes), aim, side="right"))
+    if taken == 0 and len(sizes) and sizes[0] <= config.dataset.valid_max_records:
+        taken = 1
     taken = min(taken, all_groups - 1)
     return int(places[taken]) if taken > 0 else 0
 
@@ -107,9 +110,7 @@ def plan(config: PrepareConfig) -> list[Task]:
             chunk.id,
             {
                 "version": _VERSION,
-                "chunk": chunk.number,
-                "kept": chunk.receipt.parts[f"kept-{chunk.piece:05d}"]["sha256"],
-                "path": chunk.path,
+                "chunk": dataclasses.asdict(chunk),
                 "dropped": found.digest,
                 "bound": bound,
                 "words_of": "train" if has_pairs else "text",
@@ -121,7 +122,9 @@ def plan(config: PrepareConfig) -> list[Task]:
 
 
 def _check_input(config: PrepareConfig, chunks: list[clean.Chunk]) -> None:
-    for role in dict.fromkeys(receipt.facts["role"] for receipt in load_index(config, "clean").receipts):
+    for role in dict.fromkeys(
+        receipt.facts["role"] for receipt in load_index(config, "clean").receipts
+    ):
         if not any(chunk.role == role for chunk in chunks):
             key = role.replace(clean.MONOLINGUAL, "monolingual.")
             raise InputError(f"data.{key}: the files hold no record at all; name files with text")
@@ -133,8 +136,8 @@ def work(config: PrepareConfig, task: Task, parts: Parts) -> dict[str, Any]:
     Returns:
       {"chunks": [{"rejected", "rejected_part"}], "fates": {fate: records}, "bytes": {fate: bytes}}.
     """
-    chunk = clean.chunks(config)[task.payload["chunk"]]
-    kept = read_kept(config, chunk)
+    chunk = clean.Chunk(**task.payload["chunk"])
+    kept = clean.read_kept(config, chunk)
     fates = np.full(kept.num_rows, FATES.index(_fate_of(chunk.role)), np.int8)
     if chunk.role == "train":
         place = kept.column("place").to_numpy()
@@ -146,8 +149,8 @@ def work(config: PrepareConfig, task: Task, parts: Parts) -> dict[str, Any]:
             dropped.column("chunk").to_numpy(), [chunk.number, chunk.number + 1]
         )
         positions = np.searchsorted(rows, dropped.column("row").to_numpy()[start:stop])
-        fates[positions] = dropped.column("rule").to_numpy()[start:stop] + len(FATES) - len(
-            dedup.RULES
+        fates[positions] = (
+            dropped.column("rule").to_numpy()[start:stop] + len(FATES) - len(dedup.RULES)
         )
     batch = pa.RecordBatch.from_arrays([pa.array(fates)], schema=records.FATES)
     parts.add("fates", records.to_bytes(records.FATES, [batch]))
@@ -187,20 +190,17 @@ def work(config: PrepareConfig, task: Task, parts: Parts) -> dict[str, Any]:
     }
 
 
-def read_kept(config: PrepareConfig, chunk: clean.Chunk) -> pa.RecordBatch:
-    """The clean records of a chunk (`records.KEPT`)."""
-    path = part_path(config, "clean", chunk.receipt, f"kept-{chunk.piece:05d}")
-    return records.open_table(path).get_batch(0)
-
-
 def _fate_of(role: str) -> str:
     return "text" if role.startswith(clean.MONOLINGUAL) else role
 
 
 def _bytes_of(kept: pa.RecordBatch, mask: np.ndarray) -> int:
     some = kept.filter(pa.array(mask))
-    return sum(len(text.encode()) for name in ("source", "target")
-               for text in some.column(name).drop_null().to_pylist())
+    return sum(
+        len(text.encode())
+        for name in ("source", "target")
+        for text in some.column(name).drop_null().to_pylist()
+    )
 
 
 STAGE = Stage("split", plan, work)

@@ -202,7 +202,7 @@ def sweep(folder: str, fingerprints: dict[str, str]) -> None:
 
 
 def progress(workdir: str) -> list[tuple[str, int, int]]:
-    """(stage, tasks done, tasks planned) of every stage that has been planned; local folders only."""
+    """(stage, tasks done, tasks planned) of every stage planned so far; local folders only."""
     found = []
     prepare = os.path.join(workdir, "prepare")
     if files.is_remote(workdir) or not os.path.isdir(prepare):

@@ -1,7 +1,7 @@
 """Fourth and fifth stage: counted words to a vocabulary of word pieces.
 
 Words are counted chunk by chunk, added up partition by partition, and SentencePiece learns a
-unigram model (Kudo 2018) from the list of the most frequent ones: a small file, whatever the corpus.
+unigram model (Kudo 2018) from the most frequent ones: a short list, whatever the corpus.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ import os
 import re
 import tempfile
 import zlib
+from collections.abc import Iterator
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 
 from electra_model.errors import InputError, WorkError
@@ -45,7 +45,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 def count_words(texts: list[str]) -> dict[str, int]:
-    """How often each word stands in normalised texts. Words with control characters are left out."""
+    """How often each word stands in normalised texts; none with control characters."""
     counts: collections.Counter[str] = collections.Counter()
     for text in texts:
         counts.update(text.split(" "))
@@ -72,9 +72,9 @@ def words_part(counts: dict[str, int], partitions: int) -> bytes:
 
 def plan_words(config: PrepareConfig) -> list[Task]:
     """One task per partition of the words."""
-    from . import balance
+    from . import ledgers
 
-    balance.check_fractions(config)
+    ledgers.check_rejections(config)
     chosen = load_index(config, "split")
     count = len(load_index(config, "dedup").receipts)
     payload = {
@@ -153,8 +153,8 @@ def make_vocabulary(config: PrepareConfig, task: Task, parts: Parts) -> dict[str
     }
     if tokenizer.size < config.vocabulary.size:
         card["note"] = (
-            f"vocabulary.size asks for {config.vocabulary.size:,} pieces; the training text supports "
-            f"no more than {tokenizer.size:,}, so there are that many"
+            f"vocabulary.size asks for {config.vocabulary.size:,} pieces; the training text "
+            f"supports no more than {tokenizer.size:,}, so there are that many"
         )
     return card
 
@@ -174,7 +174,7 @@ def train_pieces(words: list[tuple[str, int]], config: VocabularyConfig) -> byte
     size = config.size
     for _ in range(8):
         try:
-            return _without_paths(_train(words, config, size))
+            return _without_path(_train(words, config, size))
         except RuntimeError as error:
             # SentencePiece says in words alone how far it can go.
             if found := re.search(r"value <= (\d+)", str(error)):
@@ -200,13 +200,11 @@ def _train(words: list[tuple[str, int]], config: VocabularyConfig, size: int) ->
 
     model = io.BytesIO()
     with tempfile.TemporaryDirectory(prefix="vocabulary-") as folder:
-        table, rules = os.path.join(folder, "words.tsv"), os.path.join(folder, "rules.tsv")
-        with open(table, "w", encoding="utf-8", newline="\n") as stream:
-            stream.writelines(f"{word}\t{count}\n" for word, count in words)
+        rules = os.path.join(folder, "rules.tsv")
         with open(rules, "w", encoding="utf-8") as stream:
             stream.writelines(f"{code:X}\t20\n" for code in _white_space())
         sentencepiece.SentencePieceTrainer.train(  # pyright: ignore[reportAttributeAccessIssue]
-            input=table,
+            sentence_iterator=iter([f"{word}\t{count}" for word, count in words]),
             input_format="tsv",
             model_writer=model,
             model_type="unigram",
@@ -230,14 +228,56 @@ def _white_space() -> list[int]:
     return [code for code in range(1, 0x3001) if code != 0x20 and every.match(chr(code))]
 
 
-def _without_paths(model: bytes) -> bytes:
-    """The model without the names of the temporary files that it was made from."""
-    from sentencepiece import sentencepiece_model_pb2
+def _without_path(model: bytes) -> bytes:
+    """The model without the name of the temporary file of rules, so that it is the same every time.
 
-    proto = sentencepiece_model_pb2.ModelProto.FromString(model)  # pyright: ignore
-    proto.trainer_spec.ClearField("input")
-    proto.normalizer_spec.ClearField("normalization_rule_tsv")
-    return proto.SerializeToString(deterministic=True)
+    ModelProto { NormalizerSpec normalizer_spec = 3; }
+    NormalizerSpec { string normalization_rule_tsv = 6; }
+    """
+    edited = b""
+    for number, field in _fields(model):
+        if number == 3:
+            _, start = _varint(field, 1)
+            kept = b"".join(inner for number, inner in _fields(field[start:]) if number != 6)
+            field = field[:1] + _varint_bytes(len(kept)) + kept
+        edited += field
+    return edited
+
+
+def _fields(message: bytes) -> Iterator[tuple[int, bytes]]:
+    """(number, bytes with the tag) of every field of a protocol buffer."""
+    position = 0
+    while position < len(message):
+        tag, stop = _varint(message, position)
+        kind = tag & 7
+        if kind == 0:
+            _, stop = _varint(message, stop)
+        elif kind == 2:
+            size, stop = _varint(message, stop)
+            stop += size
+        else:
+            stop += {1: 8, 5: 4}[kind]
+        yield tag >> 3, message[position:stop]
+        position = stop
+
+
+def _varint(data: bytes, position: int) -> tuple[int, int]:
+    """(the number at a position, the position after it)."""
+    number = shift = 0
+    while True:
+        byte = data[position]
+        number |= (byte & 0x7F) << shift
+        position, shift = position + 1, shift + 7
+        if byte < 0x80:
+            return number, position
+
+
+def _varint_bytes(number: int) -> bytes:
+    data = b""
+    while number >= 0x80:
+        data += bytes([number & 0x7F | 0x80])
+        number >>= 7
+    return data + bytes([number])
 
 
 def card_text(config: PrepareConfig, card: dict[str, Any]) -> bytes:

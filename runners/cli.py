@@ -231,18 +231,21 @@ def check_owners(distributions: Any) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit status. Never shows a traceback without --debug."""
-    if "--debug" in (sys.argv[1:] if arguments is None else arguments):
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if "--debug" in arguments:
         os.environ[logs.DEBUG_VARIABLE] = "1"
     logs.quiet()
     interrupts.install()
     try:
-        status = electra.main(args=arguments, prog_name="electra", standalone_mode=False)
+        # Not `electra.main`, which makes of any interrupt an Abort without its signal.
+        with electra.make_context("electra", list(arguments)) as context:
+            electra.invoke(context)
         sys.stdout.flush()
-        return status if isinstance(status, int) else 0
+        return 0
     except BaseException as error:
         status, text = _verdict(error)
-    if logs.DEBUG_VARIABLE in os.environ and status in (1, 2):
-        traceback.print_exc()
+        if logs.DEBUG_VARIABLE in os.environ and status in (1, 2):
+            traceback.print_exception(error)
     try:
         if text:
             print(text, file=sys.stderr, flush=True)
@@ -257,7 +260,7 @@ def _verdict(error: BaseException) -> tuple[int, str]:
     """Exit status and the line to print."""
     if isinstance(error, interrupts.Interrupted):
         return error.status, interrupts.MESSAGE
-    if isinstance(error, KeyboardInterrupt | click.Abort):
+    if isinstance(error, KeyboardInterrupt):
         return 130, interrupts.MESSAGE
     if isinstance(error, click.exceptions.Exit):
         return error.exit_code, ""

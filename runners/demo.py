@@ -3,6 +3,7 @@ and started again."""
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from collections.abc import Callable
@@ -58,7 +59,7 @@ def _job(target: str, folder: str, workers: int) -> JobConfig:
     """The job of `folder/job.yaml`, which is written when it is not there: it may be edited."""
     path = os.path.join(folder, "job.yaml")
     if not os.path.exists(path):
-        text = recipe_files.fill(_JOB_RECIPE, FOLDER=folder.rstrip("/"), TARGET=target)
+        text = recipe_files.fill(_JOB_RECIPE, FOLDER=_quoted(folder), TARGET=target)
         files.write_atomic(path, text.encode())
     job = load_job(path, [f"runner.workers={workers}"])
     if job.target_lang != target:
@@ -66,6 +67,11 @@ def _job(target: str, folder: str, workers: int) -> JobConfig:
             f"{path}: is the job for {job.target_lang}, not for {target}; name another --workdir"
         )
     return job
+
+
+def _quoted(folder: str) -> str:
+    """As it stands between double quotes in YAML."""
+    return json.dumps(folder.rstrip("/") or "/", ensure_ascii=False)[1:-1]
 
 
 def _score_documents(job: JobConfig, folder: str) -> dict[str, Any] | None:
@@ -91,9 +97,8 @@ def _summary(
         raise WorkError(f"prepare: the records do not add up: {prepared}")
     rejected = ", ".join(f"{rule} {n:,}" for rule, n in prepared["rejected"].items() if n)
     write("")
-    write(
-        f"Corpus      {corpus['in']:,} strings = {corpus['out']:,} pairs + {corpus['in'] - corpus['out']:,} left out"
-    )
+    left_out = corpus["in"] - corpus["out"]
+    write(f"Corpus      {corpus['in']:,} strings = {corpus['out']:,} pairs + {left_out:,} left out")
     write(
         f"Prepared    {prepared['in']:,} records = {prepared['out']:,} kept + "
         f"{sum(prepared['rejected'].values()):,} rejected ({rejected or 'none'})"

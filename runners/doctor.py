@@ -22,7 +22,7 @@ from .run_record import machine
 _LEAST_MEMORY = 4e9
 _LEAST_DISK = 5e9
 
-# (state, name, what was found): state is "ok", "warn", "fail" or, for the user's own files, "wrong".
+# (state, name, what was found): "ok", "warn", "fail" or, for the user's own files, "wrong".
 Finding = tuple[str, str, str]
 
 

@@ -94,10 +94,11 @@ def _unknown(key: str, where: str, job: type) -> InputError:
     if near:
         meant = f"{section}.{near[0]}" if section else near[0]
         return InputError(f"{where}: {key}: unknown key; did you mean {meant}?")
-    # A slip in the name of the section, or the right name in the wrong section.
+    # A slip in the name of the section, or a right or nearly right name in the wrong section.
     elsewhere = difflib.get_close_matches(key, known, n=1, cutoff=0.8)
-    elsewhere = elsewhere or [other for other in known if other.rpartition(".")[2] == name]
-    elsewhere = elsewhere or difflib.get_close_matches(key, known, n=1)
+    leaves = {other.rpartition(".")[2] for other in known}
+    for leaf in () if elsewhere else difflib.get_close_matches(name, leaves, n=1, cutoff=0.75):
+        elsewhere = [other for other in known if other.rpartition(".")[2] == leaf]
     if elsewhere:
         return InputError(
             f"{where}: {key}: unknown key; did you mean {' or '.join(elsewhere[:3])}?"

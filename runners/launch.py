@@ -130,8 +130,6 @@ def run_prepare(job: JobConfig) -> dict[str, Any]:
     """`electra prepare`: text to `dataset/` and `vocabulary/`. Returns its counts."""
     from pipelines import prepare
 
-    if not job.data.train and not any(job.data.monolingual.values()):
-        raise InputError("data.train: names no file, so there is nothing to prepare")
     config = prepare.PrepareConfig(
         workdir=job.workdir,
         source_lang=job.source_lang,

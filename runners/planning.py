@@ -22,7 +22,8 @@ def show(job: JobConfig, write: Callable[[str], None]) -> dict[str, Any]:
     """
     earlier = _seconds(job)
     decided: dict[str, str] = {}
-    write(f"{job.source_lang}-{job.target_lang}, work folder {job.workdir}, runner {_runner(job)}")
+    languages = f"{job.source_lang}-{job.target_lang}"
+    lines = [f"{languages}, work folder {job.workdir}, runner {_runner(job)}"]
     for stage in stages.STAGES:
         state = stages.look(stage, job)
         upstream_runs = any(decision != "skip" for decision in decided.values())
@@ -39,7 +40,10 @@ def show(job: JobConfig, write: Callable[[str], None]) -> dict[str, Any]:
         parts = [reason, _size(stage.name, job) if decision != "skip" else ""]
         if stage.name in earlier and decision != "skip":
             parts.append(f"took {clock(earlier[stage.name])} before")
-        write(f"  {stage.name:<10} {decision:<8} {'; '.join(part for part in parts if part)}")
+        shown = "; ".join(part for part in parts if part)
+        lines.append(f"  {stage.name:<10} {decision:<8} {shown}")
+    for line in lines:
+        write(line)
     return {"workdir": job.workdir, "stages": decided}
 
 

@@ -66,7 +66,7 @@ class Progress:
     def __exit__(self, *exception: object) -> None:
         if self._bar is not None:
             self._bar.stop()
-        elif self._first is not None:
+        elif self._done:
             self._print()
 
     def update(self, done: float, total: float | None = None, **facts: Any) -> None:

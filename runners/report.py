@@ -77,7 +77,7 @@ def render(
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    for function in (number, percent, duration, size, millions, words, language, shade, cells):
+    for function in (number, percent, duration, size, rounded, words, language, shade, cells):
         environment.filters[function.__name__] = function
     environment.filters["fact"] = fact
     style = resources.files("runners").joinpath("templates/report.css").read_text("utf-8")
@@ -221,9 +221,16 @@ def fact(value: Any, key: str) -> str:
     return "–" if value is None else number(value)
 
 
-def millions(count: float) -> str:
+def rounded(count: float) -> str:
     """5123456 -> "5.1 M"."""
-    return f"{count / 1e6:,.0f} M" if count >= 1e8 else f"{count / 1e6:,.1f} M"
+    for unit, scale in (("G", 1e9), ("M", 1e6), ("k", 1e3)):
+        if count >= scale:
+            return (
+                f"{count / scale:.3g} {unit}"
+                if count >= 10 * scale
+                else f"{count / scale:.1f} {unit}"
+            )
+    return f"{count:.0f}"
 
 
 def words(name: str) -> str:

@@ -27,16 +27,17 @@ RULES = {
     "max_characters": "one side is too long",
     "max_length_ratio": "one side is far longer than the other",
     "identical": "the target is a copy of the source",
-    "duplicate": "the same pair came before",
+    "duplicate": "the same record came before",
     "leak": "the source is also in the validation or test data",
     "max_tokens": "more tokens than the model can take",
-    "too_many_tokens": "more tokens than the model can take",
-    "too_long": "more tokens than the model can take",
+    "empty_line": "a blank line",
     "malformed_json": "the line is not JSON",
+    "malformed_csv": "the row is not CSV",
+    "not_an_object": "the line is JSON, but not an object with fields",
     "missing_field": "the row lacks a field",
-    "missing_column": "the row lacks a column",
+    "not_text": "the field holds something other than text",
+    "wrong_columns": "the row has another number of columns",
     "not_utf8": "the bytes are not UTF-8",
-    "columns": "the row has another number of columns",
 }
 
 
@@ -228,19 +229,22 @@ def evaluation(workdir: str) -> dict[str, Any] | None:
     scores = read_json(files.join(folder, "scores.json"))
     if not scores.get("test"):
         return None
-    sources, references = read_pairs(
-        files.join(workdir, "dataset", f"{scores['test'].get('split', 'test')}.jsonl")
-    )
-    hypotheses = files.read_bytes(files.join(folder, "test.hyp.txt")).decode().split("\n")[:-1]
     result = {
         "test": {"too_long": 0, **scores["test"]},
         "decoding": scores["decoding"],
+        "model_fingerprint": scores.get("model_fingerprint"),
         "documents": scores.get("documents"),
         "rows": [],
         "worst": [],
         "by_length": [],
         "chrf_bars": [],
     }
+    pairs_path = files.join(workdir, "dataset", f"{result['test'].get('split', 'test')}.jsonl")
+    hypotheses_path = files.join(folder, "test.hyp.txt")
+    if not (files.exists(pairs_path) and files.exists(hypotheses_path)):
+        return result
+    sources, references = read_pairs(pairs_path)
+    hypotheses = files.read_bytes(hypotheses_path).decode().split("\n")[:-1]
     if not len(sources) == len(references) == len(hypotheses):
         return result  # prepared again since: the scores stand, their sentences are gone
     rows = [

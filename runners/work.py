@@ -17,17 +17,21 @@ from .progress import clock, say
 from .run_record import RunRecord
 from .stages import Stage
 
+_held: set[str] = set()  # real paths of the folders that this process has locked
+
 
 @contextlib.contextmanager
 def locked(folder: str, key: str = "workdir") -> Iterator[None]:
     """Keeps a folder to this process while the context lasts; makes the folder.
 
-    The lock goes with the process, whatever ends it. An object store has none.
+    The lock goes with the process, whatever ends it. Within one process it may be taken again. An
+    object store has none.
 
     Raises:
       WorkError: another process has it. InputError: the folder cannot be made or written to.
     """
-    if files.is_remote(folder):
+    real = os.path.realpath(folder)
+    if files.is_remote(folder) or real in _held:
         yield
         return
     path = os.path.join(folder, ".lock")
@@ -47,8 +51,10 @@ def locked(folder: str, key: str = "workdir") -> Iterator[None]:
             ) from None
         os.ftruncate(descriptor, 0)
         os.write(descriptor, f"{os.getpid()}\n".encode())
+        _held.add(real)
         yield
     finally:
+        _held.discard(real)
         os.close(descriptor)
 
 
@@ -77,5 +83,25 @@ def _do(stage: Stage, job: JobConfig, record: RunRecord) -> dict[str, Any]:
         name = f"{error.filename}: " if error.filename else ""
         raise WorkError(f"{stage.name} failed: {name}{error.strerror or error}") from error
     stages.complete(stage, job, state, counts)
-    say(f"{stage.name}: done in {clock(entry['seconds'])}")
+    say(f"{stage.name}: done in {clock(entry['seconds'])}{_in_words(counts)}")
     return {"status": "done", **counts}
+
+
+def _in_words(counts: dict[str, Any]) -> str:
+    """The ledger or the scores of a stage, where it has them: "; 3 in = 2 out + 1 rejected"."""
+    if "rejected" in counts:
+        rules = ", ".join(f"{rule} {n:,}" for rule, n in counts["rejected"].items() if n)
+        rejected = sum(counts["rejected"].values())
+        return f"; {counts['in']:,} in = {counts['out']:,} out + {rejected:,} rejected" + (
+            f" ({rules})" if rules else ""
+        )
+    if "copy_source" in counts:
+        scores = [
+            f"{name} {counts[who][metric]['score']:.1f}"
+            for who in ("model", "copy_source")
+            for name, metric in (("BLEU", "bleu"), ("chrF", "chrf"))
+        ]
+        return f"; {scores[0]}, {scores[1]} (copying the source: {scores[2]}, {scores[3]})"
+    if "steps" in counts:
+        return f"; {counts['steps']:,} updates, {counts['tokens']:,} tokens"
+    return ""

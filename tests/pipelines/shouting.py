@@ -6,6 +6,7 @@ import pathlib
 
 import apache_beam as beam
 import numpy as np
+from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
 from pipelines.config import TranslateConfig
@@ -53,7 +54,7 @@ def write_model_card(folder: pathlib.Path, fingerprint: str = "0123456789abcdef"
 def run(config: TranslateConfig, loader=load) -> dict:
     """Plans and runs in this process; gives the manifest."""
     plan = plan_translate(config)
-    pipeline = beam.Pipeline(runner=FnApiRunner())
+    pipeline = beam.Pipeline(runner=FnApiRunner(), options=PipelineOptions(flags=[]))
     build_translate(pipeline, config, plan, loader)
     pipeline.run().wait_until_finish()
     return json.loads((pathlib.Path(config.output) / "_electra" / "manifest.json").read_text())

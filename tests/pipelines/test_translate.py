@@ -18,9 +18,12 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
 from electra_model.errors import InputError, WorkError
+from pipelines import inference, segmentation
 from pipelines.config import TranslateConfig
 from pipelines.translate import build_translate, plan_translate
 from tests.pipelines import shouting
+
+ROOT = str(pathlib.Path(__file__).parents[2])
 
 
 @pytest.fixture
@@ -103,9 +106,9 @@ def test_every_format_mirrors_its_input(place):
     }
     assert manifest["counts"] == {
         "in": 22,
-        "out": 12,
+        "out": 13,
         "rejected": {
-            "empty_line": 2,
+            "empty_line": 1,
             "malformed_json": 1,
             "missing_field": 3,
             "not_text": 1,
@@ -119,7 +122,7 @@ def test_every_format_mirrors_its_input(place):
         assert hashlib.sha256((out / entry["name"]).read_bytes()).hexdigest() == entry["sha256"]
         counts = entry["counts"]
         assert counts["in"] == counts["out"] + sum(counts["rejected"].values())
-    assert len(rejected(place)) == 10
+    assert len(rejected(place)) == 9
     assert rejected(place)[1] == {
         "path": "docs/b.jsonl",
         "output": "b.jsonl",
@@ -182,14 +185,17 @@ def test_units_of_any_size_give_the_same_bytes(place):
     assert pq.read_table("small/d.parquet").column("list").to_pylist()[199] == [199]
 
 
-def test_two_worker_processes_give_the_same_bytes(place):
+def test_two_worker_processes_give_the_same_bytes(place, monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", ROOT)
     for number in range(6):
         text = "".join(f"Line {line} of {number}.\n" for line in range(20))
         (place / "docs" / f"{number}.txt").write_text(text)
     shouting.run(config())
     two = config(output="two", unit_segments=5)
     plan = plan_translate(two)
-    options = PipelineOptions(direct_num_workers=2, direct_running_mode="multi_processing")
+    options = PipelineOptions(
+        flags=[], direct_num_workers=2, direct_running_mode="multi_processing"
+    )
     pipeline = beam.Pipeline(runner=FnApiRunner(), options=options)
     build_translate(pipeline, two, plan, shouting.load)
     pipeline.run().wait_until_finish()
@@ -302,7 +308,7 @@ def test_input_that_changes_under_the_run_fails_it(place, how):
         "same size": lambda: path.write_text("two\n"),
         "gone": path.unlink,
     }[how]()
-    pipeline = beam.Pipeline(runner=FnApiRunner())
+    pipeline = beam.Pipeline(runner=FnApiRunner(), options=PipelineOptions(flags=[]))
     build_translate(pipeline, config(), plan, shouting.load)
     with pytest.raises((WorkError, RuntimeError), match="a.txt: (changed|cannot be read)"):
         pipeline.run().wait_until_finish()
@@ -330,10 +336,9 @@ def test_a_second_run_in_the_same_folder_is_refused(place):
         print("planned", flush=True)
         sys.stdin.read()
     """)
-    root = str(pathlib.Path(__file__).parents[2])
     with subprocess.Popen(
         [sys.executable, "-c", program],
-        env=os.environ | {"PYTHONPATH": root},
+        env=os.environ | {"PYTHONPATH": ROOT},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
     ) as other:
@@ -347,6 +352,7 @@ def test_a_second_run_in_the_same_folder_is_refused(place):
 SLOWLY = """
 import sys, time
 from pipelines import files
+from pipelines import inference, segmentation
 from pipelines.config import TranslateConfig
 from tests.pipelines import shouting
 
@@ -374,7 +380,7 @@ def test_killed_at_any_moment_it_ends_with_the_same_bytes(place):
     (place / "docs" / "p.txt.gz").write_bytes(gzip.compress(b"Packed line.\n" * 50))
     shouting.run(config(output="whole"))
     draw = random.Random(11)
-    environment = os.environ | {"PYTHONPATH": str(pathlib.Path(__file__).parents[2])}
+    environment = os.environ | {"PYTHONPATH": ROOT}
     ends = []
     for _ in range(12):
         with subprocess.Popen(
@@ -396,3 +402,28 @@ def test_killed_at_any_moment_it_ends_with_the_same_bytes(place):
     assert ends[0] == -signal.SIGKILL
     shouting.run(config(unit_segments=10))
     assert snapshot("out") == snapshot("whole")
+
+
+def test_a_real_model(place, model_folder):
+    from electra_model.export import load_model
+
+    long = "the lazy dog jumps over the quick brown fox, " * 20
+    (place / "docs" / "a.txt").write_text(f"A fox runs.  A dog jumps!\n\n😀\n{long}\n")
+    (place / "docs" / "b.jsonl").write_text('{"text": "A dog jumps!\\u0000"}\n')
+    settings = config(model=model_folder, beam_size=1)
+    manifest = shouting.run(settings, inference.load_exported_model)
+
+    model = load_model(model_folder)
+    (fox, dog), scores = model.translate(
+        ["A fox runs.", "A dog jumps!"], beam_size=1, length_penalty=0.6
+    )
+    lines = (place / "out" / "a.txt").read_text().split("\n")
+    assert lines[0] == f"{segmentation.one_line(fox)}  {segmentation.one_line(dog)}"
+    assert lines[1:3] == ["", "😀"]
+    assert lines[3] and lines[4:] == [""]
+    row = json.loads((place / "out" / "b.jsonl").read_text())
+    assert isinstance(row["translation"], str) and row["translation_score"] < 0
+    assert scores[0] < 0
+    assert manifest["model_fingerprint"] == model.fingerprint
+    assert manifest["segments"] == 4
+    assert plan_translate(settings).complete

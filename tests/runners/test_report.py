@@ -223,7 +223,7 @@ def test_page_says_what_the_files_say(page):
         "+36.2 against copying",
         "1,245 records came in, 1,234 were kept, 11 were rejected",
         "home made rule",
-        "the same pair came before",
+        "the same record came before",
         "train.tsv, row 5",
         "120 updates in 1 min",
         "Lowest validation loss: 2.500 after 100 updates (perplexity 12.2)",
@@ -292,6 +292,16 @@ def test_scores_without_documents_and_attention_make_a_page(tmp_path):
     page, present = report.render(str(tmp_path), source_lang="en", target_lang="de")
     assert present == ["evaluation"]
     assert 'id="documents"' not in page and "No attention to show yet" in page
+
+
+def test_scores_of_an_earlier_model_are_marked(tmp_path, page):
+    assert "of an earlier model" not in page
+    (tmp_path / "dataset").mkdir()
+    write_evaluation(tmp_path)
+    (tmp_path / "dataset" / "test.jsonl").unlink()
+    write(tmp_path / "model" / "model.json", {"fingerprint": "another"})
+    later, _ = report.render(str(tmp_path), source_lang="en", target_lang="de")
+    assert "of an earlier model" in later
 
 
 def test_a_ledger_that_does_not_add_up_is_said_loudly(tmp_path):

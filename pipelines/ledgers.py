@@ -1,0 +1,101 @@
+"""The books: every record that came in went out or was rejected by a named rule.
+
+Each split has its own ledger, and the sum of them is that of the job. Records that are split off
+for validation leave the ledger of the training data and come in at that of the validation data.
+"""
+
+from __future__ import annotations
+
+from electra_model.errors import WorkError
+
+from . import clean, examples, rejections, split
+from .config import PrepareConfig
+from .records import EMPTY_LEDGER, Ledger
+from .stages import load_index
+
+# The share is no sign of anything in a handful of records.
+_FEW_RECORDS = 20
+
+
+def split_ledgers(config: PrepareConfig, *, encoded: bool = True) -> dict[str, Ledger]:
+    """Split -> its ledger; monolingual texts are in that of "pretrain".
+
+    Args:
+      encoded: False while the sixth stage is yet to come; then its rejections are left out.
+
+    Raises:
+      WorkError: a sum is wrong, which is an error of this program.
+    """
+    ledgers: dict[str, Ledger] = {}
+    chosen = {receipt.unit_id: receipt for receipt in load_index(config, "split").receipts}
+    coded = (
+        {receipt.unit_id: receipt for receipt in load_index(config, "encode").receipts}
+        if encoded
+        else {}
+    )
+    for chunk, first in zip(clean.chunks(config), clean.chunk_facts(config), strict=True):
+        own = examples.PRETRAIN if chunk.role.startswith(clean.MONOLINGUAL) else chunk.role
+        facts = chosen[chunk.id].facts
+        rejected = _rejected(first)
+        for rule, count in _rejected(facts["chunks"][0]).items():
+            rejected[rule] = rejected.get(rule, 0) + count
+        moved = facts["fates"]["valid"] if own == "train" else 0
+        out = facts["fates"]["text" if own == examples.PRETRAIN else own]
+        _add(ledgers, own, Ledger(first["rows"] - moved, out, rejected))
+        if moved:
+            _add(ledgers, "valid", Ledger(moved, moved, {}))
+        if chunk.id in coded:
+            for name, count in coded[chunk.id].facts["too_long"].items():
+                if count:
+                    _add(ledgers, name, Ledger(0, -count, {examples.TOO_LONG: count}))
+            pairs = coded[chunk.id].facts["pairs"]
+            if sum(pairs.values()) + sum(coded[chunk.id].facts["too_long"].values()) != sum(
+                facts["fates"][name] for name in split.SPLITS
+            ):
+                raise WorkError(f"the books of {chunk.path} do not balance after tokenising")
+    for name, ledger in ledgers.items():
+        if not ledger.balanced:
+            raise WorkError(f"the books of the split {name} do not balance: {ledger.to_json()}")
+    return ledgers
+
+
+def _rejected(chunk_facts: dict) -> dict[str, int]:
+    return {rule: span["records"] for rule, span in chunk_facts["rejected"].items()}
+
+
+def _add(ledgers: dict[str, Ledger], name: str, ledger: Ledger) -> None:
+    ledgers[name] = ledgers.get(name, EMPTY_LEDGER) + ledger
+
+
+def check_rejections(config: PrepareConfig, *, encoded: bool = False) -> None:
+    """Raises `WorkError` when too many records were rejected, or all of a split.
+
+    What was rejected is published before, so that the message has something to point at.
+    """
+    bound = config.clean.max_rejected_fraction
+    for name, ledger in split_ledgers(config, encoded=encoded).items():
+        many = ledger.records_in >= _FEW_RECORDS and ledger.rejected_fraction > bound
+        if not many and ledger.records_out:
+            continue
+        if not ledger.records_in:
+            continue
+        rejections.publish(config, all_spans(config, encoded=encoded))
+        rules = sorted(ledger.rejected.items(), key=lambda item: (-item[1], item[0]))
+        listed = ", ".join(f"{rule} {count:,}" for rule, count in rules)
+        share = "all" if not ledger.records_out else f"{ledger.rejected_fraction:.0%}"
+        remedy = f"; look into {config.workdir.rstrip('/')}/dataset/rejected"
+        if many and ledger.records_out:
+            remedy += f", then change the rule's bound or clean.max_rejected_fraction ({bound})"
+        raise WorkError(
+            f"{share} of the {ledger.records_in:,} records for {name} were rejected "
+            f"({listed}){remedy}"
+        )
+
+
+def all_spans(config: PrepareConfig, *, encoded: bool = True) -> dict[str, list[rejections.Span]]:
+    """Rule -> where its records lie, of all stages that reject."""
+    spans: dict[str, list[rejections.Span]] = {}
+    for stage in ("clean", "split", *(["encode"] if encoded else [])):
+        for rule, some in rejections.spans_of(config, stage, load_index(config, stage)).items():
+            spans.setdefault(rule, []).extend(some)
+    return spans

@@ -1,0 +1,127 @@
+"""Sentence pairs and documents to training shards, a vocabulary and `dataset_info.json`.
+
+Seven stages with a barrier after each; see `stages` for what makes them safe to kill and repeat.
+
+    units of input
+      clean       read, normalise, apply the rules, hash         one task per unit
+      dedup       equal records, leaks of test data              per partition of the hashes
+      split       what becomes of each record, its words         per chunk of clean records
+      words       counts added up                                per partition of the words
+      vocabulary  SentencePiece from the counts                  one
+      encode      token ids                                      per chunk
+      shards      shuffled training records                      per shard
+    dataset/, vocabulary/
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import apache_beam as beam
+
+from electra_model.errors import InputError
+
+from . import clean, dedup, examples, files, publish, shards, split, stages, units, vocabulary
+from .config import PrepareConfig
+from .formats import registry
+from .units import Unit
+
+__all__ = ["PreparePlan", "PrepareConfig", "build_prepare", "completed", "plan_prepare"]
+
+
+@dataclasses.dataclass(frozen=True)
+class PreparePlan:
+    """What is to be read.
+
+    Attributes:
+      units: of all input files. fingerprint: of the settings, the units, and the files' sizes and
+        times of change.
+    """
+
+    units: list[Unit]
+    fingerprint: str
+
+
+def plan_prepare(config: PrepareConfig) -> PreparePlan:
+    """Finds the input files, looks at their beginnings, and cuts them into units.
+
+    Raises:
+      InputError: no input, a glob without files, an unknown or damaged file, a missing column, a
+        file with two roles, or files without a byte.
+    """
+    paths: dict[str, str] = {}
+    wanted: list[tuple[str, str, tuple[str, ...]]] = [
+        (role, f"data.{role}", getattr(config.data, role)) for role in ("train", "valid", "test")
+    ]
+    for language, patterns in sorted(config.data.monolingual.items()):
+        wanted.append((clean.MONOLINGUAL + language, f"data.monolingual.{language}", patterns))
+    if not config.data.train and not any(config.data.monolingual.values()):
+        raise InputError("data.train: names no file, so there is nothing to prepare")
+    identities: dict[str, tuple[str, str]] = {}
+    for role, key, patterns in wanted:
+        found = files.expand(patterns, key) if patterns else []
+        for path in found:
+            identity = path if files.is_remote(path) else os.path.realpath(path)
+            if identity in identities:
+                other_key, other_path = identities[identity]
+                if other_key == key:
+                    continue  # the same file by two names
+                raise InputError(
+                    f"{key}: {path} is also in {other_key} ({other_path}); name a file in one only"
+                )
+            identities[identity] = key, path
+            paths[path] = role
+        if found and not any(files.size(path) for path in found):
+            raise InputError(f"{key}: the files are empty; name files with text")
+
+    planned = registry.plan(
+        list(paths), list(paths.values()), max(1, int(config.dataset.unit_megabytes * 1e6))
+    )
+    for unit in {unit.path: unit for unit in planned}.values():
+        registry.check_fields(
+            unit, clean.fields_for(config, unit.role), header=config.data.tsv_header
+        )
+    settings = dataclasses.asdict(config)
+    del settings["workdir"]
+    tasks = [task.payload for task in clean.tasks_for(config, planned)]
+    return PreparePlan(planned, units.fingerprint(settings, tasks))
+
+
+def completed(config: PrepareConfig, plan: PreparePlan) -> dict[str, Any] | None:
+    """The contents of `dataset_info.json` when this very plan is done already, else None."""
+    return publish.read_complete(config, plan.fingerprint)
+
+
+def build_prepare(pipeline: beam.Pipeline, config: PrepareConfig, plan: PreparePlan):
+    """Adds the whole work to a pipeline. One element comes out: the counts of `dataset_info.json`.
+
+    A plan that is complete already gives its counts at once.
+    """
+    info = completed(config, plan)
+    if info is not None:
+        return pipeline | "AlreadyComplete" >> beam.Create([info["ledger"]])
+    return (
+        pipeline
+        | "Start" >> beam.Create([""])
+        | "CleanUnits" >> stages.RunStage(clean.stage(plan.units), config)
+        | "FindDuplicates" >> stages.RunStage(dedup.STAGE, config)
+        | "SplitChunks" >> stages.RunStage(split.STAGE, config)
+        | "AddWords" >> stages.RunStage(vocabulary.WORDS_STAGE, config)
+        | "LearnVocabulary" >> stages.RunStage(vocabulary.VOCABULARY_STAGE, config)
+        | "EncodeChunks" >> stages.RunStage(examples.STAGE, config)
+        | "WriteShards" >> stages.RunStage(shards.STAGE, config)
+        | "PublishDataset" >> beam.ParDo(_PublishFn(config, plan.fingerprint))
+    )
+
+
+class _PublishFn(beam.DoFn):
+    """Anything -> the counts, once everything is in its place."""
+
+    def __init__(self, config: PrepareConfig, fingerprint: str) -> None:
+        self._config, self._fingerprint = config, fingerprint
+
+    def process(self, element: Any) -> Iterator[dict[str, Any]]:
+        yield publish.publish(self._config, self._fingerprint)["ledger"]

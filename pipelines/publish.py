@@ -1,0 +1,176 @@
+"""The last step: what a user sees of the prepared data; `dataset_info.json` is its last file."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from electra_model import features
+
+from . import examples, files, ledgers, rejections, split, units, vocabulary
+from .config import PrepareConfig
+from .records import EMPTY_LEDGER
+from .shards import INFO_FILE
+from .stages import load_index, part_path
+
+_OURS = re.compile(r"[a-z]+-\d{5}-of-\d{5}\.tfrecord(\.gz)?|(valid|test)\.jsonl|.*\.tmp-\d+-\w+")
+
+
+def config_fingerprint(config: PrepareConfig) -> str:
+    """Of all settings but the place of the work."""
+    settings = dataclasses.asdict(config)
+    del settings["workdir"]
+    return units.fingerprint(settings)
+
+
+def publish(config: PrepareConfig, plan_fingerprint: str) -> dict[str, Any]:
+    """Writes the vocabulary, rejected records, samples, the texts to evaluate on, and the info.
+
+    Returns:
+      the contents of `dataset_info.json`.
+
+    Raises:
+      WorkError: the books do not balance, or nothing is left to train on.
+    """
+    ledgers.check_rejections(config, encoded=True)
+    by_split = ledgers.split_ledgers(config)
+    shards: dict[str, list[dict[str, Any]]] = {}
+    for receipt in load_index(config, "shards").receipts:
+        shards.setdefault(receipt.facts["split"], []).append(receipt.facts)
+    card = _publish_vocabulary(config)
+    samples = rejections.publish(config, ledgers.all_spans(config))
+    texts = [name for name in ("valid", "test") if name in shards]
+    for name in texts:
+        files.write_atomic(_path(config, "dataset", f"{name}.jsonl"), _texts_of(config, name))
+
+    info = {
+        "format_version": features.FORMAT_VERSION,
+        "task": config.task,
+        "source_lang": config.source_lang,
+        "target_lang": config.target_lang,
+        "splits": {name: _describe(shards[name], by_split.get(name)) for name in _order(shards)},
+        "ledger": sum(by_split.values(), EMPTY_LEDGER).to_json(),
+        "lengths": _lengths(config, _order(shards)),
+        "samples": samples,
+        "max_tokens": config.dataset.max_tokens,
+        "window_length": config.dataset.window_length,
+        "compression": config.dataset.compression,
+        "seed": config.dataset.seed,
+        "config_fingerprint": config_fingerprint(config),
+        "vocabulary_fingerprint": card["fingerprint"],
+        "vocabulary_size": card["size"],
+    }
+    _remove_stale(config, info)
+    text = json.dumps(info, indent=2, ensure_ascii=False) + "\n"
+    files.write_atomic(_path(config, "dataset", INFO_FILE), text.encode())
+    written = [
+        *(f"dataset/{name}" for name in _dataset_files(info)),
+        f"vocabulary/{vocabulary.MODEL_FILE}",
+        f"vocabulary/{vocabulary.CARD_FILE}",
+    ]
+    complete = {
+        "fingerprint": plan_fingerprint,
+        "files": {name: files.size(_path(config, name)) for name in sorted(written)},
+    }
+    files.write_atomic(_complete_path(config), json.dumps(complete, indent=2).encode())
+    return info
+
+
+def read_complete(config: PrepareConfig, plan_fingerprint: str) -> dict[str, Any] | None:
+    """`dataset_info.json` if the same work is complete and its files are there, else None."""
+    try:
+        complete = json.loads(files.read_bytes(_complete_path(config)))
+        if complete["fingerprint"] != plan_fingerprint:
+            return None
+        if any(files.size(_path(config, n)) != size for n, size in complete["files"].items()):
+            return None
+        return json.loads(files.read_bytes(_path(config, "dataset", INFO_FILE)))
+    except (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError):
+        return None
+
+
+def _order(shards: dict[str, Any]) -> list[str]:
+    return [name for name in (*split.SPLITS, examples.PRETRAIN) if name in shards]
+
+
+def _describe(shards: list[dict[str, Any]], ledger: Any) -> dict[str, Any]:
+    tokens: dict[str, int] = {}
+    for shard in shards:
+        for side, count in shard["tokens"].items():
+            tokens[side] = tokens.get(side, 0) + count
+    return {
+        "records": sum(shard["records"] for shard in shards),
+        "tokens": tokens,
+        "shards": [
+            {key: shard[key] for key in ("file", "records", "bytes", "sha256")} for shard in shards
+        ],
+        "ledger": (ledger or EMPTY_LEDGER).to_json(),
+    }
+
+
+def _lengths(config: PrepareConfig, names: list[str]) -> dict[str, dict[str, list[int]]]:
+    """Split -> side -> how many texts have 0, 1, 2 ... tokens."""
+    sums: dict[str, dict[str, list[int]]] = {name: {} for name in names}
+    for receipt in load_index(config, "encode").receipts:
+        for name in names:
+            for side, counts in receipt.facts["lengths"][name].items():
+                total = sums[name].setdefault(side, [])
+                total.extend([0] * (len(counts) - len(total)))
+                for length, count in enumerate(counts):
+                    total[length] += count
+    return sums
+
+
+def _publish_vocabulary(config: PrepareConfig) -> dict[str, Any]:
+    (receipt,) = load_index(config, "vocabulary").receipts
+    model = files.read_bytes(part_path(config, "vocabulary", receipt, vocabulary.MODEL_PART))
+    files.write_atomic(_path(config, "vocabulary", vocabulary.MODEL_FILE), model)
+    files.write_atomic(
+        _path(config, "vocabulary", vocabulary.CARD_FILE),
+        vocabulary.card_text(config, receipt.facts),
+    )
+    return receipt.facts
+
+
+def _texts_of(config: PrepareConfig, name: str) -> Iterator[bytes]:
+    for receipt in load_index(config, "encode").receipts:
+        if f"{name}-jsonl" in receipt.parts:
+            yield files.read_bytes(part_path(config, "encode", receipt, f"{name}-jsonl"))
+
+
+def _dataset_files(info: dict[str, Any]) -> list[str]:
+    names = [INFO_FILE, *info["samples"].values()]
+    names += [f"rejected/{rule}.jsonl.gz" for rule in info["samples"]]
+    for name, described in info["splits"].items():
+        names += [shard["file"] for shard in described["shards"]]
+        if name in ("valid", "test"):
+            names.append(f"{name}.jsonl")
+    return names
+
+
+def _remove_stale(config: PrepareConfig, info: dict[str, Any]) -> None:
+    """Removes what an earlier run under other settings has left; only files with names of ours."""
+    if files.is_remote(config.workdir):
+        return
+    current = set(_dataset_files(info))
+    for folder, pattern in (
+        ("", _OURS),
+        ("rejected", re.compile(r".*\.jsonl\.gz|.*\.tmp-\d+-\w+")),
+        ("samples", re.compile(r".*\.jsonl|.*\.tmp-\d+-\w+")),
+    ):
+        place = os.path.join(config.workdir, "dataset", folder)
+        for name in os.listdir(place) if os.path.isdir(place) else []:
+            if pattern.fullmatch(name) and os.path.join(folder, name) not in current:
+                os.unlink(os.path.join(place, name))
+
+
+def _path(config: PrepareConfig, *names: str) -> str:
+    return files.join(config.workdir, *names)
+
+
+def _complete_path(config: PrepareConfig) -> str:
+    return _path(config, "prepare", "complete.json")

@@ -1,0 +1,163 @@
+"""Seventh stage: shards of training records, shuffled over the whole corpus.
+
+Every record has a hash that depends on the seed and its text. Its highest bits have chosen the
+shard; within the shard the hash is the order. So the shuffle is global, needs no memory but that of
+one shard, and does not depend on where a text stood.
+"""
+
+from __future__ import annotations
+
+import gzip
+import struct
+from collections.abc import Iterator
+from typing import Any
+
+import google_crc32c
+import numpy as np
+import pyarrow as pa
+
+from electra_model import features
+
+from . import examples, files, records, split, units
+from .config import PrepareConfig
+from .stages import Stage, Task, folder_of, load_index, part_path, task_fingerprint
+from .units import Parts
+
+_VERSION = 1
+
+INFO_FILE = "dataset_info.json"
+
+
+def plan(config: PrepareConfig) -> list[Task]:
+    """One task per shard.
+
+    Receipts whose shard is not there any more are taken back; and if any shard is to be written,
+    `dataset_info.json`, which says that the dataset is complete, is removed before.
+    """
+    index = load_index(config, "encode")
+    tasks, batch = [], {"pairs": 0, "texts": 0}
+    for name, count in examples.shard_layout(config).items():
+        part = "texts" if name == examples.PRETRAIN else "pairs"
+        for number in range(count):
+            payload = {
+                "version": _VERSION,
+                "encoded": index.digest,
+                "split": name,
+                "shard": number,
+                "shards": count,
+                "part": part,
+                "batch": batch[part],
+                "window_length": config.dataset.window_length,
+                "compression": config.dataset.compression,
+                "format_version": features.FORMAT_VERSION,
+            }
+            tasks.append(Task(f"{name}-{number:05d}", payload))
+            batch[part] += 1
+    if not all([_is_written(config, task) for task in tasks]):
+        files.remove(files.join(config.workdir, "dataset", INFO_FILE))
+    return tasks
+
+
+def _is_written(config: PrepareConfig, task: Task) -> bool:
+    folder = folder_of(config, STAGE.name)
+    receipt = units.committed(folder, task.id, task_fingerprint(STAGE, task))
+    if receipt is None:
+        return False
+    shard = files.join(config.workdir, "dataset", receipt.facts["file"])
+    if files.exists(shard) and files.size(shard) == receipt.facts["bytes"]:
+        return True
+    files.remove(files.join(folder, f"{task.id}.receipt.json"))
+    return False
+
+
+def work(config: PrepareConfig, task: Task, parts: Parts) -> dict[str, Any]:
+    """Writes one shard into `dataset/`.
+
+    Returns:
+      {"split", "file", "records", "bytes", "sha256", "tokens": {side: n}}.
+    """
+    payload = task.payload
+    table = pa.Table.from_batches(
+        [
+            records.open_table(part_path(config, "encode", receipt, payload["part"])).get_batch(
+                payload["batch"]
+            )
+            for receipt in load_index(config, "encode").receipts
+        ]
+    ).combine_chunks()
+    order = np.argsort(table.column("order").to_numpy(), kind="stable")
+    table = table.take(pa.array(order)).combine_chunks()
+    columns = {name: _ragged(table.column(name)) for name in table.column_names if name != "order"}
+    if payload["split"] == examples.PRETRAIN:
+        tokens = {"text": len(columns["token_ids"][0])}
+        columns = pack_windows(*columns["token_ids"], payload["window_length"])
+    else:
+        tokens = {name.removesuffix("_ids"): len(values) for name, (values, _) in columns.items()}
+    serialized = features.encode_examples(columns)
+    data = b"".join(frames(serialized))
+    ending = "tfrecord"
+    if payload["compression"] == "gzip":
+        data, ending = gzip.compress(data, compresslevel=6, mtime=0), "tfrecord.gz"
+    name = f"{payload['split']}-{payload['shard']:05d}-of-{payload['shards']:05d}.{ending}"
+    digest = files.write_atomic(files.join(config.workdir, "dataset", name), data)
+    return {
+        "split": payload["split"],
+        "file": name,
+        "records": len(serialized),
+        "bytes": len(data),
+        "sha256": digest,
+        "tokens": tokens,
+    }
+
+
+def _ragged(column: pa.ChunkedArray) -> features.Column:
+    array = pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)
+    values = array.flatten().to_numpy()
+    offsets = array.offsets.to_numpy().astype(np.int64)
+    return values, offsets - offsets[0] if len(offsets) else np.zeros(1, np.int64)
+
+
+def pack_windows(
+    token_ids: np.ndarray, offsets: np.ndarray, window_length: int
+) -> dict[str, features.Column]:
+    """Texts laid end to end, cut every `window_length` tokens; see `electra_model.features`.
+
+    Args:
+      token_ids: int [m]. offsets: int64 [n + 1], of the texts.
+
+    Returns:
+      `token_ids` and `segment_ids`, ragged: all windows are full but perhaps the last.
+    """
+    total = len(token_ids)
+    starts = np.arange(0, total, window_length)
+    window_offsets = np.append(starts, total)
+    text = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
+    first_text = text[starts] if total else text
+    segment_ids = text - np.repeat(first_text, np.diff(window_offsets)) + 1
+    return {"token_ids": (token_ids, window_offsets), "segment_ids": (segment_ids, window_offsets)}
+
+
+def frames(serialized: list[bytes]) -> Iterator[bytes]:
+    """Records as a TFRecord file frames them: length, its checksum, the record, its checksum."""
+    heads: dict[int, bytes] = {}
+    for record in serialized:
+        size = len(record)
+        head = heads.get(size)
+        if head is None:
+            length = struct.pack("<Q", size)
+            head = heads[size] = length + _masked_checksum(length)
+        yield head
+        yield record
+        yield _masked_checksum(record)
+
+
+def _masked_checksum(data: bytes) -> bytes:
+    checksum = google_crc32c.value(data)
+    rotated = (checksum >> 15 | checksum << 17) & 0xFFFFFFFF
+    return struct.pack("<I", (rotated + 0xA282EAD8) & 0xFFFFFFFF)
+
+
+STAGE = Stage("shards", plan, work)
+
+# The order of a chunk's batches is that of the splits.
+assert tuple(split.SPLITS) == ("train", "valid", "test")

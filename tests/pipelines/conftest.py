@@ -1,0 +1,28 @@
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import numpy as np
+import pytest
+
+
+@pytest.fixture(scope="session")
+def model_folder(tmp_path_factory):
+    """A real, untrained, very small exported model."""
+    from electra_model.config import ModelConfig
+    from electra_model.electra import Electra
+    from electra_model.export import save_model
+    from electra_model.tokenizer import Tokenizer
+    from pipelines.config import VocabularyConfig
+    from pipelines.vocabulary import train_pieces
+
+    words = "the quick brown fox jumps over a lazy dog and runs home . , ! ?".split()
+    tokenizer = Tokenizer(train_pieces([(word, 9) for word in words], VocabularyConfig(size=64)))
+    sizes = ModelConfig(
+        num_layers=1, num_decoder_layers=1, d_model=16, num_heads=2, dff=16, max_length=16
+    )
+    model = Electra.from_config_and_vocabulary(sizes, tokenizer.size)
+    model((np.ones((1, 8), np.int32), np.ones((1, 8), np.int32)))  # makes the weights
+    folder = tmp_path_factory.mktemp("exported") / "model"
+    save_model(folder, model, tokenizer, sizes, source_lang="en", target_lang="de")
+    return str(folder)

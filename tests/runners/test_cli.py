@@ -1,0 +1,179 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from electra_model.errors import WorkError
+from runners import cli, interrupts
+
+JOB = "workdir: work\nsource_lang: en\ntarget_lang: de\ndata: {train: [train.tsv]}\n"
+
+
+@pytest.fixture
+def electra(tmp_path):
+    """Runs `electra` in an empty folder: (status, lines of output, lines of errors)."""
+
+    def run(*arguments, **files):
+        for name, text in files.items():
+            (tmp_path / name.replace("_", ".")).write_text(text)
+        done = subprocess.run(
+            [sys.executable, "-m", "runners", *arguments],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        return done.returncode, done.stdout.splitlines(), done.stderr.splitlines()
+
+    return run
+
+
+def test_help_answers_at_once_and_names_every_command(electra):
+    # Without the libraries that take seconds to import.
+    code = "import sys; from runners import cli; print([m for m in sys.modules if m in sys.argv])"
+    heavy = ["tensorflow", "apache_beam", "keras", "pyarrow", "matplotlib"]
+    found = subprocess.run([sys.executable, "-c", code, *heavy], capture_output=True, text=True)
+    assert found.stdout == "[]\n"
+    start = time.monotonic()
+    status, lines, errors = electra("--help")
+    assert time.monotonic() - start < 3
+    assert (status, errors) == (0, [])
+    commands = [line.split()[0] for line in lines[lines.index("Commands:") + 1 :]]
+    assert commands == [
+        "run", "prepare", "pretrain", "train", "evaluate", "translate", "report", "plan", "doctor",
+        "init", "corpus", "demo",
+    ]  # fmt: skip
+
+
+def test_every_command_has_help():
+    from click.testing import CliRunner
+
+    for name in cli.electra.commands:
+        answer = CliRunner().invoke(cli.electra, [name, "--help"])
+        assert answer.exit_code == 0 and answer.output.startswith("Usage: electra")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["frobnicate"], "electra: No such command 'frobnicate'. See `electra --help`."),
+        (["run"], "electra run: Missing argument 'JOB.yaml'. See `electra run --help`."),
+        (["run", "job.yaml", "--sett", "a=b"],
+         "electra run: No such option '--sett'. Did you mean '--set'? See `electra run --help`."),
+        (["run", "none.yaml"],
+         "none.yaml: there is no such job file; `electra init NAME` writes one to start from"),
+        (["run", "job.yaml", "--set", "train.stepz=3"],
+         "--set train.stepz=3: train.stepz: unknown key; did you mean train.steps?"),
+        (["run", "job.yaml"],
+         "data.train: no file matches 'train.tsv'; name an existing file, folder or glob"),
+        (["plan", "job.yaml"],
+         "data.train: no file matches 'train.tsv'; name an existing file, folder or glob"),
+        (["run", "job.yaml", "--set", "workdir=job.yaml"],
+         "workdir: cannot write to 'job.yaml': File exists"),
+        (["translate", "job.yaml", "--model", "m"],
+         "--model: is for translating without a job file; use --set with one"),
+        (["translate", "--model", "m"],
+         "--input: is needed to translate without a job file (electra translate --model DIR "
+         "--input GLOB --output DIR)"),
+        (["translate", "--model", "m", "--input", "i", "--output", "o", "--beam-size", "0"],
+         "--beam-size: translate.beam_size: found '0'; it should be greater than or equal to 1"),
+        (["translate", "--model", "m", "--input", "i", "--output", "o", "--set", "train.seed=3"],
+         "--set train.seed=3: only translate and runner have a meaning here"),
+        (["corpus", "--target", "de", "--output", "o", "--recipe", "none"],
+         "none: there is no such recipe; give the path of one, or one of: demo-corpus, demo-job, "
+         "translate"),
+        (["init", "a/b c"],
+         "a/b c: a job's name is made of letters, digits, '.', '-' and '_'"),
+    ],
+)  # fmt: skip
+def test_what_the_user_got_wrong_is_one_line_and_status_2(electra, arguments, message):
+    status, lines, errors = electra(*arguments, job_yaml=JOB)
+    assert (status, lines, errors[-1:]) == (2, [], [message])
+    assert not any("Traceback" in line for line in errors)
+
+
+def test_debug_shows_the_traceback(electra):
+    status, _, errors = electra("run", "none.yaml", "--debug")
+    assert status == 2
+    assert "Traceback (most recent call last):" in errors
+    assert electra("--debug", "run", "none.yaml")[2][-1] == errors[-1]
+
+
+def test_init_plan_and_the_last_line(electra, tmp_path):
+    assert electra("init", "first") == (
+        0, ['{"command": "init", "job_file": "first.yaml"}'], []
+    )  # fmt: skip
+    status, _, errors = electra("init", "first.yaml")
+    assert (status, errors) == (
+        2,
+        ["first.yaml: exists already and is not overwritten; give another name"],
+    )
+    (tmp_path / "corpus").mkdir()
+    for name in ("train", "valid", "test"):
+        (tmp_path / "corpus" / f"{name}.tsv").write_text("Good morning\tGuten Morgen\n")
+    status, lines, errors = electra("plan", "first.yaml", "--set", "pretrain={steps: 0}")
+    assert (status, errors) == (0, [])
+    assert lines[:4] == [
+        "en-de, work folder work/first, runner local with 2 workers",
+        "  prepare    run      not complete yet; 3 files, 0.0 MB",
+        "  pretrain   skip     the job file asks for no pretraining",
+        "  train      run      not complete yet; 60 minutes, 2048 tokens an update, model tiny "
+        "(4+2 layers of 192)",
+    ]
+    assert json.loads(lines[-1]) == {
+        "command": "plan",
+        "workdir": "work/first",
+        "stages": {
+            "prepare": "run", "pretrain": "skip", "train": "run", "evaluate": "run",
+            "translate": "skip", "report": "run",
+        },
+    }  # fmt: skip
+
+
+def test_two_runs_at_once(electra, tmp_path):
+    from runners.work import locked
+
+    (tmp_path / "train.tsv").write_text("Good morning\tGuten Morgen\n")
+    with locked(str(tmp_path / "work")):
+        status, _, errors = electra("run", "job.yaml", job_yaml=JOB)
+    assert status == 1
+    assert errors == [
+        f"work: another electra command works there (process {os.getpid()}); wait for it or end it"
+    ]
+
+
+def test_another_owner_of_a_package():
+    cli.check_owners({"pipelines": ["electra-pipelines"], "runners": ["electra_pipelines"]})
+    with pytest.raises(WorkError) as caught:
+        cli.check_owners({"pipelines": ["electra-pipelines", "pipelines"], "other": ["x"]})
+    assert str(caught.value) == (
+        "the Python package 'pipelines' of electra-pipelines is also installed by pipelines, and "
+        "one hides the other; install electra-pipelines in an environment of its own"
+    )
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_the_command_with_its_status(tmp_path, number):
+    code = (
+        "import time, click\nfrom runners import cli\n"
+        "@cli.electra.command('wait')\ndef wait():\n    print('ready', flush=True)\n"
+        "    time.sleep(60)\ncli.main(['wait'])\n"
+    )
+    command = subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert command.stdout is not None and command.stdout.readline() == "ready\n"
+    command.send_signal(number)
+    _, errors = command.communicate(timeout=30)
+    assert (command.returncode, errors) == (128 + number, interrupts.MESSAGE + "\n")
+
+
+def test_a_closed_pipe_is_no_error(tmp_path):
+    done = subprocess.run(
+        f"{sys.executable} -m runners --help | true", shell=True, capture_output=True, text=True
+    )
+    assert (done.returncode, done.stderr) == (0, "")

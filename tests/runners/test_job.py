@@ -1,0 +1,164 @@
+import dataclasses
+
+import pytest
+
+from electra_model.errors import InputError
+from runners.job import JobConfig, load_job, resolved_text, save_resolved
+
+TEN_LINES = """\
+workdir: work/en-de
+source_lang: en
+target_lang: de
+data:
+  train: [corpus/train.tsv]
+  valid: [corpus/valid.tsv]
+train: {minutes: 30, learning_rate: 5e-4}
+"""
+
+
+@pytest.fixture
+def load(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+    def load(text, *overrides) -> JobConfig:
+        (tmp_path / "job.yaml").write_text(text)
+        return load_job("job.yaml", overrides)
+
+    return load
+
+
+def test_a_short_job_file(load):
+    job = load(TEN_LINES)
+    assert (job.task, job.workdir) == ("translate", "work/en-de")
+    assert (job.source_lang, job.target_lang) == ("en", "de")
+    assert (job.data.train, job.data.test) == (("corpus/train.tsv",), ())
+    assert (job.train.minutes, job.train.steps) == (30.0, None)
+    assert job.train.learning_rate == 5e-4
+    assert (job.runner.name, job.runner.workers) == ("local", 1)
+    assert job.path("model", "model.json") == "work/en-de/model/model.json"
+
+
+def test_leniency(load):
+    job = load(
+        "workdir: w\nsource_lang: en\ntarget_lang: no\nvocabulary:\n"
+        "data: {train: a.tsv, monolingual: {no: b.txt}, tsv_header: yes}\n"
+        "clean: {max_characters: off, min_letters_share: 0.1, duplicate: off}\n"
+    )
+    assert job.target_lang == "no"
+    assert job.data.train == ("a.tsv",)
+    assert job.data.monolingual == {"no": ("b.txt",)}
+    assert job.data.tsv_header is True
+    assert job.vocabulary.size == 8000
+    assert job.clean.max_characters is False
+    assert job.clean.min_letters_share == 0.1
+    assert job.clean.duplicate is False
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("stepz: 3", "job.yaml: stepz: unknown key; did you mean pretrain.steps or train.steps?"),
+        ("steps: 3", "job.yaml: steps: unknown key; did you mean pretrain.steps or train.steps?"),
+        ("vocab: {}", "job.yaml: vocab: unknown key; did you mean vocabulary?"),
+        ("pretrain: {stepz: 3}", "job.yaml: pretrain.stepz: unknown key; did you mean pretrain.steps?"),
+        ("clean: {colour: 3}", "job.yaml: clean.colour: unknown key; known here are clean.empty, "
+         "clean.min_letters_share, clean.max_characters, clean.max_length_ratio, clean.identical, "
+         "clean.duplicate, clean.leak, clean.max_rejected_fraction"),
+        ("vocabulary: 8000", "job.yaml: vocabulary: is a section with keys of its own; found 8000"),
+        ("vocabulary: {size: many}", "job.yaml: vocabulary.size: found 'many'; a whole number is needed"),
+        ("vocabulary: {size: 1.5}", "job.yaml: vocabulary.size: found 1.5; a whole number is needed"),
+        ("vocabulary: {size: true}", "job.yaml: vocabulary.size: found true, which is not a value of it"),
+        ("vocabulary: {size: 1}", "job.yaml: vocabulary.size: found 1; it should be greater than or equal to 64"),
+        ("vocabulary: {kind: bpe}", "job.yaml: vocabulary.kind: found 'bpe'; allowed is 'sentencepiece'"),
+        ("clean: {max_length_ratio: x}", "job.yaml: clean.max_length_ratio: found 'x'; a number is needed or allowed is off"),
+        ("clean: {max_length_ratio: on}", "job.yaml: clean.max_length_ratio: found true, which is not a value of it"),
+        ("dataset: {valid_fraction: .nan}", "job.yaml: dataset.valid_fraction: found nan; a finite number is needed"),
+        ("model: {d_model: 190}", "job.yaml: model: d_model must be a multiple of num_heads: 190 is not a multiple of 4"),
+        ("model: {max_length: 64}", "job.yaml: train.buckets: 128 is more than model.max_length, 64; lower it or raise that"),
+        ("dataset: {max_tokens: 129}", "job.yaml: dataset.max_tokens: 129 is more than the last of train.buckets, 128; lower it or raise that"),
+        ("runner: {name: spark}", "job.yaml: runner.name: found 'spark'; allowed is 'local', 'flink' or 'dataflow'"),
+        ("runner: {name: flink}", "job.yaml: runner.options.flink_master: is needed for the runner flink"),
+        ("task: summarise", "job.yaml: task: found 'summarise'; allowed is 'translate'"),
+    ],
+)  # fmt: skip
+def test_messages(load, text, message):
+    with pytest.raises(InputError) as caught:
+        load(TEN_LINES + text)
+    assert str(caught.value) == message
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("train.stepz=4", "--set train.stepz=4: train.stepz: unknown key; did you mean train.steps?"),
+        ("trian.steps=4", "--set trian.steps=4: trian.steps: unknown key; did you mean train.steps?"),
+        ("train={stepz: 4}", "--set train={stepz: 4}: train.stepz: unknown key; did you mean train.steps?"),
+        ("train=4", "--set train=4: train: is a section with keys of its own; found 4"),
+        ("train.seed.x=4", "--set train.seed.x=4: train.seed has no keys of its own"),
+        ("train.seed", "--set train.seed: write it as section.key=value, such as train.steps=100"),
+        ("=4", "--set =4: write it as section.key=value, such as train.steps=100"),
+        ("train.seed=x", "--set train.seed=x: train.seed: found 'x'; a whole number is needed"),
+        ("train.steps=4", "job.yaml: train: give either steps or minutes, not both"),
+        ("train.buckets=[16, x]", "--set train.buckets=[16, x]: train.buckets[1]: found 'x'; a whole number is needed"),
+        ("data.train=[", "--set data.train=[, line 1: not valid YAML: expected the node content, but found '<stream end>'"),
+        ("data.monolingual.fr=x", "job.yaml: data.monolingual.fr: must be one of the job's languages, en or de"),
+    ],
+)  # fmt: skip
+def test_messages_about_overrides(load, override, message):
+    with pytest.raises(InputError) as caught:
+        load(TEN_LINES, override)
+    assert str(caught.value) == message
+
+
+def test_a_missing_key_and_how_much_else_is_wrong(load):
+    with pytest.raises(InputError) as caught:
+        load("workdir: w\nsource_lang: en\ntrain: {seed: x}\n")
+    assert str(caught.value) == "job.yaml: target_lang: is missing; it has no default (and 1 more)"
+    with pytest.raises(InputError) as caught:
+        load("workdir: w\nsource_lang: en\ntarget_lang: German language\n")
+    assert str(caught.value) == (
+        "job.yaml: target_lang: found 'German language'; "
+        "a language code such as en or pt-BR is needed"
+    )
+
+
+def test_overrides(load):
+    job = load(
+        TEN_LINES,
+        "train.minutes=null",
+        "train.steps=10",
+        "train.steps=20",
+        "data.train=[a.tsv, b.tsv]",
+        "data.monolingual.de=[c.txt]",
+        "model={preset: small}",
+        "runner.options.temp_location=/tmp",
+        "clean.leak=off",
+        "translate.output=a=b",
+    )
+    assert (job.train.minutes, job.train.steps) == (None, 20)
+    assert job.data.train == ("a.tsv", "b.tsv")
+    assert job.data.monolingual == {"de": ("c.txt",)}
+    assert job.model.preset == "small"
+    assert job.runner.options == {"temp_location": "/tmp"}
+    assert job.clean.leak is False
+    assert job.translate.output == "a=b"
+
+
+def test_the_resolved_file_loads_to_the_same_job(load, tmp_path):
+    job = load(TEN_LINES, "clean.duplicate=off", "data.source_field='5e-4'", "model.d_model=64")
+    path = save_resolved(job)
+    assert path == "work/en-de/job.resolved.yaml"
+    assert (tmp_path / path).read_text() == resolved_text(job)
+    assert load_job(path) == dataclasses.replace(job, model=job.model.resolved())
+    assert load_job(path).model.num_layers == 4
+
+
+def test_a_work_folder_that_cannot_be_one(load, tmp_path):
+    (tmp_path / "taken").write_text("a file")
+    with pytest.raises(InputError, match="workdir: cannot write to 'taken/en-de': Not a directory"):
+        save_resolved(load(TEN_LINES, "workdir=taken/en-de"))
+
+
+def test_nothing_in_a_job_can_be_changed(load):
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        load(TEN_LINES).workdir = "elsewhere"
