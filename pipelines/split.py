@@ -62,26 +62,30 @@ def smallest_groups(places: np.ndarray, sizes: np.ndarray, most: int) -> pa.Reco
     )
 
 
-def choose_bound(
+def choose_range(
     places: np.ndarray, sizes: np.ndarray, all_groups: int, all_records: int, config: PrepareConfig
-) -> int:
-    """The place below which a record is split off.
+) -> tuple[int, int]:
+    """The places [from, to) whose groups are split off; (0, 0) for none.
 
-    As many whole groups as have, together, `valid_fraction` of the records (at least one group) and
-    at most `valid_max_records`; never the last group, for something must be left to train on.
+    As many whole groups, beginning with the smallest place, as have together `valid_fraction` of
+    the records (at least one group) and at most `valid_max_records`. Groups at the beginning that
+    are too large by themselves are passed over. Never all groups: something must be left to train.
 
     Args:
       places, sizes: of the smallest groups, rising, uint64 [m] and int64 [m].
       all_groups, all_records: how many there are.
     """
-    aim = min(
-        config.dataset.valid_max_records, math.ceil(config.dataset.valid_fraction * all_records)
-    )
-    taken = int(np.searchsorted(np.cumsum(sizes), aim, side="right"))
-    if taken == 0 and len(sizes) and sizes[0] <= config.dataset.valid_max_records:
-        taken = 1
-    taken = min(taken, all_groups - 1)
-    return int(places[taken]) if taken > 0 else 0
+    most = config.dataset.valid_max_records
+    aim = min(most, math.ceil(config.dataset.valid_fraction * all_records))
+    for allowed in (aim, most):
+        fitting = np.flatnonzero(sizes <= allowed)
+        if len(fitting) and all_groups > 1:
+            first = int(fitting[0])
+            count = int(np.searchsorted(np.cumsum(sizes[first:]), allowed, side="right"))
+            stop = first + min(count if allowed == aim else 1, all_groups - 1)
+            end = int(places[stop]) if stop < len(places) else int(places[-1]) + 1
+            return int(places[first]), end
+    return 0, 0
 
 
 def plan(config: PrepareConfig) -> list[Task]:
@@ -89,7 +93,7 @@ def plan(config: PrepareConfig) -> list[Task]:
     chunks = clean.chunks(config)
     _check_input(config, chunks)
     found = load_index(config, "dedup")
-    bound = 0
+    places = 0, 0
     if wanted(config):
         groups = pa.Table.from_batches(
             [
@@ -97,7 +101,7 @@ def plan(config: PrepareConfig) -> list[Task]:
                 for receipt in found.receipts
             ]
         ).sort_by("place")
-        bound = choose_bound(
+        places = choose_range(
             groups.column("place").to_numpy(),
             groups.column("records").to_numpy(),
             sum(receipt.facts["groups"] for receipt in found.receipts),
@@ -112,7 +116,7 @@ def plan(config: PrepareConfig) -> list[Task]:
                 "version": _VERSION,
                 "chunk": dataclasses.asdict(chunk),
                 "dropped": found.digest,
-                "bound": bound,
+                "places": places,
                 "words_of": "train" if has_pairs else "text",
                 "partitions": len(found.receipts),
             },
@@ -141,7 +145,9 @@ def work(config: PrepareConfig, task: Task, parts: Parts) -> dict[str, Any]:
     fates = np.full(kept.num_rows, FATES.index(_fate_of(chunk.role)), np.int8)
     if chunk.role == "train":
         place = kept.column("place").to_numpy()
-        fates[place < np.uint64(task.payload["bound"])] = FATES.index("valid")
+        start, stop = task.payload["places"]
+        inside = (place >= np.uint64(start)) & (place <= np.uint64(max(stop, 1) - 1))
+        fates[inside & (stop > start)] = FATES.index("valid")
     rows = kept.column("row").to_numpy()
     for receipt in load_index(config, "dedup").receipts:
         dropped = records.open_table(part_path(config, "dedup", receipt, "dropped")).get_batch(0)

@@ -150,7 +150,8 @@ class _WorkFn(beam.DoFn):
         if receipt is None:
             parts = Parts(folder, task.id, fingerprint)
             receipt = parts.commit(self._stage.work(self._config, task, parts))
-        yield 0, json.dumps(dataclasses.asdict(receipt), ensure_ascii=False)
+        # Sorted, so that it reads the same whether it is new or was found on the disk.
+        yield 0, json.dumps(dataclasses.asdict(receipt), sort_keys=True, ensure_ascii=False)
 
 
 class _CloseFn(beam.DoFn):

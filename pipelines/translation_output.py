@@ -94,6 +94,8 @@ def finish(plan: TranslatePlan, made: Iterable[dict[str, Any]]) -> dict[str, Any
         working(output, "rejected.jsonl"),
         b"".join(line for name in plan.names for line in log.get(name, [])),
     )
+    # From here on no manifest says that the folder is finished, and the files are still ours.
+    files.write_atomic(working(output, "known.json"), _dump(plan.known))
     files.write_atomic(working(output, "placing.json"), _dump(manifest))
     _remove(working(output, "manifest.json"))
     for name in plan.stale:
@@ -105,6 +107,7 @@ def finish(plan: TranslatePlan, made: Iterable[dict[str, Any]]) -> dict[str, Any
     for name in ("units", "unpacked", "ready"):
         files.remove_tree(working(output, name))
     _remove_temporary(working(output))
+    _remove(working(output, "known.json"))
     _remove(working(output, "placing.json"))
     return manifest
 

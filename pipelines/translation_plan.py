@@ -12,6 +12,7 @@ While a run is under way the output folder holds nothing new but `_electra/`:
     depend on _electra/unpacked/      compressed inputs as plain files, so that they can be cut into
     units _electra/ready/         finished output files
     _electra/placing.json   the manifest to be, while finished files are moved to their places
+    _electra/known.json     the checksums of files that earlier runs placed, meanwhile
 
 After it, `_electra/` holds `manifest.json` and `rejected.jsonl`.
 """
@@ -74,6 +75,7 @@ class TranslatePlan:
       names: all output files, in the order of the inputs.
       made: the files to make. kept: manifest entries of those that are up to date, by name.
       stale: outputs of inputs that are no longer there.
+      known: name -> checksums of the files that earlier runs placed.
       pending: the units without a receipt.
       complete: there is nothing to do at all.
     """
@@ -85,6 +87,7 @@ class TranslatePlan:
     made: tuple[PlannedFile, ...]
     kept: dict[str, dict[str, Any]]
     stale: tuple[str, ...]
+    known: dict[str, list[str]]
     pending: tuple[PlannedUnit, ...]
     complete: bool
 
@@ -122,14 +125,13 @@ def plan_translate(config: TranslateConfig) -> TranslatePlan:
     paths = translation_inputs.find_inputs(config.input)
     names = translation_inputs.output_names(paths)
     translation_inputs.check_places(config.input, paths, output, names)
-    new = _claim(output)
+    made = _claim(output)
     try:
         return _examined(config, output, settings, paths, names)
     except InputError:
-        if new:  # leave no trace of a command that was wrong
-            with contextlib.suppress(OSError):
-                os.rmdir(working(output))
-                os.rmdir(output)
+        with contextlib.suppress(OSError):  # leave no trace of a command that was wrong
+            for folder in made:
+                os.rmdir(folder)
         raise
 
 
@@ -184,6 +186,7 @@ def _examined(
         made=planned,
         kept=kept,
         stale=stale,
+        known={name: sorted(digests) for name, digests in earlier.known.items()},
         pending=tuple(pending.values()),
         complete=earlier.finished and not planned and not stale,
     )
@@ -244,12 +247,15 @@ class _Earlier:
     def read(cls, output: str) -> _Earlier:
         manifest = _read_json(working(output, "manifest.json"))
         placing = _read_json(working(output, "placing.json"))
-        known: dict[str, set[str]] = {}
+        known = {
+            name: set(digests)
+            for name, digests in _read_json(working(output, "known.json")).items()
+        }
         for record in (manifest, placing):
-            for entry in record.get("files", []):
+            for entry in _entries(record):
                 known.setdefault(entry["name"], set()).add(entry["sha256"])
         last = placing or manifest
-        entries = {entry["name"]: entry for entry in last.get("files", [])}
+        entries = {entry["name"]: entry for entry in _entries(last)}
         return cls(last.get("fingerprint"), entries, known, bool(manifest) and not placing)
 
     def standing(self, output: str, names: list[str]) -> dict[str, str]:
@@ -279,6 +285,16 @@ class _Earlier:
         return found
 
 
+def _entries(record: dict[str, Any]) -> list[dict[str, Any]]:
+    """A manifest's files; those whose entry somebody has damaged count as not ours."""
+    needed = {"name", "sha256", "input", "counts", "segments", "rejected_sha256"}
+    return [
+        entry
+        for entry in record.get("files", [])
+        if isinstance(entry, dict) and needed <= entry.keys()
+    ]
+
+
 def _check_parents(output: str, name: str) -> None:
     folder = output
     for part in name.split("/")[:-1]:
@@ -289,13 +305,15 @@ def _check_parents(output: str, name: str) -> None:
             )
 
 
-def _claim(output: str) -> bool:
-    """Makes `_electra/` and locks it against other runs until this process ends. True: it is
-    new."""
+def _claim(output: str) -> list[str]:
+    """Makes `_electra/` and locks it against other runs until this process ends.
+
+    Returns the folders that were not there before, the inner one first.
+    """
     if files.is_remote(output):
-        return False
+        return []
     folder = working(output)
-    new = not os.path.isdir(folder)
+    made = [path for path in (folder, output) if not os.path.isdir(path)]
     try:
         os.makedirs(folder, exist_ok=True)
         descriptor = os.open(folder, os.O_RDONLY)
@@ -304,14 +322,14 @@ def _claim(output: str) -> bool:
     identity = "{0.st_dev}:{0.st_ino}".format(os.fstat(descriptor))
     if identity in _claimed:
         os.close(descriptor)
-        return new
+        return made
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         os.close(descriptor)
         raise WorkError(f"{output}: another run is writing here; wait until it has ended") from None
     _claimed[identity] = descriptor
-    return new
+    return made
 
 
 def _read_json(path: str) -> dict[str, Any]:

@@ -146,7 +146,7 @@ def make_vocabulary(config: PrepareConfig, task: Task, parts: Parts) -> dict[str
         "size": tokenizer.size,
         "size_requested": config.vocabulary.size,
         "fingerprint": tokenizer.fingerprint(),
-        "special_pieces": {piece: number for number, piece in enumerate(SPECIAL_PIECES)},
+        "special_pieces": list(SPECIAL_PIECES),  # ids 0 to 4
         "words": {"different": words, "running": running, "learned_from": min(words, len(counts))},
         "character_coverage": config.vocabulary.character_coverage,
         "sentencepiece": task.payload["sentencepiece"],
@@ -282,8 +282,8 @@ def _varint_bytes(number: int) -> bytes:
 
 def card_text(config: PrepareConfig, card: dict[str, Any]) -> bytes:
     """What `vocabulary/vocabulary.json` holds."""
-    languages = {"source_lang": config.source_lang, "target_lang": config.target_lang}
-    return (json.dumps({**languages, **card}, indent=2, ensure_ascii=False) + "\n").encode()
+    card = {"source_lang": config.source_lang, "target_lang": config.target_lang, **card}
+    return (json.dumps(card, indent=2, sort_keys=True, ensure_ascii=False) + "\n").encode()
 
 
 WORDS_STAGE = Stage("words", plan_words, add_words)

@@ -7,6 +7,7 @@ progress, which it reads off the receipts on the disk, so that it is the same fo
 from __future__ import annotations
 
 import dataclasses
+import errno
 import json
 import os
 import re
@@ -113,10 +114,13 @@ def _plain_error(error: BaseException, label: str) -> BaseException:
     lines = [line for line in text.splitlines() if line.strip()] or [""]
     step = _STEP.search(text)
     reason = next((line for line in reversed(lines) if _STEP.search(line)), lines[-1])
+    reason = _STEP.sub("", reason).strip().removeprefix("RuntimeError: ")
+    if not re.match(r"[\w.]+(Error|Exception)\b", reason) and type(error) is not RuntimeError:
+        reason = f"{type(error).__name__}: {reason}"
+    if os.strerror(errno.ENOSPC) in reason:
+        reason = "no space is left on the disk; free some and run the same command again"
     place = f" in the step {step[1]}" if step else ""
-    name = "" if reason.startswith(("Traceback", "RuntimeError")) else f"{type(error).__name__}: "
-    name = "" if re.match(r"[\w.]+(Error|Exception)\b", reason) else name
-    return WorkError(f"{label} failed{place}: {name}{_STEP.sub('', reason).strip()}")
+    return WorkError(f"{label} failed{place}: {reason}")
 
 
 def count_receipts(folder: str) -> int:

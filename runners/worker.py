@@ -41,6 +41,9 @@ def main() -> None:
     from . import logs
 
     logs.quiet()
+    if logs.DEBUG_VARIABLE not in os.environ:
+        # Beam prints the traceback of each failure before it reports it; the report is enough.
+        sys.stderr = open(os.devnull, "w")
     from apache_beam.runners.worker import sdk_worker_main
 
     sdk_worker_main.main(sys.argv)

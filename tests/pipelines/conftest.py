@@ -5,6 +5,17 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import numpy as np
 import pytest
 
+from tests.pipelines import shouting
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    """A current folder with an empty `docs` and the card of a model."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "docs").mkdir()
+    shouting.write_model_card(tmp_path / "model")
+    return tmp_path
+
 
 @pytest.fixture(scope="session")
 def model_folder(tmp_path_factory):

@@ -12,6 +12,8 @@ from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from pipelines.config import TranslateConfig
 from pipelines.translate import build_translate, plan_translate
 
+ROOT = str(pathlib.Path(__file__).parents[2])
+
 
 class ShoutingModel:
     """One token a word, and the end mark; at most 12. The score is minus a tenth of the words."""
@@ -58,3 +60,20 @@ def run(config: TranslateConfig, loader=load) -> dict:
     build_translate(pipeline, config, plan, loader)
     pipeline.run().wait_until_finish()
     return json.loads((pathlib.Path(config.output) / "_electra" / "manifest.json").read_text())
+
+
+def config(**changes) -> TranslateConfig:
+    """`docs` to `out` with the model in `model`, below the current folder."""
+    return TranslateConfig(**{"input": ("docs",), "output": "out", "model": "model"} | changes)
+
+
+def snapshot(folder) -> dict[str, bytes]:
+    """Every file below a folder with its bytes."""
+    root = pathlib.Path(folder)
+    return {str(p.relative_to(root)): p.read_bytes() for p in root.rglob("*") if p.is_file()}
+
+
+def rejected() -> list[dict]:
+    """The lines of the log of `out`."""
+    log = pathlib.Path("out/_electra/rejected.jsonl").read_text()
+    return [json.loads(line) for line in log.splitlines()]

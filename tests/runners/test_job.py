@@ -1,3 +1,5 @@
+# ruff: noqa: E501 - tables of messages are easier to read unbroken
+
 import dataclasses
 
 import pytest

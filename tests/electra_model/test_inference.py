@@ -1,0 +1,94 @@
+import numpy as np
+import pytest
+
+from electra_model.inference import BATCH_ROWS
+from electra_model.tokenizer import EOS_ID
+
+SETTINGS = dict(beam_size=2, length_penalty=0.6)
+
+
+@pytest.fixture(scope="module")
+def texts(sentences):
+    """20 sentences and, in between, texts of other lengths, more than one batch in all."""
+    sources = [source for source, _ in sentences]
+    return [*sources, "dog", *sources[:7], "", "the dog sees", *sources, *sources]
+
+
+@pytest.fixture(scope="module")
+def translated(loaded, texts):
+    return loaded.translate(texts, **SETTINGS)
+
+
+def test_one_output_and_score_for_each_text_in_order(loaded, texts, translated):
+    outputs, scores = translated
+    assert len(outputs) == len(scores) == len(texts) > BATCH_ROWS
+    assert scores.dtype == np.float32
+    assert len(set(outputs)) > 5, "the model says various things"
+    for start in (28, 30, 50):
+        source = texts.index(texts[start])
+        assert outputs[start] == outputs[source] and scores[start] == scores[source]
+
+
+def test_what_a_text_becomes_does_not_depend_on_the_others(loaded, texts, translated):
+    backwards, scores = loaded.translate(texts[::-1], **SETTINGS)
+    assert backwards[::-1] == translated[0]
+    assert np.array_equal(scores[::-1], translated[1])
+    for index in (0, 20, 29):
+        alone = loaded.translate([texts[index]], **SETTINGS)
+        assert (alone[0][0], alone[1][0]) == (translated[0][index], translated[1][index])
+
+
+def test_one_function_for_each_bucket_traced_once(loaded, texts, translated):
+    lengths = loaded.count_tokens(texts)
+    assert lengths.min() < 16 < lengths.max(), "both buckets are used"
+    functions = {key: f for key, f in loaded._compiled.items() if key[1:3] == (2, 0.6)}
+    assert sorted(key[0] for key in functions) == [(64, 16), (64, 24)]
+    loaded.translate(texts[:3], **SETTINGS)
+    loaded.translate(texts[5:9], **SETTINGS)
+    assert {key for key in loaded._compiled if key[1:3] == (2, 0.6)} == set(functions)
+    assert [f.experimental_get_tracing_count() for f in functions.values()] == [1, 1]
+
+
+def test_text_without_a_token_is_left_alone(loaded):
+    outputs, scores = loaded.translate(["", "  \n"], **SETTINGS)
+    assert outputs == ["", ""] and scores.tolist() == [0.0, 0.0]
+    assert loaded.translate([], **SETTINGS)[0] == []
+
+
+def test_count_tokens_counts_the_end_mark(loaded):
+    assert loaded.count_tokens(["", "dog"])[0] == 1
+    ids, offsets = loaded.tokenizer.encode_columns(["the dog sees the tree"])
+    assert loaded.count_tokens(["the dog sees the tree"]).tolist() == [len(ids)]
+    assert ids[-1] == EOS_ID and offsets.tolist() == [0, len(ids)]
+
+
+def test_more_than_the_model_takes_is_cut(loaded):
+    assert loaded.source_max_length == 24
+    long = "the dog sees the tree " * 6
+    longer = long + "moon river"
+    assert loaded.count_tokens([long])[0] > 24
+    first, second = (loaded.translate([text], **SETTINGS) for text in (long, longer))
+    assert first[0] == second[0] and first[1] == second[1]
+
+
+def test_a_bound_on_the_output(loaded, texts):
+    outputs, _ = loaded.translate(texts[:4], beam_size=2, length_penalty=0.6, max_length=3)
+    assert (loaded.count_tokens(outputs) <= 3).all()
+    source = np.zeros((64, 16), np.int32)
+    source[:, 0] = EOS_ID
+    ids, scores = loaded.search_ids(source, 2, 0.6, max_length=3)
+    assert ids.shape == (64, 3) and scores.shape == (64,)
+
+
+def test_attention_behind_an_output(loaded, texts, translated):
+    found = loaded.attention(texts[0], **SETTINGS)
+    source, target = len(found["source_pieces"]), len(found["target_pieces"])
+    assert found["source_pieces"][-1] == found["target_pieces"][-1] == "</s>"
+    assert source == loaded.count_tokens(texts[:1])[0]
+    assert found["encoder"].shape == (1, 2, source, source)
+    assert found["decoder"].shape == (1, 2, target, target)
+    assert found["cross"].shape == (1, 2, target, source)
+    for name in ("encoder", "decoder", "cross"):
+        np.testing.assert_allclose(found[name].sum(axis=-1), 1.0, atol=1e-5)
+    written = "".join(found["target_pieces"][:-1]).replace("▁", " ").strip()
+    assert written == translated[0][0]

@@ -1,0 +1,37 @@
+import numpy as np
+import pyarrow as pa
+
+from pipelines.examples import cut_texts, mix, shard_of
+
+
+def test_long_texts_are_cut_into_pieces():
+    ids = pa.array([[1, 2, 3, 4, 5], [6], [], [7, 8]], pa.list_(pa.int32()))
+    order, cut = cut_texts(np.array([10, 20, 30, 40], np.uint64), ids, 2)
+    assert cut.to_pylist() == [[1, 2], [3, 4], [5], [6], [7, 8]]
+    assert order[[0, 3, 4]].tolist() == [10, 20, 40]
+    assert len(set(order.tolist())) == 5  # every piece is shuffled on its own
+
+
+def test_slices_are_cut_by_what_is_in_them():
+    ids = pa.array([[9, 9], [1, 2, 3], [4]], pa.list_(pa.int32())).take(pa.array([1, 2]))
+    _, cut = cut_texts(np.array([1, 2], np.uint64), ids, 2)
+    assert cut.to_pylist() == [[1, 2], [3], [4]]
+
+
+def test_nothing_to_cut():
+    order, cut = cut_texts(np.empty(0, np.uint64), pa.array([], pa.list_(pa.int32())), 2)
+    assert len(order) == 0 and cut.to_pylist() == []
+
+
+def test_seeds_give_other_orders():
+    hashes = np.arange(1000, dtype=np.uint64)
+    first, second = mix(hashes, 1), mix(hashes, 2)
+    assert len(set(first.tolist())) == 1000
+    assert (np.argsort(first) != np.argsort(second)).mean() > 0.9
+    # The finaliser of splitmix64 with seed 0: its first number from state 0 is well known.
+    assert f"{mix(np.zeros(1, np.uint64), 0)[0]:x}" == "e220a8397b1dcdaf"
+
+
+def test_shards_are_even():
+    counts = np.bincount(shard_of(mix(np.arange(9000, dtype=np.uint64), 1), 3))
+    assert len(counts) == 3 and counts.min() > 2800

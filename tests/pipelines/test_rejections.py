@@ -1,0 +1,37 @@
+import gzip
+import json
+
+from pipelines.config import PrepareConfig
+from pipelines.rejections import SAMPLES, add_part, publish, reject
+from pipelines.units import Parts
+
+
+def test_rejected_records_come_back_whole(tmp_path):
+    rows = [reject("identical", "a.tsv", "00000-00000", n, f"s{n}", "ä\u2028\r") for n in range(30)]
+    rows.insert(1, reject("not_utf8", "a.tsv", "00000-00000", 99, raw=b"bad \xff\n"))
+    parts = Parts(str(tmp_path / "parts"), "u", "f")
+    spans = add_part(parts, "rejected", rows)
+    assert {rule: span["records"] for rule, span in spans.items()} == {
+        "identical": 30,
+        "not_utf8": 1,
+    }
+
+    config = PrepareConfig(workdir=str(tmp_path), source_lang="en", target_lang="de")
+    path = str(tmp_path / "parts" / "u.rejected")
+    twice = {rule: [(path, span["start"], span["stop"])] * 2 for rule, span in spans.items()}
+    assert publish(config, twice) == {
+        "identical": "samples/identical.jsonl",
+        "not_utf8": "samples/not_utf8.jsonl",
+    }
+    data = gzip.decompress((tmp_path / "dataset/rejected/identical.jsonl.gz").read_bytes())
+    lines = [json.loads(line) for line in data.decode().split("\n")[:-1]]
+    assert lines == [row for row in rows if row["rule"] == "identical"] * 2
+    samples = (tmp_path / "dataset/samples/identical.jsonl").read_text().split("\n")[:-1]
+    assert [json.loads(line) for line in samples] == lines[:SAMPLES]
+    bad = (tmp_path / "dataset/samples/not_utf8.jsonl").read_text().split("\n")[0]
+    assert json.loads(bad)["raw"] == "bad \\xff\n"
+
+
+def test_nothing_rejected_writes_nothing(tmp_path):
+    assert add_part(Parts(str(tmp_path / "parts"), "u", "f"), "rejected", []) == {}
+    assert not (tmp_path / "parts").exists()

@@ -1,0 +1,138 @@
+import os
+import subprocess
+import sys
+import textwrap
+
+import pytest
+
+from electra_model.errors import InputError, WorkError
+from pipelines.translate import plan_translate
+from tests.pipelines import shouting
+from tests.pipelines.shouting import ROOT, config, rejected, snapshot
+
+
+def test_a_complete_run_is_not_done_again(place):
+    (place / "docs" / "a.txt").write_text("one\n")
+    shouting.run(config())
+    before = snapshot("out"), os.stat("out/a.txt").st_mtime_ns
+    assert plan_translate(config()).complete
+    assert plan_translate(config(input=(str(place / "docs" / "a.txt"),))).complete
+    shouting.run(config(), loader=None)
+    assert before == (snapshot("out"), os.stat("out/a.txt").st_mtime_ns)
+
+
+def test_only_what_changed_is_done_again(place):
+    for name in "abc":
+        text = f'{{"text": "{name}"}}\nbad {name}\n'
+        (place / "docs" / f"{name}.jsonl").write_text(text)
+    shouting.run(config())
+    (place / "docs" / "b.jsonl").write_text('{"text": "new"}\n')
+    (place / "docs" / "c.jsonl").unlink()
+    plan = plan_translate(config())
+    assert [planned.file.name for planned in plan.made] == ["b.jsonl"]
+    assert list(plan.kept) == ["a.jsonl"]
+    assert plan.stale == ("c.jsonl",)
+    shouting.run(config())
+    found = snapshot("out")
+    assert b'"NEW"' in found["b.jsonl"]
+    assert "c.jsonl" not in found and b'"C"' in found["_electra/previous/c.jsonl"]
+    assert [line["raw"] for line in rejected()] == ["bad a"]
+    shouting.run(config(output="fresh"))
+    del found["_electra/previous/c.jsonl"]
+    assert found == snapshot("fresh")
+
+
+@pytest.mark.parametrize(
+    "changes", [{"beam_size": 1}, {"length_penalty": 0.0}, {"output_field": "de"}]
+)
+def test_other_settings_are_another_translation(place, changes):
+    (place / "docs" / "a.jsonl").write_text('{"text": "one"}\n')
+    shouting.run(config())
+    plan = plan_translate(config(**changes))
+    assert not plan.complete and len(plan.pending) == 1
+    shouting.run(config(**changes))
+    assert plan_translate(config(**changes)).complete
+
+
+def test_another_model_is_another_translation(place):
+    (place / "docs" / "a.txt").write_text("one\n")
+    shouting.run(config())
+    shouting.write_model_card(place / "model", "another")
+    assert not plan_translate(config()).complete
+    assert shouting.run(config())["model_fingerprint"] == "another"
+
+
+@pytest.mark.parametrize("what", ["foreign", "edited", "folder", "link", "dangling"])
+def test_files_of_others_are_not_overwritten(place, what):
+    (place / "docs" / "a.txt").write_text("one\n")
+    (place / "out").mkdir()
+    target = place / "out" / "a.txt"
+    if what == "edited":
+        shouting.run(config())
+        (place / "docs" / "a.txt").write_text("two\n")
+        target.write_text("by hand\n")
+    elif what == "foreign":
+        target.write_text("mine\n")
+    elif what == "folder":
+        target.mkdir()
+    elif what == "link":
+        target.symlink_to(place / "docs" / "a.txt")
+    else:
+        target.symlink_to(place / "nowhere")
+    with pytest.raises(InputError, match="out/a.txt: .* would be overwritten; .*--output"):
+        plan_translate(config())
+    if what != "edited":
+        assert not (place / "out" / "_electra").exists()
+
+
+def test_an_output_that_is_gone_is_made_again(place):
+    (place / "docs" / "a.txt").write_text("one\n")
+    (place / "docs" / "b.txt").write_text("two\n")
+    shouting.run(config())
+    before = snapshot("out")
+    (place / "out" / "a.txt").unlink()
+    assert [planned.file.name for planned in plan_translate(config()).made] == ["a.txt"]
+    shouting.run(config())
+    assert snapshot("out") == before
+
+
+def test_the_log_is_made_again_when_it_is_gone(place):
+    (place / "docs" / "a.jsonl").write_text('{"text": "one"}\n{}\n')
+    (place / "docs" / "b.txt").write_text("two\n")
+    shouting.run(config())
+    before = snapshot("out")
+    (place / "out" / "_electra" / "rejected.jsonl").unlink()
+    assert [planned.file.name for planned in plan_translate(config()).made] == ["a.jsonl"]
+    shouting.run(config())
+    assert snapshot("out") == before
+
+
+def test_missing_settings(place):
+    for key in ("input", "output", "model"):
+        with pytest.raises(InputError, match=f"translate.{key}: is not given"):
+            plan_translate(config(**{key: () if key == "input" else None}))
+    with pytest.raises(InputError, match="output_field: is empty"):
+        plan_translate(config(output_field=""))
+
+
+def test_a_second_run_in_the_same_folder_is_refused(place):
+    (place / "docs" / "a.txt").write_text("one\n")
+    program = textwrap.dedent("""
+        import sys
+        from pipelines.config import TranslateConfig
+        from pipelines.translate import plan_translate
+        plan_translate(TranslateConfig(input=("docs",), output="out", model="model"))
+        print("planned", flush=True)
+        sys.stdin.read()
+    """)
+    with subprocess.Popen(
+        [sys.executable, "-c", program],
+        env=os.environ | {"PYTHONPATH": ROOT},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as other:
+        assert other.stdout.readline() == b"planned\n"
+        with pytest.raises(WorkError, match="out: another run is writing here"):
+            plan_translate(config())
+        other.kill()
+    shouting.run(config())

@@ -1,0 +1,53 @@
+import pytest
+
+from electra_model.errors import InputError, WorkError
+from electra_model.tokenizer import Tokenizer
+from pipelines import records
+from pipelines.config import VocabularyConfig
+from pipelines.vocabulary import count_words, train_pieces, words_part
+
+WORDS = [("house", 9), ("houses", 7), ("Haus", 8), ("Häuser", 5), ("the", 20), ("das", 18)]
+
+
+def test_words_are_counted():
+    counts = count_words(["the house the", "", "the\x00 end", "a\tb"])
+    assert counts == {"the": 2, "house": 1, "end": 1}
+
+
+def test_words_are_divided_by_their_text_alone(tmp_path):
+    path = tmp_path / "words"
+    path.write_bytes(words_part(dict(WORDS), 3))
+    table = records.open_table(str(path))
+    assert table.num_record_batches == 3
+    batches = [table.get_batch(number).to_pydict() for number in range(3)]
+    assert sorted(word for batch in batches for word in batch["word"]) == sorted(dict(WORDS))
+    assert all(batch["word"] == sorted(batch["word"]) for batch in batches)
+    path.write_bytes(words_part(dict(WORDS[:2]), 3))
+    fewer = records.open_table(str(path))
+    for number in range(3):
+        assert set(fewer.get_batch(number).to_pydict()["word"]) <= set(batches[number]["word"])
+
+
+def test_equal_words_give_equal_bytes_without_paths():
+    config = VocabularyConfig(size=64)
+    model = train_pieces(WORDS, config)
+    assert train_pieces(WORDS, config) == model
+    assert b"/tmp" not in model and b"rules.tsv" not in model and b"words.tsv" not in model
+    assert Tokenizer(model).pieces([0, 4]) == ["<pad>", "<mask>"]
+
+
+def test_a_size_that_the_text_does_not_support_is_lowered():
+    tokenizer = Tokenizer(train_pieces(WORDS, VocabularyConfig(size=30_000)))
+    assert 15 < tokenizer.size < 64
+
+
+def test_a_size_below_the_characters_alone():
+    words = [(chr(code) * 2, 1) for code in range(0x4E00, 0x4E00 + 300)]
+    with pytest.raises(InputError, match=r"vocabulary\.size: 64 pieces are too few.* need 3\d\d"):
+        train_pieces(words, VocabularyConfig(size=64))
+
+
+@pytest.mark.parametrize("words", [[], [("\u2585", 3)]])
+def test_too_little_text(words):
+    with pytest.raises(WorkError, match="vocabulary: "):
+        train_pieces(words, VocabularyConfig(size=64))

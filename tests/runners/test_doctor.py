@@ -1,0 +1,32 @@
+from runners import doctor
+
+
+def test_a_sound_machine_and_a_broken_job(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "train.tsv").write_text("Good morning\tGuten Morgen\n")
+    (tmp_path / "job.yaml").write_text(
+        "workdir: work\nsource_lang: en\ntarget_lang: de\n"
+        "data: {train: [train.tsv], test: [none.tsv]}\n"
+    )
+    lines: list[str] = []
+    counts = doctor.examine("job.yaml", [], "no-model", lines.append)
+    assert counts["checks"] == len(lines)
+    assert (counts["failed"], counts["input_failed"]) == (2, 2)
+    assert [line for line in lines if line.startswith("fail")] == [
+        "fail  data.test        data.test: no file matches 'none.tsv'; "
+        "name an existing file, folder or glob",
+        "fail  model            model: no model.json in no-model; "
+        "name a folder that `electra train` or `electra import` wrote",
+    ]
+    assert "ok    google-crc32c    compiled" in lines
+    assert "ok    pipelines        the runner local works, with worker processes" in lines
+    assert "ok    work folder      work can be written to" in lines
+    assert not (tmp_path / "work").exists()
+
+
+def test_a_job_file_with_a_slip(tmp_path):
+    (tmp_path / "job.yaml").write_text("workdirr: work\n")
+    lines: list[str] = []
+    counts = doctor.examine(str(tmp_path / "job.yaml"), [], None, lines.append)
+    assert counts["input_failed"] == 1
+    assert any("workdirr: unknown key; did you mean workdir?" in line for line in lines)

@@ -1,0 +1,64 @@
+import io
+import time
+
+import pytest
+
+from runners.progress import Progress, clock
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def test_lines_where_there_is_no_terminal():
+    stream = io.StringIO()
+    with Progress("train", 10, "steps", stream=stream, every_seconds=0) as bar:
+        bar.update(2)
+        time.sleep(0.1)
+        bar.update(4, loss=3.14159, tokens_per_second=12345)
+    lines = stream.getvalue().splitlines()
+    assert lines[0] == "train: 2 of 10 steps"
+    assert lines[1].startswith("train: 4 of 10 steps, ") and " left, " in lines[1]
+    assert lines[1].endswith(", loss 3.14, tokens per second 12,345")
+    assert len(lines) == 3  # the last one says where it ended
+
+
+def test_no_more_than_one_line_in_the_interval():
+    stream = io.StringIO()
+    with Progress("prepare", None, "units", stream=stream, every_seconds=60) as bar:
+        for done in range(100):
+            bar.update(done)
+    assert [line.split(",")[0] for line in stream.getvalue().splitlines()] == ["prepare: 99 units"]
+
+
+def test_nothing_done_nothing_said():
+    stream = io.StringIO()
+    with Progress("prepare", stream=stream):
+        pass
+    assert stream.getvalue() == ""
+
+
+def test_what_was_done_before_does_not_count_for_the_rate():
+    stream = io.StringIO()
+    with Progress("train", 1000, "steps", stream=stream, every_seconds=60) as bar:
+        bar.update(900)
+        time.sleep(0.2)
+        bar.update(902)
+    rate = float(stream.getvalue().split(", ")[1].removesuffix("/s"))
+    assert 2 < rate <= 10
+
+
+def test_a_bar_on_a_terminal():
+    stream = Terminal()
+    with Progress("train", 10, "steps", stream=stream) as bar:
+        bar.update(10, loss=1.5)
+    assert "train" in stream.getvalue() and "10 of 10 steps" in stream.getvalue()
+    assert "loss 1.5" in stream.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0, "0:00"), (75, "1:15"), (3700, "1:01:40"), (59.6, "1:00")]
+)
+def test_clock(seconds, text):
+    assert clock(seconds) == text

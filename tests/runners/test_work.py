@@ -1,0 +1,147 @@
+import dataclasses
+import json
+import os
+
+import pytest
+
+from electra_model.errors import InputError, WorkError
+from runners import stages, work
+from runners.job import JobConfig, make_job
+from runners.stages import Stage, look
+
+
+def job(tmp_path, **sections) -> JobConfig:
+    values = {"workdir": str(tmp_path / "work"), "source_lang": "en", "target_lang": "de"}
+    return make_job(values | sections, "job.yaml")
+
+
+def stage(run, name="prepare", settings=("vocabulary",)) -> Stage:
+    """A stage that depends on one section and on the text of `work/input`."""
+
+    def data(job):
+        with open(job.path("input")) as stream:
+            return {"the input": stream.read()}
+
+    return Stage(name, "making it", "made", settings, data, lambda job: None, run)
+
+
+@pytest.fixture
+def calls(tmp_path):
+    (tmp_path / "work").mkdir()
+    (tmp_path / "work" / "input").write_text("first")
+    return []
+
+
+@pytest.fixture
+def making(calls):
+    def run(job):
+        calls.append(job.vocabulary.size)
+        with open(job.path("made"), "w") as stream:
+            stream.write("x")
+        return {"in": 3, "out": 2, "rejected": {"empty": 1}}
+
+    return stage(run)
+
+
+def test_a_stage_is_done_once(tmp_path, making, calls, capsys):
+    counts = work.do_stages(job(tmp_path), [making])
+    assert counts == {"prepare": {"status": "done", "in": 3, "out": 2, "rejected": {"empty": 1}}}
+    again = work.do_stages(job(tmp_path), [making])
+    assert again == {"prepare": {"status": "complete", "in": 3, "out": 2, "rejected": {"empty": 1}}}
+    assert calls == [8000]
+    assert capsys.readouterr().err.splitlines() == [
+        "prepare: making it",
+        "prepare: done in 0:00; 3 in = 2 out + 1 rejected (empty 1)",
+        "prepare: complete already",
+    ]
+    assert os.path.exists(tmp_path / "work" / "job.resolved.yaml")
+
+
+def test_changed_settings_are_named_and_the_stage_is_done_again(tmp_path, making, calls, capsys):
+    work.do_stages(job(tmp_path), [making])
+    work.do_stages(job(tmp_path, vocabulary={"size": 500}, train={"seed": 4}), [making])
+    assert calls == [8000, 500]
+    assert (
+        "prepare: making it again (changed since it was complete: vocabulary.size)"
+        in capsys.readouterr().err
+    )
+
+
+def test_changed_data_and_a_product_that_is_gone(tmp_path, making, calls):
+    work.do_stages(job(tmp_path), [making])
+    (tmp_path / "work" / "input").write_text("second")
+    assert look(making, job(tmp_path)).reason == "changed since it was complete: the input"
+    (tmp_path / "work" / "input").write_text("first")
+    assert look(making, job(tmp_path)).status == "complete"
+    (tmp_path / "work" / "made").unlink()
+    assert look(making, job(tmp_path)).reason == "made is not there"
+    (tmp_path / "work" / ".stages" / "prepare.json").write_text("{ torn")
+    assert look(making, job(tmp_path)).status == "new"
+
+
+def test_what_failed_is_not_complete(tmp_path, calls):
+    def fail(job):
+        raise PermissionError(13, "Permission denied", "some/file")
+
+    with pytest.raises(WorkError) as caught:
+        work.do_stages(job(tmp_path), [stage(fail)])
+    assert str(caught.value) == "prepare failed: some/file: Permission denied"
+    assert look(stage(fail), job(tmp_path)).status == "new"
+    record = json.loads((tmp_path / "work" / "run.json").read_text())
+    assert record["stages"]["prepare"]["status"] == "failed"
+
+
+def test_the_record(tmp_path, making):
+    work.do_stages(job(tmp_path, train={"seed": 7}), [making])
+    record = json.loads((tmp_path / "work" / "run.json").read_text())
+    assert list(record) == ["config_fingerprint", "seeds", "versions", "machine", "stages"]
+    assert record["seeds"] == {"dataset": 1, "pretrain": 1, "train": 7}
+    assert record["versions"]["apache-beam"].startswith("2.")
+    entry = record["stages"]["prepare"]
+    assert (entry["status"], entry["counts"]["in"]) == ("complete", 3)
+    assert entry["seconds"] >= 0 and entry["peak_memory_bytes"] > 10_000_000
+
+
+def test_the_lock(tmp_path):
+    folder = str(tmp_path / "work")
+    with work.locked(folder), work.locked(folder):
+        assert (tmp_path / "work" / ".lock").read_text() == f"{os.getpid()}\n"
+        if (child := os.fork()) == 0:
+            work._held.clear()
+            try:
+                with work.locked(folder):
+                    os._exit(0)
+            except WorkError:
+                os._exit(7)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+    with work.locked(folder):
+        pass
+
+
+def test_a_folder_that_cannot_be_locked(tmp_path):
+    (tmp_path / "taken").write_text("a file")
+    with pytest.raises(InputError, match="workdir: cannot write to .*taken.*: File exists"):
+        with work.locked(str(tmp_path / "taken")):
+            pass
+
+
+def test_stages_that_a_job_does_not_have(tmp_path):
+    reasons = {one.name: one.absent(job(tmp_path, train={"steps": 0}, pretrain={"minutes": 0}))
+               for one in stages.STAGES}  # fmt: skip
+    assert reasons == {
+        "prepare": "the job file names no data",
+        "pretrain": "the job file asks for no pretraining",
+        "train": "the job file asks for no training",
+        "evaluate": None,
+        "translate": "the job file names no translate.input",
+        "report": None,
+    }
+
+
+def test_the_settings_of_all_stages_are_keys_of_the_job(tmp_path):
+    one = job(tmp_path)
+    for stage in stages.STAGES:
+        assert all("." in key or hasattr(one, key) for key in stages._settings(stage, one))
+    changed = dataclasses.replace(one, runner=dataclasses.replace(one.runner, workers=7))
+    for stage in stages.STAGES:  # how wide a pipeline runs changes no result
+        assert stages._settings(stage, one) == stages._settings(stage, changed)
