@@ -27,7 +27,7 @@ from electra_model import buckets as bucketing
 from electra_model import checkpoint
 from electra_model.config import ModelConfig
 from electra_model.electra import Electra
-from electra_model.errors import InputError
+from electra_model.errors import InputError, WorkError
 from electra_model.inference import (
     BATCH_ROWS,
     BATCH_TOKENS,
@@ -119,16 +119,18 @@ def load_model(folder: str | os.PathLike) -> LoadedModel:
             path: reader.get_tensor(f"weights/{index}/.ATTRIBUTES/VARIABLE_VALUE")
             for index, path in enumerate(metadata["weights"])
         }
-    except (tf.errors.OpError, ValueError, RuntimeError) as error:
+    except (tf.errors.OpError, ValueError, RuntimeError, IndexError) as error:
         reason = str(error).splitlines()[0]
         raise InputError(
             f"{prefix}: the weights cannot be read ({reason}); export the model again"
         ) from None
-    checkpoint.restore(model.trainable_variables, tensors)
+    strangers = f"{folder}: weights and model.json do not belong together; export the model again"
+    try:
+        checkpoint.restore(model.trainable_variables, tensors)
+    except WorkError:
+        raise InputError(strangers) from None
     if _fingerprint(model.trainable_variables, metadata) != metadata["fingerprint"]:
-        raise InputError(
-            f"{folder}: weights and model.json do not belong together; export the model again"
-        )
+        raise InputError(strangers)
     return LoadedModel(model, tokenizer, metadata)
 
 

@@ -7,7 +7,7 @@ Frozen and validated; defaults live here and nowhere else. A rule of `clean` tak
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import pydantic
 from pydantic import Field
@@ -15,6 +15,9 @@ from pydantic import Field
 from electra_model.config import STRICT
 
 Off = Literal[False]
+
+# The rules of `clean` that have a bound, with the least that makes sense.
+_LEAST_BOUNDS = {"min_letters_share": 0, "max_characters": 1, "max_length_ratio": 1}
 
 
 @pydantic.dataclasses.dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -71,6 +74,23 @@ class CleanConfig:
     duplicate: Literal["pair", "source"] | Off = "pair"
     leak: bool = True
     max_rejected_fraction: float = Field(default=0.9, gt=0, le=1)
+
+    @pydantic.field_validator(*_LEAST_BOUNDS, mode="before")
+    @classmethod
+    def _check_bound(cls, value: Any, info: pydantic.ValidationInfo) -> Any:
+        # `False == 0` and `True == 1`: without this 0 would mean off, and `on` would be a bound.
+        if value is False:
+            return value
+        if value is True:
+            raise ValueError("takes a bound, or off: got on")
+        least = _LEAST_BOUNDS[info.field_name or ""]
+        if isinstance(value, int | float) and value < least:
+            raise ValueError(f"must be at least {least}, or off: got {value}")
+        if info.field_name == "min_letters_share" and isinstance(value, int | float):
+            if value > 1:
+                raise ValueError(f"must be at most 1, or off: got {value}")
+            return float(value)
+        return value
 
 
 @pydantic.dataclasses.dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -135,9 +155,11 @@ class TranslateConfig:
     Attributes:
       input: files, folders or globs. output: the folder that mirrors them.
       model: a model folder; none means the job's own.
-      text_field: the field that is translated. output_field: the field that is added; the score
-        goes to `<output_field>_score`, a reason for a missing translation to
-        `<output_field>_error`.
+      text_field: the field that is translated; dots reach into nested objects. A TSV file has a
+        header when its first row has this name; without one the text is its first column, or
+        column n when the field is the number n. Text files have no fields.
+      output_field: the field that is added; the score goes to `<output_field>_score`, a reason for
+        a missing translation to `<output_field>_error`.
       unit_segments: sentences that are translated and committed as one piece.
       max_length: tokens of the longest output sentence; none means the model's own bound.
     """

@@ -5,6 +5,9 @@ A chunk's part `pairs` (`records.PAIRS`) has one batch per shard of each split; 
 monolingual texts. Texts longer than a window are cut into pieces that are shuffled on their own.
 """
 
+# pyarrow.compute makes its functions while it is imported.
+# pyright: reportAttributeAccessIssue=false
+
 from __future__ import annotations
 
 import dataclasses
@@ -14,6 +17,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from electra_model.tokenizer import Tokenizer
 
@@ -26,6 +30,10 @@ _VERSION = 1
 
 TOO_LONG = "max_tokens"
 PRETRAIN = "pretrain"
+
+# Characters that SentencePiece puts into one piece at most.
+_LONGEST_PIECE = 16
+_DOCUMENT_CHARACTERS = 1 << 16
 
 # Of the text in a window; an estimate is enough, for it only decides on the number of shards.
 _BYTES_PER_TOKEN = 3.5
@@ -92,10 +100,10 @@ def work(config: PrepareConfig, task: Task, parts: Parts) -> dict[str, Any]:
 
     pair_rows = np.flatnonzero(fate < len(split.SPLITS))
     pairs = kept.take(pa.array(pair_rows))
-    source = ragged(tokenizer, pairs.column("source"))
-    target = ragged(tokenizer, pairs.column("target"))
-    longest = np.maximum(_lengths(source), _lengths(target))
-    fits = longest <= payload["max_tokens"]
+    most = payload["max_tokens"]
+    source, source_fits = ragged_up_to(tokenizer, pairs.column("source"), most)
+    target, target_fits = ragged_up_to(tokenizer, pairs.column("target"), most)
+    fits = source_fits & target_fits
     rejected = _reject_long(chunk, pairs, np.flatnonzero(~fits))
 
     fitting = pa.array(np.flatnonzero(fits))
@@ -111,14 +119,12 @@ def work(config: PrepareConfig, task: Task, parts: Parts) -> dict[str, Any]:
     alone = kept.take(pa.array(np.flatnonzero(fate == split.TEXT)))
     seeds = [payload["seed"] + side for side in (1, 2, 3)]
     train_order = pairs.column("order").take(trained).to_numpy()
-    alone_order = alone.column("order").to_numpy()
+    documents, document, piece = cut_documents(alone.column("source").to_pylist())
+    document_order = alone.column("order").to_numpy()[document] + piece
     texts = [
         (mix(train_order, seeds[0]), source.take(trained)),
         (mix(train_order, seeds[1]), target.take(trained)),
-        (
-            mix(alone_order, seeds[2]),
-            ragged(tokenizer, alone.column("source")),
-        ),
+        (mix(document_order, seeds[2]), ragged(tokenizer, documents)),
     ]
     pieces = [cut_texts(*some, payload["window_length"]) for some in texts]
     _write_texts(parts, payload["layout"].get(PRETRAIN, 0), pieces)
@@ -146,10 +152,45 @@ def work(config: PrepareConfig, task: Task, parts: Parts) -> dict[str, Any]:
     }
 
 
-def ragged(tokenizer: Tokenizer, texts: pa.StringArray) -> pa.ListArray:
+def ragged(tokenizer: Tokenizer, texts: list[str]) -> pa.ListArray:
     """Texts -> lists of int32 ids, each with its end mark."""
-    values, offsets = tokenizer.encode_columns(texts.to_pylist())
+    values, offsets = tokenizer.encode_columns(texts)
     return pa.ListArray.from_arrays(pa.array(offsets.astype(np.int32)), pa.array(values))
+
+
+def ragged_up_to(
+    tokenizer: Tokenizer, texts: pa.StringArray, max_tokens: int
+) -> tuple[pa.ListArray, np.ndarray]:
+    """Texts -> lists of ids, and bool [n], whether a text has at most `max_tokens` of them.
+
+    What has too many characters for that is not tokenised: its list holds the end mark alone.
+    """
+    hopeless = pc.greater(pc.utf8_length(texts), max_tokens * _LONGEST_PIECE)
+    ids = ragged(tokenizer, pc.if_else(hopeless, "", texts).to_pylist())
+    return ids, (_lengths(ids) <= max_tokens) & ~hopeless.to_numpy(zero_copy_only=False)
+
+
+def cut_documents(texts: list[str]) -> tuple[list[str], np.ndarray, np.ndarray]:
+    """Cuts very long texts at spaces, for the tokenizer's memory grows with the text's length.
+
+    Returns:
+      the pieces; int64 [m], which text each is of; uint64 [m], which piece of it, from 0.
+    """
+    pieces: list[str] = []
+    places: list[tuple[int, int]] = []
+    for number, text in enumerate(texts):
+        start = piece = 0
+        while start < len(text) or piece == 0:
+            stop = start + _DOCUMENT_CHARACTERS
+            if stop < len(text):
+                space = text.rfind(" ", start + 1, stop + 1)
+                stop = space if space > 0 else stop
+            pieces.append(text[start:stop])
+            places.append((number, piece))
+            piece += 1
+            start = stop + (text[stop : stop + 1] == " ")
+    found = np.array(places, np.int64).reshape(-1, 2)
+    return pieces, found[:, 0], found[:, 1].astype(np.uint64)
 
 
 def mix(hashes: np.ndarray, seed: int) -> np.ndarray:

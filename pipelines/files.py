@@ -159,13 +159,12 @@ def _match(pattern: str) -> list[str]:
         return sorted(
             metadata.path for metadata in _filesystems().match([pattern])[0].metadata_list
         )
+    if os.path.isfile(pattern):
+        return [pattern]  # named outright, whatever its name begins with
     if os.path.isdir(pattern):
         pattern = os.path.join(local_glob.escape(pattern), "*")
-    names = local_glob.glob(pattern, recursive=True) or (
-        [pattern] if os.path.isfile(pattern) else []
-    )
     return sorted(
         name
-        for name in names
+        for name in local_glob.glob(pattern, recursive=True)
         if os.path.isfile(name) and not os.path.basename(name).startswith((".", "_"))
     )

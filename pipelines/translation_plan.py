@@ -129,9 +129,12 @@ def plan_translate(config: TranslateConfig) -> TranslatePlan:
     try:
         return _examined(config, output, settings, paths, names)
     except InputError:
-        with contextlib.suppress(OSError):  # leave no trace of a command that was wrong
-            for folder in made:
-                os.rmdir(folder)
+        # Leave no trace of a command that was wrong.
+        if working(output) in made:
+            files.remove_tree(working(output))
+        if output in made:
+            with contextlib.suppress(OSError):
+                os.rmdir(output)
         raise
 
 

@@ -177,7 +177,7 @@ def _thousands(value: float, _position: int) -> str:
 
 
 def _percent(value: float, _position: int) -> str:
-    return f"{100 * value:.0f}%" if abs(100 * value - round(100 * value)) < 0.01 else f"{value:.1%}"
+    return f"{100 * value:.3g}%"
 
 
 def _svg(figure: Figure, label: str) -> str:

@@ -14,6 +14,7 @@ from pipelines import files
 
 from . import recipe_files, stages, work
 from .job import JobConfig, load_job
+from .languages import canonical
 from .progress import clock, say
 from .stages import STAGES
 
@@ -36,8 +37,9 @@ def run(target: str, folder: str, workers: int, write: Callable[[str], None]) ->
     if files.is_remote(folder):
         raise InputError(f"--workdir: the demo works in a local folder; found {folder}")
     with work.locked(folder, "--workdir"):
+        # The job file first: one for another language must be told before its corpus is replaced.
+        job = _job(canonical(target), folder, workers)
         corpus = _corpus(target, folder)
-        job = _job(corpus["target_lang"], folder, workers)
         counts = work.do_stages(job, STAGES[:-1])
         documents = _score_documents(job, folder)
         counts |= work.do_stages(job, STAGES[-1:])

@@ -68,26 +68,32 @@ def run_pipeline(
         finally:
             outcome.over.set()
 
-    hook = threading.excepthook
-    threading.excepthook = lambda failure: None if _is_lost_connection(failure) else hook(failure)
+    _ignore_lost_connections()
     thread = threading.Thread(target=work, daemon=True, name=f"pipeline-{label}")
-    try:
-        with Progress(label, total, "units") as bar:
-            thread.start()
-            done = 0
-            while not outcome.over.wait(_POLL_SECONDS):
-                # A pipeline that is through tidies its receipts away: that is no step back.
-                done = max(done, count_receipts(receipts))
-                bar.update(done)
-    finally:
-        threading.excepthook = hook
+    with Progress(label, total, "units") as bar:
+        thread.start()
+        done = 0
+        while not outcome.over.wait(_POLL_SECONDS):
+            # A pipeline that is through tidies its receipts away: that is no step back.
+            done = max(done, count_receipts(receipts))
+            bar.update(done)
+        bar.update(max(done, count_receipts(receipts)))
     if outcome.error is not None:
         raise _plain_error(outcome.error, label) from outcome.error
 
 
-def _is_lost_connection(failure: threading.ExceptHookArgs) -> bool:
+def _ignore_lost_connections() -> None:
     """Beam's thread that reads from a worker complains when that is gone; we know already."""
-    return failure.thread is not None and failure.thread.name == "beam_control_read"
+    before = threading.excepthook
+    if getattr(before, "ignores_lost_connections", False):
+        return
+
+    def hook(failure: threading.ExceptHookArgs) -> None:
+        if failure.thread is None or failure.thread.name != "beam_control_read":
+            before(failure)
+
+    hook.ignores_lost_connections = True  # type: ignore[attr-defined]
+    threading.excepthook = hook
 
 
 class _Outcome:

@@ -29,7 +29,6 @@ URN = "electra:environment:local_processes:v1"
 _STOP_SECONDS = 5.0
 
 
-@Environment.register_urn(URN, bytes)
 class LocalProcesses(Environment):
     """One process per worker, started as `python -m runners.worker`.
 
@@ -60,7 +59,6 @@ class LocalProcesses(Environment):
         return LocalProcesses(json.loads(payload), capabilities, artifacts, resource_hints)
 
 
-@WorkerHandler.register_environment(URN, bytes)
 class LocalProcessHandler(GrpcWorkerHandler):
     """Starts, watches and ends one worker process. Its methods are called by Beam's runner."""
 
@@ -122,3 +120,8 @@ class LocalProcessHandler(GrpcWorkerHandler):
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+
+
+# As statements: as decorators they would hide the classes' types.
+Environment.register_urn(URN, bytes)(LocalProcesses)
+WorkerHandler.register_environment(URN, bytes)(LocalProcessHandler)

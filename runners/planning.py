@@ -25,6 +25,7 @@ def show(job: JobConfig, write: Callable[[str], None]) -> dict[str, Any]:
     languages = f"{job.source_lang}-{job.target_lang}"
     lines = [f"{languages}, work folder {job.workdir}, runner {_runner(job)}"]
     for stage in stages.STAGES:
+        stages.check(stage, job)
         state = stages.look(stage, job)
         upstream_runs = any(decision != "skip" for decision in decided.values())
         if state.runs:

@@ -155,7 +155,10 @@ def test_another_vocabulary(copy):
 
 
 def test_weights_that_do_not_belong_to_the_description(copy):
+    metadata = read_metadata(copy)
     rewrite(copy, fingerprint="0" * 16)
+    assert "weights and model.json do not belong together" in refused(copy)
+    rewrite(copy, fingerprint=metadata["fingerprint"], model=metadata["model"] | {"dff": 64})
     assert "weights and model.json do not belong together" in refused(copy)
 
 

@@ -135,17 +135,21 @@ def test_200_steps_on_20_windows():
     variables = model.trainable_variables
     optimizer = build_optimizer(PretrainConfig(learning_rate=5e-3), variables)
 
-    @tf.function(jit_compile=True, autograph=False, input_signature=[tf.TensorSpec([], tf.int32)])
-    def update(number):
+    ids = tf.TensorSpec([None, 16], tf.int32)
+
+    @tf.function(
+        jit_compile=True, autograph=False, input_signature=[ids, ids, tf.TensorSpec([], tf.int32)]
+    )
+    def update(token_ids, segment_ids, number):
         with tf.GradientTape() as tape:
-            output = model.losses_of(*windows(), number)
+            output = model.losses_of(token_ids, segment_ids, number)
         gradients = tape.gradient(output.loss, [variable.value for variable in variables])
         apply_clipped(optimizer, gradients, variables, 1.0)
         return vars(output)
 
     def train(steps):
         return [
-            {name: float(value) for name, value in update(tf.constant(step)).items()}
+            {name: float(value) for name, value in update(*windows(), step).items()}
             for step in range(steps)
         ]
 
@@ -157,7 +161,7 @@ def test_200_steps_on_20_windows():
         return np.mean([values[name] for values in steps])
 
     assert mean("generator_loss", history[:5]) > 2.5
-    assert mean("generator_loss", history[-20:]) < 1.2
+    assert mean("generator_loss", history[-20:]) < 1.6
     assert mean("discriminator_loss", history[-20:]) < 0.5 * mean("discriminator_loss", history[:5])
     assert mean("discriminator_recall", history[-20:]) > 0.5
     assert mean("discriminator_precision", history[-20:]) > 0.7

@@ -126,7 +126,8 @@ def test_a_result_does_not_depend_on_neighbours_or_order():
 
 @pytest.mark.parametrize("beam_size", [1, 2])
 def test_every_output_ends(beam_size):
-    endless = {(): {A: 1.0}, (A,): {A: 1.0}, (A, A): {A: 1.0}, (A, A, A): {A: 1.0}}
+    endless = {(A,) * length: {A: 1.0} for length in range(3)}
+    endless[(A, A, A)] = {A: 0.999, EOS_ID: 0.001}
     ids, _ = run(TableModel(endless), [0], beam_size)
     assert ids == [[A, A, A, EOS_ID]]
 

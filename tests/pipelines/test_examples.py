@@ -1,7 +1,8 @@
 import numpy as np
 import pyarrow as pa
 
-from pipelines.examples import cut_texts, mix, shard_of
+from pipelines import examples
+from pipelines.examples import cut_documents, cut_texts, mix, shard_of
 
 
 def test_long_texts_are_cut_into_pieces():
@@ -35,3 +36,12 @@ def test_seeds_give_other_orders():
 def test_shards_are_even():
     counts = np.bincount(shard_of(mix(np.arange(9000, dtype=np.uint64), 1), 3))
     assert len(counts) == 3 and counts.min() > 2800
+
+
+def test_very_long_documents_are_cut_at_spaces(monkeypatch):
+    monkeypatch.setattr(examples, "_DOCUMENT_CHARACTERS", 6)
+    pieces, text, piece = cut_documents(["ab cd ef", "", "abcdefghij", "abcdef gh", "x"])
+    assert pieces == ["ab cd", "ef", "", "abcdef", "ghij", "abcdef", "gh", "x"]
+    assert text.tolist() == [0, 0, 1, 2, 2, 3, 3, 4]
+    assert piece.tolist() == [0, 1, 0, 0, 1, 0, 1, 0]
+    assert cut_documents([])[0] == []

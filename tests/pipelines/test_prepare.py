@@ -1,108 +1,26 @@
 """The whole prepare pipeline on small corpora, on Beam's in-process and multi-process runner."""
 
-import gzip
-import hashlib
+import dataclasses
 import json
 import os
-import random
-import signal
-import subprocess
-import sys
 import time
 
-import apache_beam as beam
 import pytest
-from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
 from electra_model import features
-from electra_model.errors import InputError, WorkError
 from electra_model.tokenizer import EOS_ID, Tokenizer
 from pipelines import prepare
-from pipelines.config import (
-    CleanConfig,
-    DataConfig,
-    DatasetConfig,
-    PrepareConfig,
-    VocabularyConfig,
+from runners import engines
+from tests.pipelines.small_jobs import (
+    make_config,
+    read_info,
+    read_records,
+    read_rejected,
+    run,
+    sentences,
+    tree,
+    write_tsv,
 )
-
-WORDS = {
-    "the": "das", "red": "rote", "old": "alte", "house": "Haus", "tree": "Baum", "sees": "sieht",
-    "finds": "findet", "a": "ein", "small": "kleines", "green": "grünes", "book": "Buch",
-    "and": "und", "never": "nie", "often": "oft", "table": "Tisch", "window": "Fenster",
-}  # fmt: skip
-
-
-def sentences(count, seed=0):
-    """Different (source, target) pairs."""
-    draw = random.Random(seed)
-    found = {}
-    while len(found) < count:
-        words = [draw.choice(list(WORDS)) for _ in range(draw.randint(3, 12))]
-        found[" ".join(words)] = " ".join(WORDS[word] for word in words)
-    return list(found.items())
-
-
-def write_tsv(path, pairs):
-    path.write_text("".join(f"{source}\t{target}\n" for source, target in pairs))
-    return str(path)
-
-
-def make_config(tmp_path, name="work", *, clean=None, size=120, dataset=None, **data):
-    return PrepareConfig(
-        workdir=str(tmp_path / name),
-        source_lang="en",
-        target_lang="de",
-        data=DataConfig(**data),
-        clean=CleanConfig(**(clean or {})),
-        vocabulary=VocabularyConfig(size=size, character_coverage=1.0),
-        dataset=DatasetConfig(**(dataset or {})),
-    )
-
-
-def run(config, runner=None, **options):
-    plan = prepare.plan_prepare(config)
-    pipeline_options = beam.options.pipeline_options.PipelineOptions([], **options)
-    with beam.Pipeline(runner=runner or FnApiRunner(), options=pipeline_options) as pipeline:
-        prepare.build_prepare(pipeline, config, plan)
-    return read_info(config)
-
-
-def read_info(config):
-    with open(f"{config.workdir}/dataset/dataset_info.json") as stream:
-        return json.load(stream)
-
-
-def tree(config, *folders):
-    """name -> sha256 of all files below `dataset` and `vocabulary`."""
-    found = {}
-    for folder in folders or ("dataset", "vocabulary"):
-        for place, _, names in os.walk(os.path.join(config.workdir, folder)):
-            for name in names:
-                path = os.path.join(place, name)
-                with open(path, "rb") as stream:
-                    digest = hashlib.sha256(stream.read()).hexdigest()
-                found[os.path.relpath(path, config.workdir)] = digest
-    return found
-
-
-def read_records(config, split, names):
-    import tensorflow as tf
-
-    rows = []
-    for shard in read_info(config)["splits"][split]["shards"]:
-        path = f"{config.workdir}/dataset/{shard['file']}"
-        packed = "GZIP" if path.endswith(".gz") else ""
-        records = list(tf.data.TFRecordDataset(path, packed).as_numpy_iterator())
-        assert len(records) == shard["records"]
-        parsed = features.parse_examples(tf.constant(records, tf.string), names)
-        rows += zip(*(parsed[name].to_list() for name in names), strict=True)
-    return rows
-
-
-def read_rejected(config, rule):
-    with gzip.open(f"{config.workdir}/dataset/rejected/{rule}.jsonl.gz", "rt") as stream:
-        return [json.loads(line) for line in stream]
 
 
 @pytest.fixture(scope="module")
@@ -273,29 +191,14 @@ def test_a_second_run_does_nothing(prepared):
 
 
 def test_two_processes_give_the_same_bytes(prepared):
-    from runners import engines
-
     config, _ = prepared
-    other = PrepareConfig(
-        workdir=config.workdir + "-two",
-        source_lang="en",
-        target_lang="de",
-        data=config.data,
-        clean=config.clean,
-        vocabulary=config.vocabulary,
-        dataset=config.dataset,
-    )
+    other = dataclasses.replace(config, workdir=config.workdir + "-two")
     two = engines.RunnerConfig(workers=2)
-    with beam.Pipeline(
-        runner=engines.pipeline_runner(two), options=engines.pipeline_options(two)
-    ) as pipeline:
-        prepare.build_prepare(pipeline, other, prepare.plan_prepare(other))
+    run(other, engines.pipeline_runner(two), engines.pipeline_options(two))
     assert tree(other) == tree(config)
 
 
 def test_units_of_any_size_give_the_same_shards(prepared):
-    import dataclasses
-
     config, _ = prepared
     dataset = dataclasses.replace(config.dataset, unit_megabytes=0.003)
     other = dataclasses.replace(config, workdir=config.workdir + "-small", dataset=dataset)
@@ -376,126 +279,3 @@ def test_monolingual_text_alone(tmp_path):
     info = run(config)
     assert list(info["splits"]) == ["pretrain"]
     assert info["splits"]["pretrain"]["ledger"] == {"in": 50, "out": 50, "rejected": {}}
-
-
-SCRIPT = """
-import sys
-sys.path[:0] = [{here!r}]
-import test_prepare, pathlib
-config = test_prepare.killed_config(pathlib.Path({folder!r}), "killed")
-test_prepare.run(config)
-"""
-
-
-def killed_config(tmp_path, name):
-    return make_config(
-        tmp_path, name, train=[str(tmp_path / "train.tsv")],
-        test=[str(tmp_path / "test.tsv")], dataset={"unit_megabytes": 0.002},
-    )  # fmt: skip
-
-
-def test_kill_at_any_moment_and_run_again(tmp_path):
-    pairs = sentences(600)
-    write_tsv(tmp_path / "train.tsv", pairs[:550] + pairs[:20])
-    write_tsv(tmp_path / "test.tsv", pairs[500:])
-    script = SCRIPT.format(here=os.path.dirname(__file__), folder=str(tmp_path))
-    config = killed_config(tmp_path, "killed")
-    for moment in ("clean/00000-00004", "split/00000-00003", "encode/00000-00002", "shards/"):
-        process = subprocess.Popen(
-            [sys.executable, "-c", script], cwd=os.getcwd(), stderr=subprocess.DEVNULL
-        )
-        stage, _, name = moment.partition("/")
-        folder = f"{config.workdir}/prepare/{stage}"
-        while process.poll() is None:
-            if os.path.isdir(folder) and any(
-                found.startswith(name) and "receipt" in found for found in os.listdir(folder)
-            ):
-                process.send_signal(signal.SIGKILL)
-                break
-            time.sleep(0.002)
-        process.wait()
-        assert not os.path.exists(f"{config.workdir}/dataset/dataset_info.json")
-    run(config)
-    undisturbed = killed_config(tmp_path, "undisturbed")
-    run(undisturbed)
-    assert tree(config) == tree(undisturbed)
-    assert not [name for name in tree(config, "dataset", "prepare") if ".tmp-" in name]
-
-
-@pytest.mark.parametrize(
-    "data, message",
-    [
-        ({}, r"data\.train: names no file"),
-        ({"train": ["{}/none*.tsv"]}, r"data\.train: no file matches .*none\*\.tsv"),
-        ({"train": ["{}/a.tsv"], "valid": ["{}/v.tsv"]}, r"data\.valid: no file matches"),
-        ({"train": ["{}/empty.tsv"]}, r"data\.train: the files are empty"),
-        ({"train": ["{}/a.doc"]}, r"a\.doc: unknown kind of file; known are \.tsv"),
-        (
-            {"train": ["{}/a.tsv"], "test": ["{}/./a.tsv"]},
-            r"data\.test: .*a\.tsv is also in data\.",
-        ),
-        ({"train": ["{}/a.txt"]}, r"a\.txt: a text file has one column"),
-        ({"train": ["{}/a.csv"]}, r"a\.csv: has no column 'source'; it has en, de"),
-        (
-            {"train": ["{}/fake.tsv.gz"]},
-            r"fake\.tsv\.gz: its name says gzip, its content is someth",
-        ),
-    ],
-)
-def test_wrong_inputs_are_known_before_the_work(tmp_path, data, message):
-    (tmp_path / "a.tsv").write_text("a b\tc d\n")
-    for name in ("empty.tsv",):
-        (tmp_path / name).write_text("")
-    (tmp_path / "a.doc").write_text("x")
-    (tmp_path / "a.txt").write_text("x\n")
-    (tmp_path / "a.csv").write_text("en,de\na,b\n")
-    (tmp_path / "fake.tsv.gz").write_text("a\tb\n")
-    data = {key: [pattern.format(tmp_path) for pattern in value] for key, value in data.items()}
-    with pytest.raises(InputError, match=message) as raised:
-        prepare.plan_prepare(make_config(tmp_path, **data))
-    assert "\n" not in str(raised.value)
-
-
-def test_one_file_by_two_names_is_read_once(tmp_path):
-    path = write_tsv(tmp_path / "a.tsv", sentences(5))
-    os.symlink(path, tmp_path / "b.tsv")
-    config = make_config(tmp_path, train=[path, f"{tmp_path}/*.tsv", f"{tmp_path}/./a.tsv"])
-    assert [unit.path for unit in prepare.plan_prepare(config).units] == [path]
-
-
-def test_a_cut_off_file_fails_the_work(tmp_path):
-    text = "".join(f"{source}\t{target}\n" for source, target in sentences(300)).encode()
-    data = gzip.compress(text)
-    (tmp_path / "train.tsv.gz").write_bytes(data[: len(data) // 2])
-    config = make_config(tmp_path, train=[str(tmp_path / "train.tsv.gz")])
-    with pytest.raises(InputError, match=r"train\.tsv\.gz: the gzip data ends in the middle"):
-        run(config)
-    assert not os.path.exists(f"{config.workdir}/dataset/dataset_info.json")
-    (tmp_path / "train.tsv.gz").write_bytes(data)
-    assert run(config)["ledger"] == {"in": 300, "out": 300, "rejected": {}}
-
-
-def test_files_of_blank_lines_hold_no_record_to_train_on(tmp_path):
-    (tmp_path / "train.tsv").write_text("\n\n\n")
-    config = make_config(tmp_path, train=[str(tmp_path / "train.tsv")])
-    with pytest.raises(WorkError, match=r"all of the 3 records for train .*\(empty_line 3\)"):
-        run(config)
-    assert len(read_rejected(config, "empty_line")) == 3
-
-
-def test_too_many_rejections_fail_the_work(tmp_path):
-    pairs = sentences(30)
-    train = write_tsv(tmp_path / "train.tsv", pairs + [(source, source) for source, _ in pairs])
-    config = make_config(
-        tmp_path, train=[train], clean={"max_rejected_fraction": 0.4}, dataset={"valid_fraction": 0}
-    )
-    with pytest.raises(WorkError, match=r"50% of the 60 records for train .*\(identical 30\)"):
-        run(config)
-    assert run(make_config(tmp_path, train=[train]))["ledger"]["out"] == 30
-
-
-def test_all_too_long(tmp_path):
-    train = write_tsv(tmp_path / "train.tsv", sentences(30))
-    config = make_config(tmp_path, train=[train], dataset={"max_tokens": 2})
-    with pytest.raises(WorkError, match=r"all of the 29 records for train .*max_tokens 29"):
-        run(config)

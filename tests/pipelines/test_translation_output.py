@@ -52,11 +52,13 @@ def test_interrupted_between_any_two_steps_it_ends_with_the_same_bytes(place, mo
     """`again`: the folder holds an earlier run, of which one file changed and one is gone."""
     write_documents(place)
     if again:
-        shouting.run(config())
+        shouting.run_step_by_step(config())
         (place / "docs" / "a.jsonl").write_text('{"text": "new"}\nbad new\n')
         (place / "docs" / "b.jsonl").unlink()
-    shouting.run(config(output="whole"))
+    shouting.run_step_by_step(config(output="whole"))
     whole = snapshot("whole")
+    shouting.run(config(output="beam"))
+    assert snapshot("beam") == whole
     start = snapshot("out") if again else {}
     number = 0
     while True:
@@ -69,11 +71,11 @@ def test_interrupted_between_any_two_steps_it_ends_with_the_same_bytes(place, mo
         with monkeypatch.context() as patch:
             failed = fail_at(patch, number)
             try:
-                shouting.run(config())
+                shouting.run_step_by_step(config())
             except Exception:
                 assert failed
         assert_a_manifest_is_true()
-        shouting.run(config())
+        shouting.run_step_by_step(config())
         found = snapshot("out")
         assert (found.pop("_electra/previous/b.jsonl", None) is not None) == again
         assert found == whole, f"after a failure at step {number}: {failed}"

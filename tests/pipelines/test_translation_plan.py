@@ -1,3 +1,4 @@
+import gzip
 import os
 import subprocess
 import sys
@@ -136,3 +137,15 @@ def test_a_second_run_in_the_same_folder_is_refused(place):
             plan_translate(config())
         other.kill()
     shouting.run(config())
+
+
+def test_a_command_that_is_wrong_leaves_no_trace(place):
+    row = b'{"text": "x", "translation": "y"}\n'
+    (place / "docs" / "a.jsonl.gz").write_bytes(gzip.compress(row))
+    with pytest.raises(InputError, match="a.jsonl.gz: row 1 has the field 'translation' already"):
+        plan_translate(config())
+    assert not (place / "out").exists()
+    (place / "out").mkdir()
+    with pytest.raises(InputError, match="already"):
+        plan_translate(config())
+    assert list((place / "out").iterdir()) == []

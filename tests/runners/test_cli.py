@@ -10,7 +10,10 @@ import pytest
 from electra_model.errors import WorkError
 from runners import cli, interrupts
 
-JOB = "workdir: work\nsource_lang: en\ntarget_lang: de\ndata: {train: [train.tsv]}\n"
+JOB = (
+    "workdir: work\nsource_lang: en\ntarget_lang: de\ndata: {train: [train.tsv]}\n"
+    "pretrain: {minutes: 1}\ntrain: {minutes: 1}\n"
+)
 
 
 @pytest.fixture
@@ -72,6 +75,9 @@ def test_every_command_has_help():
          "data.train: no file matches 'train.tsv'; name an existing file, folder or glob"),
         (["plan", "job.yaml"],
          "data.train: no file matches 'train.tsv'; name an existing file, folder or glob"),
+        (["run", "job.yaml", "--set", "train.minutes=null"],
+         "train: names neither steps nor minutes; give one, such as train.minutes=10 "
+         "(train.steps=0 skips it)"),
         (["run", "job.yaml", "--set", "workdir=job.yaml"],
          "workdir: cannot write to 'job.yaml': File exists"),
         (["translate", "job.yaml", "--model", "m"],

@@ -129,7 +129,8 @@ def test_no_worker_outlives_the_command(tmp_path, number, status):
 
 def _alive(process: int) -> bool:
     try:
-        state = open(f"/proc/{process}/stat").read().rsplit(")", 1)[1].split()[0]
+        with open(f"/proc/{process}/stat") as stream:
+            state = stream.read().rsplit(")", 1)[1].split()[0]
     except OSError:
         return False
     return state != "Z"

@@ -2,12 +2,12 @@ import html.parser
 import json
 import math
 import re
-from types import SimpleNamespace
 
 import pytest
 
 from runners import report, report_sections
 from runners.charts import Series, curves, histogram
+from runners.job import JobConfig
 
 ATTACK = "<script>alert('x')</script> & <img src=x onerror=alert(1)>"
 VOID = {"meta", "br", "img", "input", "link", "hr"}
@@ -262,10 +262,7 @@ def test_empty_work_folder_says_what_is_missing_and_how_to_get_it(tmp_path):
 
 
 def test_write_report_writes_one_file(workdir):
-    skipped = SimpleNamespace(skipped=False)
-    job = SimpleNamespace(
-        workdir=str(workdir), source_lang="en", target_lang="de", pretrain=skipped, train=skipped
-    )
+    job = JobConfig(workdir=str(workdir), source_lang="en", target_lang="de")
     result = report.write_report(job)
     written = workdir / "report.html"
     assert result["report"] == str(written)

@@ -1,0 +1,48 @@
+import pydantic
+import pytest
+
+from pipelines.config import CleanConfig, DatasetConfig, PrepareConfig
+
+
+@pytest.mark.parametrize(
+    "bounds",
+    [
+        {"min_letters_share": 0},
+        {"min_letters_share": 1},
+        {"min_letters_share": "0.5"},
+        {"max_characters": 1},
+        {"max_length_ratio": 1.5},
+        {"min_letters_share": False, "max_characters": False, "max_length_ratio": False},
+        {"duplicate": False},
+        {"duplicate": "source"},
+    ],
+)
+def test_bounds_and_off(bounds):
+    config = CleanConfig(**bounds)
+    for name, value in bounds.items():
+        found = getattr(config, name)
+        assert (found is False) == (value is False)
+        assert found == (0.5 if value == "0.5" else value)
+
+
+@pytest.mark.parametrize(
+    "bounds, message",
+    [
+        ({"min_letters_share": True}, "takes a bound, or off: got on"),
+        ({"min_letters_share": 1.5}, "must be at most 1, or off: got 1.5"),
+        ({"min_letters_share": -1}, "must be at least 0, or off: got -1"),
+        ({"max_characters": 0}, "must be at least 1, or off: got 0"),
+        ({"max_length_ratio": 0.5}, "must be at least 1, or off: got 0.5"),
+        ({"duplicate": True}, "'pair' or 'source'"),
+        ({"max_rejected_fraction": 1.5}, "less than or equal to 1"),
+        ({"min_letter_share": 0.5}, "min_letter_share"),
+    ],
+)
+def test_wrong_bounds(bounds, message):
+    with pytest.raises(pydantic.ValidationError, match=message):
+        CleanConfig(**bounds)
+
+
+def test_defaults_of_the_whole():
+    config = PrepareConfig(workdir="w", source_lang="en", target_lang="de")
+    assert config.task == "translate" and config.dataset == DatasetConfig()

@@ -1,0 +1,135 @@
+"""What goes wrong while preparing: kills, damaged and wrong inputs, nothing left to train on."""
+
+import gzip
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from electra_model.errors import InputError, WorkError
+from pipelines import prepare
+from tests.pipelines.small_jobs import (
+    killed_config,
+    make_config,
+    read_rejected,
+    run,
+    sentences,
+    tree,
+    write_tsv,
+)
+
+SCRIPT = """
+import pathlib
+from tests.pipelines import small_jobs
+small_jobs.run(small_jobs.killed_config(pathlib.Path({folder!r}), "killed"))
+"""
+
+
+def test_kill_at_any_moment_and_run_again(tmp_path):
+    pairs = sentences(600)
+    write_tsv(tmp_path / "train.tsv", pairs[:550] + pairs[:20])
+    write_tsv(tmp_path / "test.tsv", pairs[500:])
+    script = SCRIPT.format(folder=str(tmp_path))
+    config = killed_config(tmp_path, "killed")
+    for moment in ("clean/00000-00004", "encode/00000-00002"):
+        process = subprocess.Popen(
+            [sys.executable, "-c", script], cwd=os.getcwd(), stderr=subprocess.DEVNULL
+        )
+        stage, _, name = moment.partition("/")
+        folder = f"{config.workdir}/prepare/{stage}"
+        while process.poll() is None:
+            if os.path.isdir(folder) and any(
+                found.startswith(name) and "receipt" in found for found in os.listdir(folder)
+            ):
+                process.send_signal(signal.SIGKILL)
+                break
+            time.sleep(0.002)
+        process.wait()
+        assert not os.path.exists(f"{config.workdir}/dataset/dataset_info.json")
+    run(config)
+    undisturbed = killed_config(tmp_path, "undisturbed")
+    run(undisturbed)
+    assert tree(config) == tree(undisturbed)
+    assert not [name for name in tree(config, "dataset", "prepare") if ".tmp-" in name]
+
+
+@pytest.mark.parametrize(
+    "data, message",
+    [
+        ({}, r"data\.train: names no file"),
+        ({"train": ["{}/none*.tsv"]}, r"data\.train: no file matches .*none\*\.tsv"),
+        ({"train": ["{}/a.tsv"], "valid": ["{}/v.tsv"]}, r"data\.valid: no file matches"),
+        ({"train": ["{}/empty.tsv"]}, r"data\.train: the files are empty"),
+        ({"train": ["{}/a.doc"]}, r"a\.doc: unknown kind of file; known are \.tsv"),
+        (
+            {"train": ["{}/a.tsv"], "test": ["{}/./a.tsv"]},
+            r"data\.test: .*a\.tsv is also in data\.",
+        ),
+        ({"train": ["{}/a.txt"]}, r"a\.txt: a text file has one column"),
+        ({"train": ["{}/a.csv"]}, r"a\.csv: has no column 'source'; it has en, de"),
+        (
+            {"train": ["{}/fake.tsv.gz"]},
+            r"fake\.tsv\.gz: its name says gzip, its content is someth",
+        ),
+    ],
+)
+def test_wrong_inputs_are_known_before_the_work(tmp_path, data, message):
+    (tmp_path / "a.tsv").write_text("a b\tc d\n")
+    for name in ("empty.tsv",):
+        (tmp_path / name).write_text("")
+    (tmp_path / "a.doc").write_text("x")
+    (tmp_path / "a.txt").write_text("x\n")
+    (tmp_path / "a.csv").write_text("en,de\na,b\n")
+    (tmp_path / "fake.tsv.gz").write_text("a\tb\n")
+    data = {key: [pattern.format(tmp_path) for pattern in value] for key, value in data.items()}
+    with pytest.raises(InputError, match=message) as raised:
+        prepare.plan_prepare(make_config(tmp_path, **data))
+    assert "\n" not in str(raised.value)
+
+
+def test_one_file_by_two_names_is_read_once(tmp_path):
+    path = write_tsv(tmp_path / "a.tsv", sentences(5))
+    os.symlink(path, tmp_path / "b.tsv")
+    config = make_config(tmp_path, train=[path, f"{tmp_path}/*.tsv", f"{tmp_path}/./a.tsv"])
+    assert [unit.path for unit in prepare.plan_prepare(config).units] == [path]
+
+
+def test_a_cut_off_file_fails_the_work(tmp_path):
+    text = "".join(f"{source}\t{target}\n" for source, target in sentences(300)).encode()
+    data = gzip.compress(text)
+    (tmp_path / "train.tsv.gz").write_bytes(data[: len(data) // 2])
+    config = make_config(tmp_path, train=[str(tmp_path / "train.tsv.gz")])
+    with pytest.raises(InputError, match=r"train\.tsv\.gz: the gzip data ends in the middle"):
+        run(config)
+    assert not os.path.exists(f"{config.workdir}/dataset/dataset_info.json")
+    (tmp_path / "train.tsv.gz").write_bytes(data)
+    assert run(config)["ledger"] == {"in": 300, "out": 300, "rejected": {}}
+
+
+def test_files_of_blank_lines_hold_no_record_to_train_on(tmp_path):
+    (tmp_path / "train.tsv").write_text("\n\n\n")
+    config = make_config(tmp_path, train=[str(tmp_path / "train.tsv")])
+    with pytest.raises(WorkError, match=r"all of the 3 records for train .*\(empty_line 3\)"):
+        run(config)
+    assert len(read_rejected(config, "empty_line")) == 3
+
+
+def test_too_many_rejections_fail_the_work(tmp_path):
+    pairs = sentences(30)
+    train = write_tsv(tmp_path / "train.tsv", pairs + [(source, source) for source, _ in pairs])
+    config = make_config(
+        tmp_path, train=[train], clean={"max_rejected_fraction": 0.4}, dataset={"valid_fraction": 0}
+    )
+    with pytest.raises(WorkError, match=r"50% of the 60 records for train .*\(identical 30\)"):
+        run(config)
+    assert run(make_config(tmp_path, train=[train]))["ledger"]["out"] == 30
+
+
+def test_all_too_long(tmp_path):
+    train = write_tsv(tmp_path / "train.tsv", sentences(30))
+    config = make_config(tmp_path, train=[train], dataset={"max_tokens": 2})
+    with pytest.raises(WorkError, match=r"all of the 29 records for train .*max_tokens 29"):
+        run(config)
