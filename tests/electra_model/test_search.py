@@ -35,7 +35,7 @@ class TableModel:
         self.logits_of = tf.constant(logits)
         self.decoder = types.SimpleNamespace(
             memory_cache=lambda memory: memory,
-            empty_cache=lambda batch, beam, length: [tf.zeros([batch, beam, length], tf.int32)],
+            empty_cache=lambda batch, beam, _: [tf.zeros([batch, beam, LENGTH], tf.int32)],
             step=self.step,
         )
 
@@ -105,6 +105,20 @@ def test_the_length_penalty_chooses_between_short_and_long(alpha, ids, score):
     found, scores = run(TableModel(SHORT_OR_LONG), [0], beam_size=3, alpha=alpha)
     assert found == [ids]
     np.testing.assert_allclose(scores, [score], rtol=1e-5)
+
+
+def test_an_output_that_has_ended_takes_no_place_in_the_beam():
+    # The empty output is likeliest at once; beside it and A there must be room for B.
+    model = TableModel(
+        {
+            (): {EOS_ID: 0.4, A: 0.35, B: 0.25},
+            (A,): {EOS_ID: 0.5, A: 0.5},
+            (B,): {EOS_ID: 1.0},
+        }
+    )
+    ids, scores = run(model, [0], beam_size=2, alpha=3.0, max_length=2)
+    assert ids == [[B, EOS_ID]]
+    np.testing.assert_allclose(scores, [math.log(0.25) / (7 / 6) ** 3], rtol=1e-5)
 
 
 def test_length_penalty_by_hand():
