@@ -7,7 +7,7 @@ the preset, so that a job file names only what differs from it.
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import pydantic
 from pydantic import Field
@@ -44,16 +44,16 @@ class ModelConfig:
     """
 
     preset: Literal["tiny", "small", "base", "large"] = "tiny"
-    num_layers: int | None = Field(None, ge=1, le=96)
-    num_decoder_layers: int | None = Field(None, ge=1, le=96)
-    d_model: int | None = Field(None, ge=2)
-    num_heads: int | None = Field(None, ge=1)
-    dff: int | None = Field(None, ge=1)
-    dropout: float = Field(0.1, ge=0, lt=1)
+    num_layers: int | None = Field(default=None, ge=1, le=96)
+    num_decoder_layers: int | None = Field(default=None, ge=1, le=96)
+    d_model: int | None = Field(default=None, ge=2)
+    num_heads: int | None = Field(default=None, ge=1)
+    dff: int | None = Field(default=None, ge=1)
+    dropout: float = Field(default=0.1, ge=0, lt=1)
     activation: Literal["relu", "gelu"] = "relu"
     norm: Literal["pre", "post"] = "pre"
     position_encoding: Literal["sinusoidal", "learned"] = "sinusoidal"
-    max_length: int = Field(128, ge=8, le=4096)
+    max_length: int = Field(default=128, ge=8, le=4096)
     tie_embeddings: bool = True
 
     @pydantic.model_validator(mode="after")
@@ -91,14 +91,14 @@ class OptimizerConfig:
       clip_norm: bound on the global gradient norm; 0 switches it off.
     """
 
-    learning_rate: float = Field(2e-3, gt=0)
-    warmup_steps: int = Field(200, ge=0)
+    learning_rate: float = Field(default=2e-3, gt=0)
+    warmup_steps: int = Field(default=200, ge=0)
     schedule: Literal["cosine", "linear", "inverse_sqrt"] = "cosine"
-    weight_decay: float = Field(0.01, ge=0)
-    beta_1: float = Field(0.9, ge=0, lt=1)
-    beta_2: float = Field(0.98, ge=0, lt=1)
-    epsilon: float = Field(1e-9, gt=0)
-    clip_norm: float = Field(1.0, ge=0)
+    weight_decay: float = Field(default=0.01, ge=0)
+    beta_1: float = Field(default=0.9, ge=0, lt=1)
+    beta_2: float = Field(default=0.98, ge=0, lt=1)
+    epsilon: float = Field(default=1e-9, gt=0)
+    clip_norm: float = Field(default=1.0, ge=0)
 
 
 @pydantic.dataclasses.dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -106,26 +106,35 @@ class LoopConfig(OptimizerConfig):
     """What both trainings share.
 
     Attributes:
-      steps: updates to make; 0 skips the stage. minutes: instead of `steps`, time to train for; the
-        schedule then follows the clock. Time spent before an interruption counts.
+      steps: updates to make; 0 skips the stage. Without it and without `minutes`: `default_steps`.
+      minutes: instead of `steps`, time to train for; the schedule then follows the clock. Time
+        spent before an interruption counts.
       batch_tokens: tokens of the longer side, padding included, in one update.
       checkpoint_minutes: at most this much work is lost by a kill.
       keep_checkpoints: how many of the newest are kept.
     """
 
-    steps: int | None = Field(None, ge=0)
-    minutes: float | None = Field(None, ge=0)
-    batch_tokens: int = Field(2048, ge=64)
-    seed: int = Field(1, ge=0)
-    checkpoint_minutes: float = Field(1.0, gt=0)
-    keep_checkpoints: int = Field(3, ge=1)
-    log_every_steps: int = Field(20, ge=1)
+    default_steps: ClassVar[int] = 10_000
+    steps: int | None = Field(default=None, ge=0)
+    minutes: float | None = Field(default=None, ge=0)
+    batch_tokens: int = Field(default=2048, ge=64)
+    seed: int = Field(default=1, ge=0)
+    checkpoint_minutes: float = Field(default=1.0, gt=0)
+    keep_checkpoints: int = Field(default=3, ge=1)
+    log_every_steps: int = Field(default=20, ge=1)
 
     @pydantic.model_validator(mode="after")
     def _check_length(self) -> LoopConfig:
         if self.steps is not None and self.minutes is not None:
             raise ValueError("give either steps or minutes, not both")
         return self
+
+    @property
+    def updates(self) -> int | None:
+        """Updates to make; None when the clock decides."""
+        if self.minutes is not None:
+            return None
+        return self.steps if self.steps is not None else self.default_steps
 
     @property
     def skipped(self) -> bool:
@@ -144,10 +153,11 @@ class PretrainConfig(LoopConfig):
       temperature: of the generator's sampling.
     """
 
-    mask_fraction: float = Field(0.15, gt=0, lt=1)
-    generator_fraction: float = Field(0.25, gt=0, le=1)
-    discriminator_weight: float = Field(50.0, gt=0)
-    temperature: float = Field(1.0, gt=0)
+    default_steps: ClassVar[int] = 2_000
+    mask_fraction: float = Field(default=0.15, gt=0, lt=1)
+    generator_fraction: float = Field(default=0.25, gt=0, le=1)
+    discriminator_weight: float = Field(default=50.0, gt=0)
+    temperature: float = Field(default=1.0, gt=0)
 
 
 @pydantic.dataclasses.dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -162,10 +172,10 @@ class TrainConfig(LoopConfig):
       validate_every_minutes: time between two evaluations on the validation split.
     """
 
-    label_smoothing: float = Field(0.1, ge=0, lt=1)
+    label_smoothing: float = Field(default=0.1, ge=0, lt=1)
     warm_start: bool = True
     buckets: tuple[int, ...] = (8, 16, 32, 64, 128)
-    validate_every_minutes: float = Field(2.0, gt=0)
+    validate_every_minutes: float = Field(default=2.0, gt=0)
 
     @pydantic.model_validator(mode="after")
     def _check_buckets(self) -> TrainConfig:

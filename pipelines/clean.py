@@ -151,23 +151,24 @@ def _work_on_chunk(
 ) -> dict[str, Any]:
     rows_read = batch.num_rows
     rejected = []
-    if batch.column("error").null_count != rows_read:
-        bad = batch.filter(batch.column("error").is_valid())
-        raws = bad.column("raw").to_pylist() if "raw" in bad.schema.names else [None] * len(bad)
+    # By position: a field may itself be called "row", "error" or "raw".
+    errors = batch.column(1)
+    if errors.null_count != rows_read:
+        bad = batch.filter(errors.is_valid())
+        has_raw = unit.format in registry.LINE_FORMATS
+        raws = bad.column(2).to_pylist() if has_raw else [None] * len(bad)
         for row, rule, raw in zip(
-            bad.column("row").to_pylist(), bad.column("error").to_pylist(), raws, strict=True
+            bad.column(0).to_pylist(), bad.column(1).to_pylist(), raws, strict=True
         ):
             rejected.append(rejections.reject(rule, unit.path, unit.id, row, raw=raw))
-        batch = batch.filter(batch.column("error").is_null())
+        batch = batch.filter(errors.is_null())
 
-    rows = batch.column("row").to_numpy()
+    rows = batch.column(0).to_numpy()
     sides = tuple(
-        pa.array(normalize_texts(batch.column(field).to_pylist()), pa.string())
-        for field in dict.fromkeys(task.payload["fields"])
+        pa.array(normalize_texts(column.to_pylist()), pa.string())
+        for column in batch.columns[-len(task.payload["fields"]) :]
     )
     monolingual = unit.role.startswith(MONOLINGUAL)
-    if not monolingual and len(sides) == 1:
-        sides = (sides[0], sides[0])  # the job file names one column twice
     kind = "text" if monolingual else "pair" if unit.role == "train" else "measure"
     verdict = filters.judge(sides, kind, config.clean)
     bad = np.flatnonzero(verdict.astype(bool))

@@ -95,8 +95,7 @@ def read_model_card(model_dir: str) -> dict[str, Any]:
         card = json.loads(files.read_bytes(path))
     except OSError:
         raise InputError(
-            f"model: no model.json in {model_dir}; name a folder that `electra train` or "
-            "`electra import` wrote"
+            f"model: no model.json in {model_dir}; name a folder that `electra train` wrote"
         ) from None
     except ValueError as error:
         raise InputError(f"model: {path} is not JSON ({error}); the folder is damaged") from None

@@ -27,7 +27,8 @@ def run(target: str, folder: str, workers: int, write: Callable[[str], None]) ->
 
     Args:
       target: the target language.
-      folder: everything is made in it: corpus/, cache/, job.yaml, and the job's own work folder.
+      folder: everything but the downloads (`corpus-cache` beside it) is made in it: corpus/,
+        job.yaml, and the job's own work folder.
       workers: worker processes of the pipelines.
       write: takes the lines of the result.
 
@@ -50,7 +51,8 @@ def _corpus(target: str, folder: str) -> dict[str, Any]:
     from . import corpus
 
     recipe = recipe_files.find(_CORPUS_RECIPE)
-    cache = os.path.join(folder, "cache")
+    # Beside the folder: another target language uses the same downloads.
+    cache = os.path.join(os.path.dirname(os.path.abspath(folder)), "corpus-cache")
     facts = corpus.build_corpus(recipe, target, os.path.join(folder, "corpus"), cache, say)
     state = "complete already" if facts["already_complete"] else f"{facts['seconds']} s"
     say(f"corpus: {facts['pairs']['train']:,} training pairs for {facts['target_lang']} ({state})")

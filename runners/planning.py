@@ -25,7 +25,6 @@ def show(job: JobConfig, write: Callable[[str], None]) -> dict[str, Any]:
     languages = f"{job.source_lang}-{job.target_lang}"
     lines = [f"{languages}, work folder {job.workdir}, runner {_runner(job)}"]
     for stage in stages.STAGES:
-        stages.check(stage, job)
         state = stages.look(stage, job)
         upstream_runs = any(decision != "skip" for decision in decided.values())
         if state.runs:
@@ -75,7 +74,7 @@ def _size(name: str, job: JobConfig) -> str:
 def _length(config: LoopConfig) -> str:
     if config.minutes is not None:
         return f"{config.minutes:g} minutes"
-    return f"{config.steps} updates" if config.steps is not None else "no length given"
+    return f"{config.updates} updates"
 
 
 def _files(patterns: dict[str, tuple[str, ...]]) -> str:

@@ -14,7 +14,6 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-from electra_model.errors import InputError
 from pipelines import files
 from pipelines.units import fingerprint
 
@@ -84,16 +83,6 @@ def complete(stage: Stage, job: JobConfig, state: State, counts: dict[str, Any])
     """Writes the receipt."""
     text = json.dumps({"made_from": state.made_from, "counts": counts}, indent=1, default=str)
     files.write_atomic(_receipt(stage, job), text.encode())
-
-
-def check(stage: Stage, job: JobConfig) -> None:
-    """Raises `InputError` for what can be told wrong with a stage before any stage is begun."""
-    for name, config in (("pretrain", job.pretrain), ("train", job.train)):
-        if stage.name == name and config.steps is None and config.minutes is None:
-            raise InputError(
-                f"{name}: names neither steps nor minutes; give one, such as {name}.minutes=10 "
-                f"({name}.steps=0 skips it)"
-            )
 
 
 def product(stage: Stage, job: JobConfig) -> str:

@@ -160,7 +160,7 @@ def _facts(job: JobConfig, config: LoopConfig, *upstream: Any) -> dict[str, str]
     state = {name: value for name, value in settings.items() if name not in _NOT_IN_STATE}
     model = dataclasses.asdict(job.model.resolved())
     # A finished training is not a state to go on from: its learning rate has come down to nothing.
-    length = [config.steps, config.minutes]
+    length = [config.updates, config.minutes]
     state_print = fingerprint(dataset, model, state, length, upstream)
     return {"dataset": dataset, "state": state_print, "complete": state_print}
 

@@ -86,7 +86,7 @@ class TrainingLoop:
     @property
     def steps(self) -> int:
         """Updates to make, where the job file counts in updates."""
-        return self.config.steps or 1
+        return self.config.updates or 1
 
     @property
     def finished(self) -> bool:

@@ -6,8 +6,9 @@
 Every reader gives `pyarrow.RecordBatch`es with the columns `row` (int64, counted from 0 in the
 unit), `error` (null, or the slug of what makes the record unreadable), `raw` where it was asked for
 (binary, the record byte for byte with its line end), and one nullable string column per field.
-Nothing is left out: a record that cannot be read is a row with an error. A damaged file is an
-`InputError`.
+Columns stand in that order; a field may have one of the first three names, so count on their
+places rather than on their names. Nothing is left out: a record that cannot be read is a row with
+an error. A damaged file is an `InputError`.
 """
 
 from __future__ import annotations

@@ -75,9 +75,6 @@ def test_every_command_has_help():
          "data.train: no file matches 'train.tsv'; name an existing file, folder or glob"),
         (["plan", "job.yaml"],
          "data.train: no file matches 'train.tsv'; name an existing file, folder or glob"),
-        (["run", "job.yaml", "--set", "train.minutes=null"],
-         "train: names neither steps nor minutes; give one, such as train.minutes=10 "
-         "(train.steps=0 skips it)"),
         (["run", "job.yaml", "--set", "workdir=job.yaml"],
          "workdir: cannot write to 'job.yaml': File exists"),
         (["translate", "job.yaml", "--model", "m"],

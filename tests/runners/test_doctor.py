@@ -16,7 +16,7 @@ def test_a_sound_machine_and_a_broken_job(tmp_path, monkeypatch):
         "fail  data.test        data.test: no file matches 'none.tsv'; "
         "name an existing file, folder or glob",
         "fail  model            model: no model.json in no-model; "
-        "name a folder that `electra train` or `electra import` wrote",
+        "name a folder that `electra train` wrote",
     ]
     assert "ok    google-crc32c    compiled" in lines
     assert "ok    pipelines        the runner local works, with worker processes" in lines

@@ -1,0 +1,96 @@
+import apache_beam as beam
+import pytest
+from apache_beam.runners.portability.fn_api_runner import FnApiRunner
+
+from electra_model.errors import WorkError
+from pipelines import stages
+from pipelines.config import PrepareConfig
+from pipelines.stages import RunStage, Stage, Task, load_index
+
+DONE = []
+
+
+def plan_two(config):
+    return [Task(f"t{number}", {"value": number}) for number in range(2)]
+
+
+def work(config, task, parts):
+    DONE.append(task.id)
+    parts.add("data", f"{task.payload['value']}".encode())
+    return {"value": task.payload["value"]}
+
+
+def plan_none(config):
+    return []
+
+
+def plan_after(config):
+    return [Task("sum", {"digest": load_index(config, "two").digest})]
+
+
+def add(config, task, parts):
+    return {"sum": sum(receipt.facts["value"] for receipt in load_index(config, "two").receipts)}
+
+
+def fail(config, task, parts):
+    raise WorkError("no more")
+
+
+TWO = Stage("two", plan_two, work)
+
+
+def run(config, *run_stages):
+    with beam.Pipeline(runner=FnApiRunner()) as pipeline:
+        element = pipeline | beam.Create([""])
+        for stage in run_stages:
+            element = element | stage.name >> RunStage(stage, config)
+
+
+@pytest.fixture
+def config(tmp_path):
+    DONE.clear()
+    return PrepareConfig(workdir=str(tmp_path), source_lang="en", target_lang="de")
+
+
+def test_stages_in_a_row_and_again(config):
+    three = (TWO, Stage("none", plan_none, fail), Stage("after", plan_after, add))
+    run(config, *three)
+    assert load_index(config, "after").receipts[0].facts == {"sum": 1}
+    assert load_index(config, "none").receipts == []
+    assert sorted(DONE) == ["t0", "t1"]
+    run(config, *three)
+    assert sorted(DONE) == ["t0", "t1"]  # nothing was done a second time
+    assert sorted(stages.progress(config.workdir)) == [
+        ("after", 1, 1),
+        ("none", 0, 0),
+        ("two", 2, 2),
+    ]
+
+
+def test_what_is_not_committed_is_swept_and_done_again(config, tmp_path):
+    run(config, TWO)
+    before = load_index(config, "two").digest
+    folder = tmp_path / "prepare" / "two"
+    (folder / "t0.receipt.json").unlink()  # a kill came before the receipt
+    (folder / "t1.data").write_bytes(b"longer")  # a damaged part
+    (folder / "t7.data.tmp-12-ab").write_bytes(b"half")
+    DONE.clear()
+    run(config, TWO)
+    assert sorted(DONE) == ["t0", "t1"]
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "t0.data", "t0.receipt.json", "t1.data", "t1.receipt.json",
+    ]  # fmt: skip
+    assert load_index(config, "two").digest == before
+
+
+def test_errors_come_through(config):
+    with pytest.raises(WorkError, match="no more"):
+        run(config, Stage("two", plan_two, fail))
+    with pytest.raises(WorkError, match=r"two\.index\.json: cannot be read"):
+        load_index(config, "two")
+
+
+def test_an_engine_that_loses_tasks_is_noticed(config):
+    run(config, TWO)
+    with pytest.raises(WorkError, match="2 tasks were planned and 0 came back"):
+        list(stages._CloseFn(TWO, config).process((0, [""])))
