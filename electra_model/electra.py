@@ -15,6 +15,7 @@ from electra_model.config import ModelConfig
 from electra_model.decoder import Decoder
 from electra_model.embeddings import TokenEmbedding
 from electra_model.encoder import Encoder
+from electra_model.heads import VocabularyHead
 from electra_model.initialization import initialize
 
 
@@ -117,9 +118,7 @@ class Electra(keras.Model):
             name="decoder",
             **shared,
         )
-        self.output_bias = self.add_weight(
-            name="output_bias", shape=(target_vocab_size,), initializer="zeros"
-        )
+        self.vocabulary_head = VocabularyHead(target_vocab_size, name="vocabulary_head")
         self.encoder.build()
         self.decoder.build()
         self.built = True
@@ -183,8 +182,7 @@ class Electra(keras.Model):
 
     def logits(self, hidden):
         """[..., d_model] -> [..., target_vocab_size], by the target embedding's own table."""
-        table = self.target_embedding.table
-        return ops.matmul(hidden, ops.transpose(table)) + self.output_bias
+        return self.vocabulary_head(hidden, self.target_embedding.table)
 
     def get_config(self):
         """The constructor's arguments."""

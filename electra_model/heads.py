@@ -1,9 +1,30 @@
-"""What stands on an encoder for replaced-token detection (Clark et al. 2020, section 2)."""
+"""What stands on the last representations: logits over the vocabulary, and the two heads of
+replaced-token detection (Clark et al. 2020, section 2)."""
 
 import keras
 from keras import ops
 
 from electra_model.layers import layer_norm
+
+
+class VocabularyHead(keras.layers.Layer):
+    """Logits over the vocabulary by a table that an embedding owns (Press and Wolf 2017).
+
+    [..., d_model] and table [vocabulary_size, d_model] -> [..., vocabulary_size].
+    """
+
+    def __init__(self, vocabulary_size, **kwargs):
+        super().__init__(**kwargs)
+        self.vocabulary_size = vocabulary_size
+        self.bias = self.add_weight(name="bias", shape=(vocabulary_size,), initializer="zeros")
+
+    def call(self, x, table):
+        """A product with the table, and a bias of this layer's own."""
+        return ops.matmul(x, ops.transpose(table)) + self.bias
+
+    def get_config(self):
+        """The constructor's arguments."""
+        return super().get_config() | dict(vocabulary_size=self.vocabulary_size)
 
 
 class MaskedTokenHead(keras.layers.Layer):

@@ -50,7 +50,8 @@ class CleanConfig:
     """Rules that reject records, each with its bound. What they reject is in `dataset/rejected/`.
 
     Training pairs go through all of them. Validation and test pairs that are named in `data` are a
-    measure, so they lose nothing but what cannot be scored: unreadable and empty records.
+    measure, so they lose nothing but what cannot be scored: unreadable and empty records (and, when
+    they are tokenised, those above `dataset.max_tokens`).
     Monolingual texts go through `empty`, `min_letters_share` and `duplicate`.
 
     Attributes:

@@ -82,7 +82,7 @@ def check_rejections(config: PrepareConfig, *, encoded: bool = False) -> None:
         rejections.publish(config, all_spans(config, encoded=encoded))
         rules = sorted(ledger.rejected.items(), key=lambda item: (-item[1], item[0]))
         listed = ", ".join(f"{rule} {count:,}" for rule, count in rules)
-        share = "all" if not ledger.records_out else f"{ledger.rejected_fraction:.0%}"
+        share = "all" if not ledger.records_out else f"{ledger.rejected_fraction:.1%}"
         remedy = f"; look into {config.workdir.rstrip('/')}/dataset/rejected"
         if many and ledger.records_out:
             remedy += f", then change the rule's bound or clean.max_rejected_fraction ({bound})"

@@ -84,7 +84,7 @@ def _sums(model, source, shifted, target, label_smoothing, seed):
     flat = tf.reshape(hidden, [-1, model.d_model])
     targets = tf.reshape(target, [-1])
     weights = tf.cast(tf.not_equal(targets, 0), tf.float32)
-    table, bias = model.target_embedding.table.value, model.output_bias.value
+    table, bias = model.target_embedding.table.value, model.vocabulary_head.bias.value
     sums = vocabulary_cross_entropy(flat, table, bias, targets, weights, label_smoothing)
     return sums, tf.maximum(tf.reduce_sum(weights), 1.0)
 

@@ -107,11 +107,11 @@ def test_two_variables_of_one_path_are_refused(make_model):
 def test_what_does_not_fit_is_not_restored(make_model):
     model = make_model()
     tensors = checkpoint.tensors_of(model.trainable_variables)
-    wider = tensors | {"electra/output_bias": np.zeros(31)}
-    with pytest.raises(WorkError, match=r"electra/output_bias is of shape \(31,\).* \(30,\)"):
+    wider = tensors | {"vocabulary_head/bias": np.zeros(31)}
+    with pytest.raises(WorkError, match=r"vocabulary_head/bias is of shape \(31,\).* \(30,\)"):
         checkpoint.restore(model.trainable_variables, wider)
-    del tensors["electra/output_bias"]
-    with pytest.raises(WorkError, match="electra/output_bias is missing"):
+    del tensors["vocabulary_head/bias"]
+    with pytest.raises(WorkError, match="vocabulary_head/bias is missing"):
         checkpoint.restore(model.trainable_variables, tensors)
 
 
@@ -119,7 +119,7 @@ def test_a_warm_start_names_every_tensor_once(make_model):
     model, donor = make_model(num_layers=2, num_decoder_layers=1), make_model(seed=8)
     tensors = checkpoint.tensors_of(donor.trainable_variables)
     tensors["generator/kernel"] = np.ones((2, 2), "float32")
-    tensors["electra/output_bias"] = np.ones(31, "float32")
+    tensors["vocabulary_head/bias"] = np.ones(31, "float32")
     before = checkpoint.tensors_of(model.trainable_variables)
     report = checkpoint.warm_start(model.trainable_variables, tensors, "the donor")
     assert report["source"] == "the donor"
@@ -132,7 +132,7 @@ def test_a_warm_start_names_every_tensor_once(make_model):
     assert len(listed["fresh"]) == 14
     assert report["skipped"] == [
         {
-            "name": "electra/output_bias",
+            "name": "vocabulary_head/bias",
             "shape": [31],
             "reason": "shape [31] in the checkpoint, [30] in the model",
         },

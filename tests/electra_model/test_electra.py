@@ -100,7 +100,7 @@ def test_tied_source_target_and_output_are_one_variable(make_model):
     hidden = np.random.default_rng(0).normal(size=(2, 16)).astype("float32")
     table = model.embedding.table
     table.assign(table * 2.0)
-    logits = hidden @ np.asarray(table).T + np.asarray(model.output_bias)
+    logits = hidden @ np.asarray(table).T + np.asarray(model.vocabulary_head.bias)
     np.testing.assert_allclose(model.logits(hidden), logits, atol=1e-5)
 
 
@@ -205,7 +205,7 @@ def test_200_steps_on_20_sentences(tokenizer, sentences):
             hidden, _ = model.hidden(source, shifted, training=True, seed=seed)
             flat, gold = tf.reshape(hidden, [-1, 32]), tf.reshape(target, [-1])
             weights = tf.cast(gold != 0, tf.float32)
-            table, bias = model.target_embedding.table.value, model.output_bias.value
+            table, bias = model.target_embedding.table.value, model.vocabulary_head.bias.value
             sums = vocabulary_cross_entropy(flat, table, bias, gold, weights)
             loss = sums[0] / tf.reduce_sum(weights)
         gradients = tape.gradient(loss, [variable.value for variable in variables])

@@ -123,7 +123,7 @@ def test_too_many_rejections_fail_the_work(tmp_path):
     config = make_config(
         tmp_path, train=[train], clean={"max_rejected_fraction": 0.4}, dataset={"valid_fraction": 0}
     )
-    with pytest.raises(WorkError, match=r"50% of the 60 records for train .*\(identical 30\)"):
+    with pytest.raises(WorkError, match=r"50\.0% of the 60 records for train .*\(identical 30\)"):
         run(config)
     assert run(make_config(tmp_path, train=[train]))["ledger"]["out"] == 30
 
