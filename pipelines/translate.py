@@ -146,9 +146,10 @@ def _rows(planned: PlannedUnit, text_field: str) -> Iterator[tuple[bytes, str | 
             planned.unit, [text_field], raw=lines, header=file.header is not None
         )
         for batch in batches:
-            texts = batch.column(text_field).to_pylist()
-            errors = batch.column("error").to_pylist()
-            raws = batch.column("raw").to_pylist() if lines else [b""] * len(texts)
+            # By place, not by name: the text's field may be called "row", "error" or "raw" itself.
+            texts = batch.columns[-1].to_pylist()
+            errors = batch.columns[1].to_pylist()
+            raws = batch.columns[2].to_pylist() if lines else [b""] * len(texts)
             yield from zip(raws, texts, errors, strict=True)
     except OSError as error:
         raise WorkError(

@@ -35,6 +35,7 @@ def run_pipeline(
     label: str,
     receipts: str,
     total: int | None = None,
+    watch: Callable[[], tuple[int, int | None, dict[str, str]]] | None = None,
 ) -> None:
     """Runs one pipeline to its end.
 
@@ -44,6 +45,7 @@ def run_pipeline(
       label: of the progress.
       receipts: the folder below which units leave their receipts.
       total: how many receipts there will be, where that is known.
+      watch: gives (done, total, facts for the progress) instead of the count of receipts.
 
     Raises:
       InputError, WorkError: as raised in the pipeline, in whatever process; any other failure there
@@ -73,11 +75,13 @@ def run_pipeline(
     with Progress(label, total, "units") as bar:
         thread.start()
         done = 0
-        while not outcome.over.wait(_POLL_SECONDS):
+        over = False
+        while not over:
+            over = outcome.over.wait(_POLL_SECONDS)
+            now, planned, facts = watch() if watch else (count_receipts(receipts), total, {})
             # A pipeline that is through tidies its receipts away: that is no step back.
-            done = max(done, count_receipts(receipts))
-            bar.update(done)
-        bar.update(max(done, count_receipts(receipts)))
+            done = max(done, now)
+            bar.update(done, planned, **facts)
     if outcome.error is not None:
         raise _plain_error(outcome.error, label) from outcome.error
 
@@ -155,8 +159,19 @@ def run_prepare(job: JobConfig) -> dict[str, Any]:
         job.runner,
         label="prepare",
         receipts=job.path("prepare"),
+        watch=lambda: _prepare_progress(job.workdir),
     )
     return dataset_counts(job)
+
+
+def _prepare_progress(workdir: str) -> tuple[int, int | None, dict[str, str]]:
+    """Tasks done and planned so far, and the stage that is at work: each stage plans the next."""
+    from pipelines import stages
+
+    found = stages.progress(workdir)
+    at_work = [name for name, done, planned in found if done < planned]
+    facts = {"stage": at_work[-1]} if at_work else {}
+    return sum(done for _, done, _ in found), sum(planned for _, _, planned in found) or None, facts
 
 
 def dataset_counts(job: JobConfig) -> dict[str, Any]:

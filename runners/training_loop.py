@@ -117,13 +117,15 @@ class TrainingLoop:
                 if self.step % self.config.log_every_steps == 0:
                     log.write(self.step, window.take(self.elapsed))
                 if self.validate and self.elapsed - last_validation >= self.validate_seconds:
-                    log.write(self.step, self.validate())
+                    with window.paused():
+                        log.write(self.step, self.validate())
                     last_validation = self.elapsed
                 if stopped.number is not None:
                     self._save()
                     raise Interrupted(stopped.number)
                 if self.elapsed - last_save >= self.config.checkpoint_minutes * 60:
-                    self._save()
+                    with window.paused():
+                        self._save()
                     last_save = self.elapsed
             if self.validate:
                 log.write(self.step, self.validate())
@@ -211,6 +213,13 @@ class _Window:
         self._count = 0
         self._tokens = 0
         self._start = time.monotonic()
+
+    @contextlib.contextmanager
+    def paused(self) -> Iterator[None]:
+        """Time in here does not count for the rate."""
+        start = time.monotonic()
+        yield
+        self._start += time.monotonic() - start
 
     def add(self, values: dict[str, Any]) -> None:
         """One step's metrics."""
