@@ -123,7 +123,7 @@ def test_the_encoder_is_the_one_that_training_goes_on_with(model):
     assert set(restored) == {*encoder, "embedding/table"}
     assert len(encoder) > 20
     fresh = {entry["name"].split("/")[0] for entry in report["fresh"]}
-    assert fresh == {"decoder", "electra"}, "the decoder and the bias of the output"
+    assert fresh == {"decoder", "vocabulary_head"}, "the decoder and the bias of the output"
     ids, _ = windows(rows=2)
     assert np.array_equal(np.asarray(electra.encoder(ids)), np.asarray(model.encoder(ids)))
 
