@@ -55,6 +55,13 @@ def fields_for(config: PrepareConfig, role: str) -> list[str]:
     return [config.data.source_field, config.data.target_field]
 
 
+def languages_for(config: PrepareConfig, role: str) -> list[str]:
+    """The language of each of those columns."""
+    if role.startswith(MONOLINGUAL):
+        return [role.removeprefix(MONOLINGUAL)]
+    return [config.source_lang, config.target_lang]
+
+
 def tasks_for(config: PrepareConfig, units: list[Unit]) -> list[Task]:
     """One task per unit of input."""
     rules = dataclasses.asdict(config.clean)
@@ -69,6 +76,7 @@ def tasks_for(config: PrepareConfig, units: list[Unit]) -> list[Task]:
                 "unit": dataclasses.asdict(unit),
                 "stamp": stamps[unit.path],
                 "fields": fields_for(config, unit.role),
+                "languages": languages_for(config, unit.role),
                 "header": config.data.tsv_header,
                 "clean": rules,
                 "partitions": partitions,
@@ -132,6 +140,7 @@ def work(config: PrepareConfig, task: Task, parts: Parts) -> dict[str, Any]:
         task.payload["fields"],
         raw=unit.format in registry.LINE_FORMATS,
         header=task.payload["header"],
+        languages=task.payload["languages"],
     )
     found = []
     for batch in batches:

@@ -208,8 +208,9 @@ def cut_texts(
     """Cuts lists of ids into pieces of at most `window_length`; each piece gets an order of its
     own.
 
-    >>> cut_texts(np.array([7], np.uint64), pa.array([[1, 2, 3]], pa.list_(pa.int32())),
-    2)[1].to_pylist() [[1, 2], [3]]
+    >>> ids = pa.array([[1, 2, 3]], pa.list_(pa.int32()))
+    >>> cut_texts(np.array([7], np.uint64), ids, 2)[1].to_pylist()
+    [[1, 2], [3]]
     """
     lengths = _lengths(ids)
     count = -(-lengths // window_length)

@@ -3,14 +3,14 @@ units.
 
 Everything that is wrong with the command or its inputs is found here, so that it ends before hours
 of work and not after them. What is done already is found here as well: a file whose content, model
-and settings are those of
-`_electra/manifest.json` stays, and of the other files only units without a receipt are translated.
+and settings are those of `_electra/manifest.json` stays, and of the other files only units without
+a receipt are translated.
 
 While a run is under way the output folder holds nothing new but `_electra/`:
 
-    _electra/units/         a part and a receipt for each unit, named after all that its bytes
-    depend on _electra/unpacked/      compressed inputs as plain files, so that they can be cut into
-    units _electra/ready/         finished output files
+    _electra/units/         a part and a receipt for each unit, named after what its bytes depend on
+    _electra/unpacked/      compressed inputs as plain files, so that they can be cut into units
+    _electra/ready/         finished output files
     _electra/placing.json   the manifest to be, while finished files are moved to their places
     _electra/known.json     the checksums of files that earlier runs placed, meanwhile
 

@@ -1,10 +1,9 @@
 """The unit of work: a piece of input that is read, worked on and committed as a whole.
 
 A unit's id says which file of the plan and which piece of it. What is done with a unit ends in part
-files and, last, a
-receipt: a small JSON file that names the parts with their checksums. A unit whose receipt is there,
-made under the same fingerprint of settings, is never done again; one that was interrupted has no
-receipt and is simply done anew.
+files and, last, a receipt: a small JSON file that names the parts with their checksums. A unit
+whose receipt is there, made under the same fingerprint of settings, is never done again; one that
+was interrupted has no receipt and is simply done anew.
 """
 
 from __future__ import annotations
@@ -24,9 +23,11 @@ class Unit:
     Attributes:
       index: position among all units of the plan; orders rows of different units.
       id: `<file index>-<piece>`, five digits each: a name that is the same in every run.
-      path: the file. format, compression: see `formats.registry`.
-      start, stop: what the format's reader makes of them: bytes [start, stop) for line formats,
-        row groups for Parquet; (0, -1) means the whole file.
+      path: the file. format: see `formats.registry`. compression: how its text is packed, see
+        `formats.compression.packed_as`.
+      start, stop: what the format's reader makes of them: bytes [start, stop) for line formats, in
+        the stored file where that is compressed; row groups for Parquet; (0, -1) means the whole
+        file.
       size: bytes of work, for progress.
       role: what the file is in the job: "train", "valid", "test", "monolingual:en", "translate" ...
     """

@@ -1,13 +1,16 @@
-"""Stored bytes to the bytes that they stand for, block by block, and what gives a file's true kind
+"""Stored bytes to the text that they stand for, block by block, and what gives a file's true kind
 away.
 
 A compressed stream that ends early, or is followed by something else, is an error and never the end
-of the data.
+of the data. Text is UTF-8, or UTF-16 where the mark at its beginning says so: then it is handed on
+as UTF-8.
 """
 
 from __future__ import annotations
 
 import bz2
+import codecs
+import io
 import lzma
 import zlib
 from collections.abc import Iterator
@@ -31,6 +34,11 @@ _MAGIC = {
 }
 _ARCHIVES = {b"PK\x03\x04": "a ZIP archive", b"PAR1": "Parquet", b"\x7fELF": "a program"}
 
+# Text in UTF-16 counts as packed: it cannot be cut at any byte, and a reader unpacks it to UTF-8.
+UTF16 = "utf-16"
+_UTF16_MARKS = {b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}
+_UTF32_MARKS = (b"\xff\xfe\x00\x00", b"\x00\x00\xfe\xff")
+
 # Small blocks of compressed input bound what one step can expand to.
 _STORED_BLOCK = 1 << 14
 _PLAIN_BLOCK = 1 << 20
@@ -44,14 +52,38 @@ def compression_of_bytes(head: bytes) -> str | None:
     return None
 
 
-def check_head(path: str, compression: str | None) -> None:
+def packed_as(path: str, compression: str | None) -> str | None:
+    """How the text of a file is packed: the compression that its name says, `UTF16`, or None.
+
+    Raises:
+      InputError: the beginning of the file is not what its name says: a compressed file without the
+        ending of its compression, the ending without the compression, or another binary format.
+    """
+    head = _read_head(path)
+    if compression is None and utf16_of(head):
+        return UTF16
+    check_head(path, compression, head)
+    return compression
+
+
+def _read_head(path: str) -> bytes:
+    with files.open_read(path) as stream:
+        return stream.read(4096)
+
+
+def utf16_of(head: bytes) -> str | None:
+    """The codec of text that begins with UTF-16's mark, or None."""
+    return None if head.startswith(_UTF32_MARKS) else _UTF16_MARKS.get(head[:2])
+
+
+def check_head(path: str, compression: str | None, head: bytes | None = None) -> None:
     """Raises `InputError` when the beginning of a file is not what its name says.
 
-    Covers a compressed file without the ending of its compression, the ending without the
-    compression, other binary formats, and text in UTF-16.
+    As `packed_as`, but text in UTF-16 is an error as well. head: the first bytes, where the caller
+    has read them.
     """
-    with files.open_read(path) as stream:
-        head = stream.read(4096)
+    if head is None:
+        head = _read_head(path)
     found = compression_of_bytes(head)
     if compression is not None:
         if found != compression:
@@ -74,8 +106,9 @@ def check_text(path: str, head: bytes) -> None:
     for mark, what in _ARCHIVES.items():
         if head.startswith(mark) and b"\x00" in head:
             raise InputError(f"{path}: its content is {what}, not text; name the right file")
-    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise InputError(f"{path}: its text is in UTF-16; convert it to UTF-8")
+    for marks, name in ((_UTF32_MARKS, "UTF-32"), (tuple(_UTF16_MARKS), "UTF-16")):
+        if head.startswith(marks):
+            raise InputError(f"{path}: its text is in {name}; convert it to UTF-8")
     if b"\x00" in head:
         raise InputError(
             f"{path}: holds zero bytes, so it is not UTF-8 text (UTF-16, or a binary file?); "
@@ -98,15 +131,101 @@ def read_range(path: str, start: int, stop: int) -> Iterator[bytes]:
             yield block
 
 
+def read_packed(path: str, packed: str | None) -> Iterator[bytes]:
+    """The text of a whole file as UTF-8, in blocks; `packed` as from `packed_as`.
+
+    What is no UTF-16 although the mark says so becomes bytes that are no UTF-8 either, so that it
+    is rejected row by row.
+
+    Raises:
+      InputError: as `decompress`, and for text that is no UTF-8 at all.
+    """
+    if packed in (None, UTF16):
+        blocks = read_range(path, 0, files.size(path))
+    else:
+        blocks = decompress(path, packed)
+    first = next(blocks, b"")
+    while 0 < len(first) < 4 and (more := next(blocks, b"")):
+        first += more
+    codec = utf16_of(first)
+    if codec is None:
+        check_text(path, first[:4096])
+        if first:
+            yield first
+        yield from blocks
+        return
+    decoder = codecs.getincrementaldecoder(codec)(errors="surrogatepass")
+    yield decoder.decode(first[2:]).encode("utf-8", "surrogatepass")
+    for block in blocks:
+        yield decoder.decode(block).encode("utf-8", "surrogatepass")
+    try:
+        decoder.decode(b"", final=True)
+    except UnicodeDecodeError:
+        yield b"\xff"  # half a character at the end
+
+
+def open_packed(path: str, packed: str | None) -> io.BufferedReader:
+    """`read_packed` as a stream, for parsers that read from one. Binary content is let through."""
+    if packed in (None, UTF16):
+        blocks = read_range(path, 0, files.size(path))
+    else:
+        blocks = decompress(path, packed)
+    return io.BufferedReader(_BlockStream(blocks), 1 << 16)
+
+
+class _BlockStream(io.RawIOBase):
+    """Blocks of bytes as a raw stream."""
+
+    def __init__(self, blocks: Iterator[bytes]) -> None:
+        self._blocks = blocks
+        self._left = memoryview(b"")
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        while not self._left:
+            block = next(self._blocks, None)
+            if block is None:
+                return 0
+            self._left = memoryview(block)
+        count = min(len(buffer), len(self._left))
+        buffer[:count] = self._left[:count]
+        self._left = self._left[count:]
+        return count
+
+
 def read_compressed(path: str, compression: str) -> Iterator[bytes]:
+    """The decompressed bytes of a whole file of UTF-8 text, in blocks.
+
+    Raises:
+      InputError: as `decompress`, and for text that is no UTF-8 at all.
+    """
+    first = True
+    for content in decompress(path, compression):
+        if first:
+            check_text(path, content[:4096])
+            first = False
+        yield content
+
+
+def decompress(path: str, compression: str) -> Iterator[bytes]:
     """The decompressed bytes of a whole file, in blocks; several streams laid end to end are one.
 
     Raises:
-      InputError: the stream is damaged, ends early, or something else follows it.
+      InputError: a stream is damaged, ends early, or something else follows it.
     """
-    first = True
+    return (content for _, content in decompress_members(path, compression))
+
+
+def decompress_members(path: str, compression: str, start: int = 0) -> Iterator[tuple[int, bytes]]:
+    """(where the stream begins in the file, some decompressed bytes of it), from the stream that
+    begins at byte `start` on. Raises as `decompress` does.
+    """
     with files.open_read(path) as stream:
+        stream.seek(start)
         block = stream.read(_STORED_BLOCK)
+        member = start
         while block:
             decoder = _decoder(compression)
             while not decoder.eof:
@@ -122,10 +241,7 @@ def read_compressed(path: str, compression: str) -> Iterator[bytes]:
                         f"{path}: the {compression} data is damaged ({error}); copy it again"
                     ) from None
                 if content:
-                    if first:
-                        check_text(path, content[:4096])
-                        first = False
-                    yield content
+                    yield member, content
                 block = b"" if decoder.eof else stream.read(_STORED_BLOCK)
             # Zero bytes may pad the end of a stream; another stream may follow.
             block = decoder.unused_data.lstrip(b"\x00")
@@ -133,6 +249,7 @@ def read_compressed(path: str, compression: str) -> Iterator[bytes]:
                 block = more.lstrip(b"\x00")
             if block and len(block) < 16:
                 block += stream.read(_STORED_BLOCK)
+            member = stream.tell() - len(block)
             if block and compression_of_bytes(block) != compression:
                 raise InputError(
                     f"{path}: something that is not {compression} follows the compressed data; "

@@ -1,11 +1,11 @@
 """TSV and CSV.
 
-TSV is what corpora use: columns between tabs, one row per line, a quotation mark is a character
-  like any other.
+TSV is what corpora use: columns between tabs, one row per line, and a quotation mark is a character
+like any other.
+
 CSV is RFC 4180: a header row, commas, and cells in quotation marks may hold commas, line ends and
-  (doubled)
-quotation marks. A row whose quotation marks do not come out costs itself only: the next line is
-read as a new row.
+(doubled) quotation marks. A row whose quotation marks do not come out costs itself only: the next
+line is read as a new row.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ def read_csv(unit: Unit, fields: Sequence[str], raw: bool) -> Iterator[pa.Record
     names, _ = read_header(unit)
     places = _places(unit.path, names, fields)
     if unit.compression is not None:
-        blocks = compression.read_compressed(unit.path, unit.compression)
+        blocks = compression.read_packed(unit.path, unit.compression)
     else:
         blocks = compression.read_range(unit.path, unit.start, unit.stop)
     records = csv_records(blocks, unit.path)
@@ -139,7 +139,7 @@ def read_header(unit: Unit) -> tuple[list[str], bytes]:
       InputError: the file is empty, or the row is not UTF-8 or not CSV.
     """
     if unit.compression is not None:
-        blocks = compression.read_compressed(unit.path, unit.compression)
+        blocks = compression.read_packed(unit.path, unit.compression)
     else:
         blocks = compression.read_range(unit.path, 0, files.size(unit.path))
     if unit.format == "csv":

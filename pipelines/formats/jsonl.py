@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from ..units import Unit
-from . import lines
+from . import lines, rows
 
 _MISSING = object()
 
@@ -18,8 +18,7 @@ def read(unit: Unit, fields: Sequence[str], raw: bool) -> Iterator[pa.RecordBatc
     """One row per line.
 
     Errors: "not_utf8", "empty_line", "malformed_json", "not_an_object", "missing_field" (absent or
-      null) and
-    "not_text" (a number, a list ...).
+    null) and "not_text" (a number, a list ...).
     """
     row = 0
     paths = [(field, field.split(".")) for field in fields]
@@ -55,7 +54,7 @@ def _parse(
             return "missing_field", nothing
         if not isinstance(value, str):
             return "not_text", nothing
-        if not _has_utf8(value):
+        if not rows.has_utf8(value):
             return lines.NOT_UTF8, nothing
         values.append(value)
     return None, values
@@ -71,14 +70,3 @@ def _find(record: dict[str, Any], field: str, path: list[str]) -> Any:
             return _MISSING
         value = value[name]
     return value
-
-
-def _has_utf8(text: str) -> bool:
-    """False for text with a lone surrogate, which JSON can write (`"\\ud800"`) and UTF-8 cannot."""
-    if text.isascii():
-        return True
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True

@@ -17,7 +17,7 @@ from electra_model.errors import InputError
 
 from .. import files, records
 from ..units import Unit
-from . import compression
+from . import compression, members
 
 BOM = b"\xef\xbb\xbf"
 NOT_UTF8 = "not_utf8"
@@ -62,8 +62,10 @@ def read_lines(unit: Unit) -> Iterator[Lines]:
     A byte order mark at the beginning of the file is left where it is. Raises `InputError` for
     damaged compression and for a line of more than 1 GiB.
     """
-    if unit.compression is not None:
-        blocks = compression.read_compressed(unit.path, unit.compression)
+    if unit.compression is not None and unit.stop >= 0:
+        blocks = members.read_whole_lines(unit.path, unit.compression, unit.start, unit.stop)
+    elif unit.compression is not None:
+        blocks = compression.read_packed(unit.path, unit.compression)
     else:
         start, stop = _line_start(unit.path, unit.start), _line_start(unit.path, unit.stop)
         blocks = compression.read_range(unit.path, start, stop)

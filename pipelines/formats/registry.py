@@ -22,7 +22,7 @@ from electra_model.errors import InputError
 
 from .. import files
 from ..units import Unit
-from . import compression, delimited, jsonl, lines, parquet, text
+from . import compression, delimited, jsonl, lines, members, parquet, text
 
 FORMATS = {
     ".tsv": "tsv",
@@ -33,6 +33,11 @@ FORMATS = {
     ".txt": "text",
 }
 LINE_FORMATS = ("tsv", "csv", "jsonl", "text")
+# Of these a line end is always a row's end; a CSV cell may hold one.
+_CUT_AT_LINES = ("tsv", "jsonl", "text")
+
+# start, stop, bytes of work, how the text is packed (see `compression.packed_as`).
+Piece = tuple[int, int, int, str | None]
 
 
 def format_of(path: str) -> tuple[str, str | None]:
@@ -59,8 +64,8 @@ def format_of(path: str) -> tuple[str, str | None]:
 def plan(paths: Sequence[str], roles: Sequence[str], unit_bytes: int) -> list[Unit]:
     """Files -> units, in the order of the files; every file has at least one.
 
-    Uncompressed line formats are cut into byte ranges, Parquet into runs of row groups; a
-    compressed file is one unit.
+    Uncompressed line formats are cut into byte ranges, Parquet into runs of row groups, compressed
+    lines into runs of gzip members or zstd frames; any other compressed file is one unit.
 
     Args:
       paths: the files. roles: what each is in the job. unit_bytes: aim of the size of a unit.
@@ -71,42 +76,56 @@ def plan(paths: Sequence[str], roles: Sequence[str], unit_bytes: int) -> list[Un
     units: list[Unit] = []
     for number, (path, role) in enumerate(zip(paths, roles, strict=True)):
         name, packed = format_of(path)
-        for piece, (start, stop, size) in enumerate(_cut(path, name, packed, unit_bytes)):
+        pieces = _cut(path, name, packed, unit_bytes)
+        for piece, (start, stop, size, packed_as) in enumerate(pieces):
             unit_id = f"{number:05d}-{piece:05d}"
-            units.append(Unit(len(units), unit_id, path, name, packed, start, stop, size, role))
+            units.append(Unit(len(units), unit_id, path, name, packed_as, start, stop, size, role))
     return units
 
 
-def _cut(path: str, name: str, packed: str | None, unit_bytes: int) -> list[tuple[int, int, int]]:
+def _cut(path: str, name: str, packed: str | None, unit_bytes: int) -> list[Piece]:
+    """(start, stop, bytes of work, how the text is packed) of each unit of a file."""
     try:
         if name == "parquet":
-            return parquet.cut(path, unit_bytes)
-        compression.check_head(path, packed)
-        if packed is not None:
-            return [(0, -1, files.size(path))]
-        ranges = (delimited.cut_csv if name == "csv" else lines.cut)(path, unit_bytes)
-        return [(start, stop, stop - start) for start, stop in ranges]
+            return [(*piece, None) for piece in parquet.cut(path, unit_bytes)]
+        packed = compression.packed_as(path, packed)
+        if packed is None:
+            ranges = (delimited.cut_csv if name == "csv" else lines.cut)(path, unit_bytes)
+        elif name in _CUT_AT_LINES:
+            ranges = members.cut(path, packed, unit_bytes)
+        else:
+            ranges = [(0, -1)]
+        total = files.size(path)
+        return [
+            (start, stop, total if stop < 0 else stop - start, packed) for start, stop in ranges
+        ]
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror or error})") from None
 
 
 def read(
-    unit: Unit, fields: list[str], *, raw: bool = False, header: bool = False
+    unit: Unit,
+    fields: list[str],
+    *,
+    raw: bool = False,
+    header: bool = False,
+    languages: Sequence[str] = (),
 ) -> Iterator[pa.RecordBatch]:
     """The rows of a unit, in batches of a few MB.
 
     Args:
       fields: the names of the columns that are wanted. For text the one field is the line, whatever
         its name.
-      raw: adds the column `raw`; not for Parquet. header: TSV files begin with a row of names (CSV
-        always does).
+      raw: adds the column `raw`; for the line formats only. header: TSV files begin with a row of
+        names (CSV always does).
+      languages: the language of each field, for formats that name the language of a text.
 
     Raises:
       InputError: the file is damaged, or has not the columns.
     """
+    if raw and unit.format not in LINE_FORMATS:
+        raise ValueError(f"rows of {unit.format} have no raw bytes")
     if unit.format == "parquet":
-        if raw:
-            raise ValueError("Parquet rows have no raw bytes")
         return parquet.read(unit, fields)
     if unit.format == "tsv":
         return delimited.read_tsv(unit, fields, raw, header)
