@@ -4,6 +4,9 @@ One task per unit. Each chunk of a unit (a few MB) ends in three parts: `kept-<n
 `keys-<n>` (`records.KEYS`) and, where anything was rejected, `rejected-<n>`.
 """
 
+# pyarrow.compute makes its functions while it is imported.
+# pyright: reportAttributeAccessIssue=false
+
 from __future__ import annotations
 
 import dataclasses
@@ -11,16 +14,17 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from . import dedup, files, filters, records, rejections
 from .config import PrepareConfig
 from .formats import registry
-from .normalize import normalize_texts, reduce_sources
+from .normalize import normalize_column, reduce_sources
 from .stages import Stage, Task, folder_of, load_index
 from .units import Parts, Unit
 
 # To be raised when the same input and settings give other results than before.
-_VERSION = 1
+_VERSION = 2
 
 MONOLINGUAL = "monolingual:"
 
@@ -174,8 +178,7 @@ def _work_on_chunk(
 
     rows = batch.column(0).to_numpy()
     sides = tuple(
-        pa.array(normalize_texts(column.to_pylist()), pa.string())
-        for column in batch.columns[-len(task.payload["fields"]) :]
+        normalize_column(column) for column in batch.columns[-len(task.payload["fields"]) :]
     )
     monolingual = unit.role.startswith(MONOLINGUAL)
     kind = "text" if monolingual else "pair" if unit.role == "train" else "measure"
@@ -204,14 +207,12 @@ def _work_on_chunk(
 def hash_records(sides: tuple[pa.StringArray, ...], role: str, config: PrepareConfig) -> np.ndarray:
     """uint64 [n, 4]: the group's hash and the equal records' hash, see `dedup`."""
     if role.startswith(MONOLINGUAL):
-        texts = sides[0].to_pylist()
-        return np.concatenate([dedup.hash_texts(role, texts)] * 2, axis=1)
-    sources, targets = (side.to_pylist() for side in sides)
-    groups = dedup.hash_texts("pair", reduce_sources(sides[0]).to_pylist())
+        return np.concatenate([dedup.hash_texts(role, sides[0])] * 2, axis=1)
+    groups = dedup.hash_texts("group", reduce_sources(sides[0]))
     if config.clean.duplicate == "source":
-        return np.concatenate([groups, dedup.hash_texts("source", sources)], axis=1)
+        return np.concatenate([groups, dedup.hash_texts("source", sides[0])], axis=1)
     # No normalised text holds a tab, so two pairs never read the same.
-    both = [f"{source}\t{target}" for source, target in zip(sources, targets, strict=True)]
+    both = pc.binary_join_element_wise(*sides, "\t")
     return np.concatenate([groups, dedup.hash_texts("pair", both)], axis=1)
 
 

@@ -24,7 +24,19 @@ import apache_beam as beam
 
 from electra_model.errors import InputError
 
-from . import clean, dedup, examples, files, publish, shards, split, stages, units, vocabulary
+from . import (
+    clean,
+    dedup,
+    examples,
+    files,
+    publish,
+    shards,
+    split,
+    stages,
+    units,
+    vocabulary,
+    words,
+)
 from .config import PrepareConfig
 from .formats import registry
 from .units import Unit
@@ -109,8 +121,8 @@ def build_prepare(pipeline: beam.Pipeline, config: PrepareConfig, plan: PrepareP
         | "CleanUnits" >> stages.RunStage(clean.stage(plan.units), config)
         | "FindDuplicates" >> stages.RunStage(dedup.STAGE, config)
         | "SplitChunks" >> stages.RunStage(split.STAGE, config)
-        | "AddWords" >> stages.RunStage(vocabulary.WORDS_STAGE, config)
-        | "LearnVocabulary" >> stages.RunStage(vocabulary.VOCABULARY_STAGE, config)
+        | "AddWords" >> stages.RunStage(words.STAGE, config)
+        | "LearnVocabulary" >> stages.RunStage(vocabulary.STAGE, config)
         | "EncodeChunks" >> stages.RunStage(examples.STAGE, config)
         | "WriteShards" >> stages.RunStage(shards.STAGE, config)
         | "PublishDataset" >> beam.ParDo(_PublishFn(config, plan.fingerprint))

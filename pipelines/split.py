@@ -6,6 +6,9 @@ only in case, digits and punctuation go the same way. So the split does not depe
 files, a grown corpus keeps most of it, and no training record gives a validation record away.
 """
 
+# pyarrow.compute makes its functions while it is imported.
+# pyright: reportAttributeAccessIssue=false
+
 from __future__ import annotations
 
 import dataclasses
@@ -14,10 +17,11 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from electra_model.errors import InputError
 
-from . import clean, dedup, records, rejections, vocabulary
+from . import clean, dedup, records, rejections, words
 from .config import PrepareConfig
 from .stages import Stage, Task, load_index, part_path
 from .units import Parts
@@ -162,12 +166,9 @@ def work(config: PrepareConfig, task: Task, parts: Parts) -> dict[str, Any]:
     parts.add("fates", records.to_bytes(records.FATES, [batch]))
 
     source, target = kept.column("source"), kept.column("target")
-    texts = []
-    for side in (source, target):
-        side = side.filter(pa.array(fates == FATES.index(task.payload["words_of"])))
-        texts += side.drop_null().to_pylist()
-    words = vocabulary.count_words(texts)
-    parts.add("words", vocabulary.words_part(words, task.payload["partitions"]))
+    counted = pa.array(fates == FATES.index(task.payload["words_of"]))
+    texts = pa.concat_arrays([side.filter(counted).drop_null() for side in (source, target)])
+    parts.add("words", words.words_part(*words.count_words(texts), task.payload["partitions"]))
 
     bad = pa.array(np.flatnonzero(fates > TEXT))
     rejected = [
@@ -202,11 +203,8 @@ def _fate_of(role: str) -> str:
 
 def _bytes_of(kept: pa.RecordBatch, mask: np.ndarray) -> int:
     some = kept.filter(pa.array(mask))
-    return sum(
-        len(text.encode())
-        for name in ("source", "target")
-        for text in some.column(name).drop_null().to_pylist()
-    )
+    sizes = [pc.sum(pc.binary_length(some.column(name))).as_py() for name in ("source", "target")]
+    return sum(size or 0 for size in sizes)
 
 
 STAGE = Stage("split", plan, work)

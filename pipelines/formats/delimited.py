@@ -8,12 +8,17 @@ CSV is RFC 4180: a header row, commas, and cells in quotation marks may hold com
 line is read as a new row.
 """
 
+# pyarrow.compute makes its functions while it is imported.
+# pyright: reportAttributeAccessIssue=false
+
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Sequence
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from electra_model.errors import InputError
 
@@ -46,31 +51,41 @@ def read_tsv(
     skip = header and unit.start == 0
     first = unit.start == 0
     for some in lines.read_lines(unit):
-        texts = lines.decode(some.bodies, first_of_file=first)
+        texts = lines.decode_column(some.bodies, first_of_file=first)
         raws = some.raw() if raw else None
         first = False
         if skip:
             texts, raws, skip = texts[1:], raws[1:] if raws is not None else None, False
-        errors: list[str | None] = []
-        columns: list[list[str | None]] = [[] for _ in fields]
-        for text in texts:
-            cells = [] if text is None else text.split("\t")
-            error = _tsv_error(text, cells, width, places)
-            errors.append(error)
-            for column, place in zip(columns, places, strict=True):
-                column.append(cells[place] if error is None else None)
+        errors, columns = _tsv_columns(texts, width, places)
         yield lines.batch(row, errors, raws, fields, columns)
         row += len(texts)
 
 
-def _tsv_error(
-    text: str | None, cells: list[str], width: int | None, places: list[int]
-) -> str | None:
-    if text is None:
-        return lines.NOT_UTF8
-    if (width is not None and len(cells) != width) or max(places) >= len(cells):
-        return WRONG_COLUMNS if text else "empty_line"
-    return None
+def _tsv_columns(
+    texts: pa.StringArray, width: int | None, places: list[int]
+) -> tuple[pa.StringArray, list[pa.StringArray]]:
+    """Lines, null where they are not UTF-8 -> the error of each, and the wanted cells."""
+    cells = pc.split_pattern(texts, "\t")
+    count = pc.fill_null(pc.list_value_length(cells), 0).to_numpy()
+    good = count > max(places)
+    if width is not None:
+        good &= count == width
+    starts = cells.offsets.to_numpy() - cells.offsets[0].as_py()
+    flat = cells.flatten()
+    columns = [
+        flat.take(pa.array(np.where(good, starts[:-1] + place, 0), mask=~good)) for place in places
+    ]
+    if good.all():
+        return pa.nulls(len(texts), pa.string()), columns
+    bad = pa.array(np.flatnonzero(~good))
+    reasons = [
+        lines.NOT_UTF8 if text is None else WRONG_COLUMNS if text else "empty_line"
+        for text in texts.take(bad).to_pylist()
+    ]
+    errors = pc.replace_with_mask(
+        pa.nulls(len(texts), pa.string()), pa.array(~good), pa.array(reasons, pa.string())
+    )
+    return errors, columns
 
 
 def read_csv(unit: Unit, fields: Sequence[str], raw: bool) -> Iterator[pa.RecordBatch]:
