@@ -7,10 +7,10 @@ from pipelines import allocator
 if sys.argv[1] == "keep":
     assert allocator.keep_freed_memory()
     assert allocator.keep_freed_memory()
-b"x" * 2_000_000
+[b"x" * 3_000_000 for _ in range(20)]
 before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-for _ in range(50):
-    b"x" * 2_000_000
+for _ in range(10):
+    [b"x" * 3_000_000 for _ in range(20)]
 print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 """
 
