@@ -108,7 +108,7 @@ class VocabularyConfig:
     kind: Literal["sentencepiece"] = "sentencepiece"
     size: int = Field(default=8000, ge=64, le=250_000)
     character_coverage: float = Field(default=0.9998, gt=0.9, le=1)
-    max_words: int = Field(default=200_000, ge=1000)
+    max_words: int = Field(default=100_000, ge=1000)
 
 
 @pydantic.dataclasses.dataclass(frozen=True, kw_only=True, config=STRICT)

@@ -16,6 +16,14 @@ def test_equal_words_give_equal_bytes_without_paths():
     assert Tokenizer(model).pieces([0, 4]) == ["<pad>", "<mask>"]
 
 
+def test_a_large_corpus_takes_no_more_memory_than_a_small_one():
+    """Counts a million times as high give pieces just as well, in the time of a test."""
+    large = [(word, count * 1_000_000) for word, count in WORDS]
+    found = Tokenizer(train_pieces(large, VocabularyConfig(size=64)))
+    pieces = {found.pieces([number])[0] for number in range(5, found.size)}
+    assert {"▁the", "▁das"} <= pieces
+
+
 def test_a_size_that_the_text_does_not_support_is_lowered():
     tokenizer = Tokenizer(train_pieces(WORDS, VocabularyConfig(size=30_000)))
     assert 15 < tokenizer.size < 64
