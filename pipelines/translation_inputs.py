@@ -169,6 +169,29 @@ def examine(path: str, name: str) -> InputFile:
         raise InputError(f"{path}: cannot be read ({error.strerror or error})") from None
 
 
+def check(path: str, text_field: str, output_field: str) -> None:
+    """Raises `InputError` when a look at the name, the beginning and the header of an input shows
+    that it cannot be translated. The whole is not read: `examine` and `open_up` do that.
+    """
+    try:
+        form, compression = registry.format_of(path)
+        size = files.size(path)
+        if form == "parquet":
+            file = InputFile(path, "", form, None, "", size, plain=path)
+            registry.check_fields(_whole(file), [text_field])
+            _check_names(file, mirror_parquet.columns(path), output_field)
+        elif size:
+            check_head(path, compression)
+            if form in DELIMITERS:
+                file = _find_header(
+                    InputFile(path, "", form, compression, "", size, plain=path), text_field
+                )
+                if file.header is not None:
+                    _check_names(file, delimited.read_header(_whole(file))[0], output_field)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror or error})") from None
+
+
 def open_up(
     file: InputFile, text_field: str, output_field: str, folder: str, unit_bytes: int
 ) -> InputFile:
@@ -214,7 +237,8 @@ def pack(chunks: Iterable[bytes], compression: str | None) -> Iterator[bytes]:
 
 
 def _whole(file: InputFile) -> Unit:
-    return Unit(0, "whole", file.plain, file.format, None, 0, file.bytes, file.bytes, "translate")
+    packed = file.compression if file.plain == file.path else None
+    return Unit(0, "whole", file.plain, file.format, packed, 0, file.bytes, file.bytes, "translate")
 
 
 def _check_keys(file: InputFile, output_field: str) -> None:

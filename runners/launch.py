@@ -144,15 +144,9 @@ def run_prepare(job: JobConfig) -> dict[str, Any]:
     """`electra prepare`: text to `dataset/` and `vocabulary/`. Returns its counts."""
     from pipelines import prepare
 
-    config = prepare.PrepareConfig(
-        workdir=job.workdir,
-        source_lang=job.source_lang,
-        target_lang=job.target_lang,
-        data=job.data,
-        clean=job.clean,
-        vocabulary=job.vocabulary,
-        dataset=job.dataset,
-    )
+    from . import job_inputs
+
+    config = job_inputs.prepare_config(job)
     plan = prepare.plan_prepare(config)
     run_pipeline(
         lambda pipeline: prepare.build_prepare(pipeline, config, plan),

@@ -22,7 +22,7 @@ EXAMPLES_PER_RULE = 8
 
 # What the rules of `clean` and of the readers mean, in a reader's words.
 RULES = {
-    "empty": "one side is empty",
+    "empty": "a side holds nothing but punctuation and white space",
     "min_letters_share": "too few letters: numbers, codes, punctuation",
     "max_characters": "one side is too long",
     "max_length_ratio": "one side is far longer than the other",
@@ -88,7 +88,6 @@ def corpus(workdir: str) -> dict[str, Any] | None:
                 "meaning": RULES.get(rule.rpartition(".")[2], ""),
                 "count": count,
                 "share": count / max(1, ledger["in"]),
-                "of_most": count / max(1, max(rejected.values())),
                 "examples": rejection_examples(workdir, rule),
             }
             for rule, count in sorted(rejected.items(), key=lambda item: (-item[1], item[0]))
@@ -188,11 +187,14 @@ def training(workdir: str, stage: str) -> dict[str, Any] | None:
     updates = [row for row in metrics if "loss" in row]
     validations = [row for row in metrics if "valid_loss" in row]
     rates = [row["tokens_per_second"] for row in updates if row.get("tokens_per_second")]
+    # The metrics end with a line of the log, the training a little later.
+    counts = read_json(files.join(workdir, stage, "complete.json")).get("counts", {})
+    elapsed = max((row.get("elapsed_seconds", 0) for row in metrics), default=0)
     return {
         "updates": updates,
         "validations": validations,
-        "steps": metrics[-1]["step"],
-        "seconds": max((row.get("elapsed_seconds", 0) for row in metrics), default=0),
+        "steps": max(metrics[-1]["step"], counts.get("steps", 0)),
+        "seconds": max(elapsed, counts.get("seconds", 0)),
         "tokens_per_second": sorted(rates)[len(rates) // 2] if rates else None,
         "last": updates[-1] if updates else {},
         "best": min(validations, key=lambda row: row["valid_loss"]) if validations else None,
@@ -230,7 +232,7 @@ def evaluation(workdir: str) -> dict[str, Any] | None:
     if not scores.get("test"):
         return None
     result = {
-        "test": {"too_long": 0, **scores["test"]},
+        "test": {"too_long": 0, "empty": 0, **scores["test"]},
         "decoding": scores["decoding"],
         "model_fingerprint": scores.get("model_fingerprint"),
         "documents": scores.get("documents"),
