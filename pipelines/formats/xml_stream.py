@@ -71,17 +71,24 @@ def read(unit: Unit, vocabulary: Vocabulary) -> Iterator[Element]:
     with compression.open_packed(unit.path, unit.compression) as stream:
         while True:
             block = stream.read(_BLOCK)
+            if not fed and not block:
+                raise InputError(f"{unit.path}: is empty; {target.needed}, copy it again")
             _parse(parser, target, block)
             yield from target.take()
             if not block:
                 return
             fed += len(block)
             if fed - expat.CurrentByteIndex > MAX_TOKEN:
-                target.refuse(f"a tag or a comment has more than {MAX_TOKEN:,} bytes")
+                target.refuse(f"a tag or a comment has more than {MAX_TOKEN:,} bytes; remove it")
             if fed > MAX_PROLOG and not target.has_root:
-                target.refuse(f"the first {MAX_PROLOG:,} bytes hold no element")
+                target.refuse(
+                    f"the first {MAX_PROLOG:,} bytes hold no element; name the right file"
+                )
             if len(expat.intern) > MAX_NAMES:
-                target.refuse(f"more than {MAX_NAMES:,} different names of elements and attributes")
+                target.refuse(
+                    f"more than {MAX_NAMES:,} different names of elements and attributes; "
+                    f"{target.needed} and few others, name the right file"
+                )
 
 
 def _parse(parser: Any, target: _Target, block: bytes) -> None:
@@ -98,8 +105,6 @@ def _parse(parser: Any, target: _Target, block: bytes) -> None:
         )
     except ParseError as error:
         line, column = error.position
-        if not block and not target.has_root and (line, column) == (1, 0):
-            raise InputError(f"{target.path}: is empty; {target.needed}") from None
         reason = str(error).partition(":")[0]
         remedy = (
             "the file is cut off or damaged, copy or export it again"
@@ -107,7 +112,7 @@ def _parse(parser: Any, target: _Target, block: bytes) -> None:
             else f"{target.needed}, export it again"
         )
         raise InputError(
-            f"{target.path}: line {line}, column {column + 1}: not well-formed XML ({reason}); "
+            f"{target.path}: line {line}, column {column + 1}: cannot be read as XML ({reason}); "
             f"{remedy}"
         ) from None
     except (LookupError, ValueError) as error:
@@ -125,7 +130,7 @@ class _Target:
         self.expat: Any = None
         self.has_root = False
         self._vocabulary = vocabulary
-        self.needed = f"a {vocabulary.format} file has the root element {vocabulary.root}"
+        self.needed = f"{vocabulary.format} has the root element {vocabulary.root}"
         self._prefix = ""
         self._found: list[Element] = []
         self._builder: TreeBuilder | None = None
@@ -147,7 +152,7 @@ class _Target:
             self._start_root(tag, attributes)
             return
         if self._depth > MAX_DEPTH:
-            self.refuse(f"elements are nested more than {MAX_DEPTH} deep")
+            self.refuse(f"elements are nested more than {MAX_DEPTH} deep; flatten them")
         name = tag.removeprefix(self._prefix)
         if self._builder is None:
             if name in self._vocabulary.announced:
@@ -161,7 +166,9 @@ class _Target:
     def _start_root(self, tag: str, attributes: dict[str, str]) -> None:
         namespace, _, name = tag.rpartition("}")
         if name != self._vocabulary.root:
-            self.refuse(f"the root element is {name[:80]!r}, but {self.needed}")
+            self.refuse(
+                f"the root element is {name[:80]!r}, but {self.needed}; name the right file"
+            )
         self.has_root = True
         self._prefix = f"{namespace}}}" if namespace else ""
         self._found.append(Element(tag, attributes))
@@ -181,7 +188,9 @@ class _Target:
 
     def start_ns(self, prefix: str, uri: str) -> None:
         if len(uri) > _MAX_NAMESPACE:
-            self.refuse(f"the name of a namespace has more than {_MAX_NAMESPACE:,} characters")
+            self.refuse(
+                f"the name of a namespace has more than {_MAX_NAMESPACE:,} characters; shorten it"
+            )
 
     def attribute_list(
         self, element: str, name: str, kind: str, default: str | None, required: bool
