@@ -28,6 +28,8 @@ _VERSION = 2
 
 MONOLINGUAL = "monolingual:"
 
+_SIDES = ("source", "target")
+
 # Keys of this many bytes of input are compared at once, in memory.
 _PARTITION_BYTES = 512 << 20
 
@@ -169,11 +171,12 @@ def _work_on_chunk(
     if errors.null_count != rows_read:
         bad = batch.filter(errors.is_valid())
         has_raw = unit.format in registry.LINE_FORMATS
-        raws = bad.column(2).to_pylist() if has_raw else [None] * len(bad)
-        for row, rule, raw in zip(
-            bad.column(0).to_pylist(), bad.column(1).to_pylist(), raws, strict=True
-        ):
-            rejected.append(rejections.reject(rule, unit.path, unit.id, row, raw=raw))
+        # Without raw bytes, what texts there are.
+        kept = bad.columns[2:3] if has_raw else bad.columns[2:]
+        columns = [column.to_pylist() for column in [*bad.columns[:2], *kept]]
+        for row, rule, *texts in zip(*columns, strict=True):
+            what = {"raw": texts[0]} if has_raw else dict(zip(_SIDES, texts, strict=False))
+            rejected.append(rejections.reject(rule, unit.path, unit.id, row, **what))
         batch = batch.filter(errors.is_null())
 
     rows = batch.column(0).to_numpy()

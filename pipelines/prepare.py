@@ -94,7 +94,10 @@ def plan_prepare(config: PrepareConfig) -> PreparePlan:
     )
     for unit in {unit.path: unit for unit in planned}.values():
         registry.check_fields(
-            unit, clean.fields_for(config, unit.role), header=config.data.tsv_header
+            unit,
+            clean.fields_for(config, unit.role),
+            header=config.data.tsv_header,
+            languages=clean.languages_for(config, unit.role),
         )
     settings = dataclasses.asdict(config)
     del settings["workdir"]

@@ -28,6 +28,9 @@ from .units import Unit
 
 DELIMITERS = {"csv": ",", "tsv": "\t"}
 
+# The formats whose files can be mirrored.
+TRANSLATED = (*registry.LINE_FORMATS, "parquet")
+
 # The text field that a TSV file without a header need not name: its first column.
 _DEFAULT_FIELD = "text"
 
@@ -161,6 +164,11 @@ def examine(path: str, name: str) -> InputFile:
     its name says."""
     try:
         form, compression = registry.format_of(path)
+        if form not in TRANSLATED:
+            raise InputError(
+                f"{path}: is a catalogue of translations, which can be trained on and not yet be "
+                f"translated; what is translated is {' '.join(TRANSLATED)}"
+            )
         size = files.size(path)
         if size and form != "parquet":
             check_head(path, compression)

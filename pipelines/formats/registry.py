@@ -22,7 +22,18 @@ from electra_model.errors import InputError
 
 from .. import files
 from ..units import Unit
-from . import compression, delimited, jsonl, lines, members, parquet, text
+from . import (
+    compression,
+    delimited,
+    gettext_catalogue,
+    jsonl,
+    lines,
+    members,
+    parquet,
+    text,
+    tmx,
+    xliff,
+)
 
 FORMATS = {
     ".tsv": "tsv",
@@ -31,8 +42,21 @@ FORMATS = {
     ".ndjson": "jsonl",
     ".parquet": "parquet",
     ".txt": "text",
+    ".tmx": "tmx",
+    ".xlf": "xliff",
+    ".xliff": "xliff",
+    ".po": "po",
+    ".mo": "mo",
 }
 LINE_FORMATS = ("tsv", "csv", "jsonl", "text")
+# Texts with their translations, by language instead of by field; a file is one unit. In their own
+# encodings, which their parsers find out.
+_CATALOGUES = {
+    "tmx": tmx,
+    "xliff": xliff,
+    "po": gettext_catalogue,
+    "mo": gettext_catalogue,
+}
 # Of these a line end is always a row's end; a CSV cell may hold one.
 _CUT_AT_LINES = ("tsv", "jsonl", "text")
 
@@ -65,7 +89,8 @@ def plan(paths: Sequence[str], roles: Sequence[str], unit_bytes: int) -> list[Un
     """Files -> units, in the order of the files; every file has at least one.
 
     Uncompressed line formats are cut into byte ranges, Parquet into runs of row groups, compressed
-    lines into runs of gzip members or zstd frames; any other compressed file is one unit.
+    lines into runs of gzip members or zstd frames; any other compressed file, and a catalogue, is
+    one unit.
 
     Args:
       paths: the files. roles: what each is in the job. unit_bytes: aim of the size of a unit.
@@ -88,6 +113,9 @@ def _cut(path: str, name: str, packed: str | None, unit_bytes: int) -> list[Piec
     try:
         if name == "parquet":
             return [(*piece, None) for piece in parquet.cut(path, unit_bytes)]
+        if name in _CATALOGUES:
+            compression.check_compression(path, packed)
+            return [(0, -1, files.size(path), packed)]
         packed = compression.packed_as(path, packed)
         if packed is None:
             ranges = (delimited.cut_csv if name == "csv" else lines.cut)(path, unit_bytes)
@@ -118,13 +146,17 @@ def read(
         its name.
       raw: adds the column `raw`; for the line formats only. header: TSV files begin with a row of
         names (CSV always does).
-      languages: the language of each field, for formats that name the language of a text.
+      languages: the language of each field, for catalogues, which know texts by their language.
 
     Raises:
-      InputError: the file is damaged, or has not the columns.
+      InputError: the file is damaged, or has not the columns, or not the languages.
     """
     if raw and unit.format not in LINE_FORMATS:
         raise ValueError(f"rows of {unit.format} have no raw bytes")
+    if unit.format in _CATALOGUES:
+        if len(languages) != len(fields):
+            raise ValueError(f"{unit.format} is read by language, one per field")
+        return _CATALOGUES[unit.format].read(unit, fields, languages)
     if unit.format == "parquet":
         return parquet.read(unit, fields)
     if unit.format == "tsv":
@@ -136,13 +168,17 @@ def read(
     return text.read(unit, fields, raw)
 
 
-def check_fields(unit: Unit, fields: list[str], *, header: bool = False) -> None:
+def check_fields(
+    unit: Unit, fields: list[str], *, header: bool = False, languages: Sequence[str] = ()
+) -> None:
     """Raises `InputError` when the unit's file cannot have the fields, listing the columns that it
-    has.
+    has; or, of a catalogue, when it does not begin as its name says or is of other languages.
 
     Reads only what names the columns: of JSONL, where every row has its own, nothing.
     """
-    if unit.format == "parquet":
+    if unit.format in _CATALOGUES:
+        _CATALOGUES[unit.format].check(unit, languages)
+    elif unit.format == "parquet":
         parquet.check(unit.path, fields)
     elif unit.format == "csv" or (unit.format == "tsv" and header):
         delimited.check(unit, fields)

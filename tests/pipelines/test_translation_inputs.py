@@ -90,6 +90,14 @@ def test_examine_tells_what_cannot_be_read(tmp_path):
         opened(tmp_path, "a.parquet", b"")
 
 
+@pytest.mark.parametrize("name", ["a.tmx", "a.xlf", "a.xliff.gz", "de.po", "de.mo.xz"])
+def test_catalogues_are_not_translated(tmp_path, name):
+    (tmp_path / name).write_bytes(b"x")
+    message = f"{name}: is a catalogue of translations, .*; what is translated is tsv csv jsonl"
+    with pytest.raises(InputError, match=message):
+        translation_inputs.examine(str(tmp_path / name), name)
+
+
 def test_a_cut_off_archive_is_refused_and_leaves_nothing(tmp_path):
     content = gzip.compress(os.urandom(100_000).hex().encode())[:50_000]
     with pytest.raises(InputError, match="a.txt.gz: .*copy it again"):
