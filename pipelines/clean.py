@@ -15,12 +15,13 @@ import pyarrow as pa
 from . import dedup, files, filters, records, rejections
 from .config import PrepareConfig
 from .formats import registry
+from .mending import mend_texts
 from .normalize import normalize_texts, reduce_sources
 from .stages import Stage, Task, folder_of, load_index
 from .units import Parts, Unit
 
 # To be raised when the same input and settings give other results than before.
-_VERSION = 1
+_VERSION = 2
 
 MONOLINGUAL = "monolingual:"
 
@@ -132,7 +133,8 @@ def work(config: PrepareConfig, task: Task, parts: Parts) -> dict[str, Any]:
     """Reads a unit, normalises, applies the rules, writes the chunks.
 
     Returns:
-      {"role", "path", "chunks": [{"rows", "kept", "rejected", "rejected_part"}]}.
+      {"role", "path", "chunks": [{"rows", "kept", "mended", "rejected", "rejected_part"}]};
+      "mended" counts the records that `clean.mend` has changed.
     """
     unit = Unit(**task.payload["unit"])
     batches = registry.read(
@@ -173,13 +175,15 @@ def _work_on_chunk(
         batch = batch.filter(errors.is_null())
 
     rows = batch.column(0).to_numpy()
-    sides = tuple(
-        pa.array(normalize_texts(column.to_pylist()), pa.string())
-        for column in batch.columns[-len(task.payload["fields"]) :]
-    )
+    texts = [column.to_pylist() for column in batch.columns[-len(task.payload["fields"]) :]]
     monolingual = unit.role.startswith(MONOLINGUAL)
     kind = "text" if monolingual else "pair" if unit.role == "train" else "measure"
-    verdict = filters.judge(sides, kind, config.clean)
+    mended = 0
+    if config.clean.mend and kind != "measure":
+        texts, changed = zip(*map(mend_texts, texts), strict=True)
+        mended = sum(map(any, zip(*changed, strict=True)))
+    sides = tuple(pa.array(normalize_texts(side), pa.string()) for side in texts)
+    verdict = filters.judge(sides, kind, config.clean, task.payload["languages"], texts[0])
     bad = np.flatnonzero(verdict.astype(bool))
     taken = [side.take(pa.array(bad)).to_pylist() for side in sides]
     for position, *texts in zip(bad, *taken, strict=True):
@@ -197,6 +201,7 @@ def _work_on_chunk(
     return {
         "rows": rows_read,
         "kept": len(rows),
+        "mended": mended,
         "rejected": rejections.add_part(parts, f"rejected-{piece:05d}", rejected),
     }
 
