@@ -69,7 +69,8 @@ def _checked(value: Any, name: str, bounds: dict[str, tuple[float, float]]) -> A
         raise ValueError(f"must be at least {least}, or off: got {value}")
     if isinstance(value, int | float) and value > most:
         raise ValueError(f"must be at most {most}, or off: got {value}")
-    return value
+    # As a whole number 0 would still be taken for off.
+    return float(value) if least == 0 and isinstance(value, int) else value
 
 
 @pydantic.dataclasses.dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -190,11 +191,7 @@ class CleanConfig:
     @pydantic.field_validator(*_BOUNDS, mode="before")
     @classmethod
     def _check_bound(cls, value: Any, info: pydantic.ValidationInfo) -> Any:
-        name = info.field_name or ""
-        value = _checked(value, name, _BOUNDS)
-        if name.endswith("_share") and isinstance(value, int) and value is not False:
-            return float(value)
-        return value
+        return _checked(value, info.field_name or "", _BOUNDS)
 
 
 def rule_names() -> tuple[str, ...]:
