@@ -90,12 +90,13 @@ class Tokenizer:
         import tensorflow as tf
         import tensorflow_text
 
-        texts = tensorflow_text.normalize_utf8(texts, "NFC")
-        words: Any = tf.strings.split(tf.strings.regex_replace(texts, f"[{WHITE_SPACE}]+", " "))
+        normal: Any = tensorflow_text.normalize_utf8(texts, "NFC")
+        words: Any = tf.strings.split(tf.strings.regex_replace(normal, f"[{WHITE_SPACE}]+", " "))
         pieces: Any = self.layer.tokenize(words.flat_values)
         ids = words.with_flat_values(pieces).merge_dims(1, 2)
         ends = tf.fill([ids.nrows(), 1], EOS_ID)
-        return tf.concat([ids, tf.cast(ends, ids.dtype)], axis=1)
+        joined: Any = tf.concat([ids, tf.cast(ends, ids.dtype)], axis=1)
+        return joined
 
     def decode(self, token_ids: tf.RaggedTensor) -> tf.Tensor:
         """Ragged int32 [n, (length)] -> strings [n]; the five special ids are dropped."""

@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 from . import dedup, files, filters, records, rejections
 from .config import PrepareConfig
 from .formats import registry
+from .mending import mend_texts
 from .normalize import normalize_column, reduce_sources
 from .stages import Stage, Task, folder_of, load_index
 from .units import Parts, Unit
@@ -138,7 +139,8 @@ def work(config: PrepareConfig, task: Task, parts: Parts) -> dict[str, Any]:
     """Reads a unit, normalises, applies the rules, writes the chunks.
 
     Returns:
-      {"role", "path", "chunks": [{"rows", "kept", "rejected", "rejected_part"}]}.
+      {"role", "path", "chunks": [{"rows", "kept", "mended", "rejected", "rejected_part"}]};
+      "mended" counts the records that `clean.mend` has changed.
     """
     unit = Unit(**task.payload["unit"])
     batches = registry.read(
@@ -180,12 +182,19 @@ def _work_on_chunk(
         batch = batch.filter(errors.is_null())
 
     rows = batch.column(0).to_numpy()
-    sides = tuple(
-        normalize_column(column) for column in batch.columns[-len(task.payload["fields"]) :]
-    )
+    texts = batch.columns[-len(task.payload["fields"]) :]
     monolingual = unit.role.startswith(MONOLINGUAL)
     kind = "text" if monolingual else "pair" if unit.role == "train" else "measure"
-    verdict = filters.judge(sides, kind, config.clean)
+    mended = 0
+    if config.clean.mend and kind != "measure":
+        new, changed = zip(*(mend_texts(column.to_pylist()) for column in texts), strict=True)
+        texts = [pa.array(column, pa.string()) for column in new]
+        mended = sum(map(any, zip(*changed, strict=True)))
+    sides = tuple(normalize_column(column) for column in texts)
+    documents = None
+    if monolingual and config.clean.documents.bounds():
+        documents = texts[0].to_pylist()  # with their line ends
+    verdict = filters.judge(sides, kind, config.clean, task.payload["languages"], documents)
     bad = np.flatnonzero(verdict.astype(bool))
     taken = [side.take(pa.array(bad)).to_pylist() for side in sides]
     for position, *texts in zip(bad, *taken, strict=True):
@@ -203,6 +212,7 @@ def _work_on_chunk(
     return {
         "rows": rows_read,
         "kept": len(rows),
+        "mended": mended,
         "rejected": rejections.add_part(parts, f"rejected-{piece:05d}", rejected),
     }
 

@@ -5,7 +5,7 @@ Seven stages with a barrier after each; see `stages` for what makes them safe to
     units of input
       clean       read, normalise, apply the rules, hash         one task per unit
       dedup       equal records, leaks of test data              per partition of the hashes
-      split       what becomes of each record, its words         per chunk of clean records
+      split       what becomes of each record, overlap, words    per chunk of clean records
       words       counts added up                                per partition of the words
       vocabulary  SentencePiece from the counts                  one
       encode      token ids                                      per chunk
@@ -29,6 +29,7 @@ from . import (
     dedup,
     examples,
     files,
+    filters,
     publish,
     shards,
     split,
@@ -62,8 +63,11 @@ def plan_prepare(config: PrepareConfig) -> PreparePlan:
 
     Raises:
       InputError: no input, a glob without files, an unknown or damaged file, a missing column, a
-        file with two roles, or files without a byte.
+        file with two roles, files without a byte, or a rule that does not know a language.
     """
+    filters.check_languages(
+        config.clean, (config.source_lang, config.target_lang, *config.data.monolingual)
+    )
     paths: dict[str, str] = {}
     wanted: list[tuple[str, str, tuple[str, ...]]] = [
         (role, f"data.{role}", getattr(config.data, role)) for role in ("train", "valid", "test")

@@ -21,16 +21,17 @@ import pyarrow.compute as pc
 
 from electra_model.errors import InputError
 
-from . import clean, dedup, records, rejections, words
+from . import clean, dedup, files, overlap, records, rejections, words
 from .config import PrepareConfig
-from .stages import Stage, Task, load_index, part_path
+from .stages import Stage, Task, folder_of, load_index, part_path
 from .units import Parts
 
-_VERSION = 1
+_VERSION = 2
 
-# What can become of a record: a split of pairs, text for pretraining only, or a rule of `dedup`.
+# What can become of a record: a split of pairs, text for pretraining only, or a rule: the last ones
+# are those of `dedup`.
 SPLITS = ("train", "valid", "test")
-FATES = (*SPLITS, "text", "leak", "duplicate")
+FATES = (*SPLITS, "text", "overlap", "leak", "duplicate")
 TEXT = FATES.index("text")
 
 GROUPS = pa.schema(
@@ -113,6 +114,7 @@ def plan(config: PrepareConfig) -> list[Task]:
             config,
         )
     has_pairs = any(chunk.role == "train" for chunk in chunks)
+    held_out = _held_out(config, chunks)
     return [
         Task(
             chunk.id,
@@ -122,11 +124,24 @@ def plan(config: PrepareConfig) -> list[Task]:
                 "dropped": found.digest,
                 "places": places,
                 "words_of": "train" if has_pairs else "text",
+                "overlap": held_out if chunk.role == "train" else None,
                 "partitions": len(found.receipts),
             },
         )
         for chunk in chunks
     ]
+
+
+def _held_out(config: PrepareConfig, chunks: list[clean.Chunk]) -> dict[str, Any] | None:
+    """What `clean.overlap` compares training sources with; None where it is off."""
+    if config.clean.overlap is False:
+        return None
+    measures = [chunk for chunk in chunks if chunk.role in ("valid", "test")]
+    return {
+        "share": config.clean.overlap,
+        "words": config.clean.overlap_words,
+        "parts": [[chunk.kept, chunk.sha256] for chunk in measures],
+    }
 
 
 def _check_input(config: PrepareConfig, chunks: list[clean.Chunk]) -> None:
@@ -152,6 +167,8 @@ def work(config: PrepareConfig, task: Task, parts: Parts) -> dict[str, Any]:
         start, stop = task.payload["places"]
         inside = (place >= np.uint64(start)) & (place <= np.uint64(max(stop, 1) - 1))
         fates[inside & (stop > start)] = FATES.index("valid")
+    if task.payload["overlap"]:
+        fates[_overlapping(config, task.payload["overlap"], kept)] = FATES.index("overlap")
     rows = kept.column("row").to_numpy()
     for receipt in load_index(config, "dedup").receipts:
         dropped = records.open_table(part_path(config, "dedup", receipt, "dropped")).get_batch(0)
@@ -195,6 +212,17 @@ def work(config: PrepareConfig, task: Task, parts: Parts) -> dict[str, Any]:
             fate: _bytes_of(kept, fates == code) for code, fate in enumerate(FATES) if code <= TEXT
         },
     }
+
+
+def _overlapping(
+    config: PrepareConfig, held_out: dict[str, Any], kept: pa.RecordBatch
+) -> np.ndarray:
+    folder = folder_of(config, "clean")
+    paths = tuple(files.join(folder, name) for name, _ in held_out["parts"])
+    digests = tuple(digest for _, digest in held_out["parts"])
+    ngrams = overlap.held_out_ngrams(paths, digests, held_out["words"])
+    found = overlap.shares(kept.column("source").to_pylist(), ngrams, held_out["words"])
+    return (found > 0) & (found >= held_out["share"])
 
 
 def _fate_of(role: str) -> str:

@@ -63,9 +63,13 @@ def test_leniency(load):
         ("steps: 3", "job.yaml: steps: unknown key; did you mean pretrain.steps or train.steps?"),
         ("vocab: {}", "job.yaml: vocab: unknown key; did you mean vocabulary?"),
         ("pretrain: {stepz: 3}", "job.yaml: pretrain.stepz: unknown key; did you mean pretrain.steps?"),
-        ("clean: {colour: 3}", "job.yaml: clean.colour: unknown key; known here are clean.empty, "
-         "clean.min_letters_share, clean.max_characters, clean.max_length_ratio, clean.identical, "
-         "clean.duplicate, clean.leak, clean.max_rejected_fraction"),
+        ("vocabulary: {colour: 3}", "job.yaml: vocabulary.colour: unknown key; known here are "
+         "vocabulary.kind, vocabulary.size, vocabulary.character_coverage, vocabulary.max_words"),
+        ("clean: {documents: {max_bullets: 1}}", "job.yaml: clean.documents.max_bullets: unknown key; "
+         "did you mean clean.documents.max_bullet_lines?"),
+        ("clean: {documents: {max_bullet_lines: 2}}", "job.yaml: clean.documents.max_bullet_lines: "
+         "must be at most 1, or off: got 2"),
+        ("clean: {overlap: -1}", "job.yaml: clean.overlap: must be at least 0, or off: got -1"),
         ("vocabulary: 8000", "job.yaml: vocabulary: is a section with keys of its own; found 8000"),
         ("vocabulary: {size: many}", "job.yaml: vocabulary.size: found 'many'; a whole number is needed"),
         ("vocabulary: {size: 1.5}", "job.yaml: vocabulary.size: found 1.5; a whole number is needed"),
