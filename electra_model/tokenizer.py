@@ -105,15 +105,25 @@ class Tokenizer:
         kept = tf.ragged.boolean_mask(token_ids, tf.greater_equal(token_ids, FIRST_PIECE_ID))
         return self.layer.detokenize(kept)  # pyright: ignore
 
+    def encode_words(self, words: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+        """k words -> (ids int32 [m], offsets int64 [k + 1]), without end marks.
+
+        Words are NFC and hold no white space; `encode` gives texts the same ids word by word.
+        """
+        return self._columns(words, self.layer.tokenize)
+
     def encode_columns(self, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
         """n texts -> (ids int32 [m], offsets int64 [n + 1]), the same ids as `encode`."""
+        return self._columns(texts, self.encode)
+
+    def _columns(self, texts: Sequence[str], encode: Any) -> tuple[np.ndarray, np.ndarray]:
         import tensorflow as tf
 
         values, lengths = [np.empty(0, np.int32)], [np.zeros(1, np.int64)]
         for start in range(0, len(texts), _BATCH):
             batch = np.array([text.encode() for text in texts[start : start + _BATCH]], object)
             with tf.device("/CPU:0"):
-                ragged: Any = self.encode(tf.constant(batch, tf.string))
+                ragged: Any = encode(tf.constant(batch, tf.string))
             values.append(ragged.values.numpy())
             lengths.append(np.diff(ragged.row_splits.numpy()))
         return np.concatenate(values), np.cumsum(np.concatenate(lengths))

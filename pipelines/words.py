@@ -86,7 +86,7 @@ class WordPieces:
     """Cuts texts into pieces, every distinct word but once as long as it is remembered.
 
     Args:
-      tokenizer: ends what it cuts with the end mark.
+      tokenizer: cuts words (see `Tokenizer.encode_words`).
       most: words that are remembered, some 200 bytes each.
     """
 
@@ -128,15 +128,11 @@ class WordPieces:
             self._forget()
         new = [word for word in words if word not in self._place]
         if new:
-            values, starts = self._tokenizer.encode_columns(new)
-            # What the tokenizer ends each word with is the end mark: here it ends texts only.
-            inside = np.ones(len(values), bool)
-            inside[starts[1:] - 1] = False
-            stops = starts[1:] - np.arange(1, len(new) + 1) + self._starts[-1]
-            self._values = np.concatenate([self._values, values[inside]])
+            values, starts = self._tokenizer.encode_words(new)
+            self._values = np.concatenate([self._values, values])
             for row, word in enumerate(new, len(self._starts) - 1):
                 self._place[word] = row
-            self._starts = np.concatenate([self._starts, stops])
+            self._starts = np.concatenate([self._starts, starts[1:] + self._starts[-1]])
         return np.array([self._place[word] for word in words], np.int64)
 
 

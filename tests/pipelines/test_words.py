@@ -82,9 +82,9 @@ def test_a_word_is_cut_once(tokenizer):
     cut = []
 
     class Watched:
-        def encode_columns(self, texts):
-            cut.extend(texts)
-            return tokenizer.encode_columns(texts)
+        def encode_words(self, words):
+            cut.extend(words)
+            return tokenizer.encode_words(words)
 
     pieces_of = WordPieces(Watched())
     pieces_of.encode(strings("the house the", "the das"))
