@@ -17,7 +17,14 @@ from electra_model.config import STRICT
 Off = Literal[False]
 
 # The rules of `clean` that have a bound, with the least that makes sense.
-_LEAST_BOUNDS = {"min_letters_share": 0, "max_characters": 1, "max_length_ratio": 1}
+_LEAST_BOUNDS = {
+    "min_letters_share": 0,
+    "max_characters": 1,
+    "max_length_ratio": 1,
+    "near_duplicate": 0.3,
+}
+# Those that are shares.
+_SHARES = ("min_letters_share", "near_duplicate")
 
 
 @pydantic.dataclasses.dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -52,7 +59,7 @@ class CleanConfig:
     Training pairs go through all of them. Validation and test pairs that are named in `data` are a
     measure, so they lose nothing but what cannot be scored: unreadable and empty records (and, when
     they are tokenised, those above `dataset.max_tokens`).
-    Monolingual texts go through `empty`, `min_letters_share` and `duplicate`.
+    Monolingual texts go through `empty`, `min_letters_share`, `duplicate` and `near_duplicate`.
 
     Attributes:
       empty: a side without any letter, digit or symbol once normalised.
@@ -63,6 +70,12 @@ class CleanConfig:
       duplicate: which equal records are dropped but for the first: "pair", "source" or off.
       leak: training pairs whose source, lower-cased and without digits, punctuation and white
         space, is that of a validation or test pair.
+      near_duplicate: least similarity of a training pair's source, or of a monolingual text, to
+        others, of which all but the first are dropped; off by default. It is the share of runs of
+        `near_duplicate_shingle` words that two texts have in common, of all those in either. With
+        `leak`, training pairs as similar to a validation or test source are dropped, as
+        `near_leak`. See `near_duplicates`.
+      near_duplicate_shingle: words in a run: 5 suits documents, 1 or 2 sentences.
       max_rejected_fraction: share of rejected training pairs, or monolingual texts, above which the
         work fails: so many are a sign of a wrong bound or a wrong file.
     """
@@ -74,6 +87,8 @@ class CleanConfig:
     identical: bool = True
     duplicate: Literal["pair", "source"] | Off = "pair"
     leak: bool = True
+    near_duplicate: float | Off = False
+    near_duplicate_shingle: int = Field(default=5, ge=1, le=100)
     max_rejected_fraction: float = Field(default=0.9, gt=0, le=1)
 
     @pydantic.field_validator(*_LEAST_BOUNDS, mode="before")
@@ -87,7 +102,7 @@ class CleanConfig:
         least = _LEAST_BOUNDS[info.field_name or ""]
         if isinstance(value, int | float) and value < least:
             raise ValueError(f"must be at least {least}, or off: got {value}")
-        if info.field_name == "min_letters_share" and isinstance(value, int | float):
+        if info.field_name in _SHARES and isinstance(value, int | float):
             if value > 1:
                 raise ValueError(f"must be at most 1, or off: got {value}")
             return float(value)

@@ -65,7 +65,8 @@ def test_leniency(load):
         ("pretrain: {stepz: 3}", "job.yaml: pretrain.stepz: unknown key; did you mean pretrain.steps?"),
         ("clean: {colour: 3}", "job.yaml: clean.colour: unknown key; known here are clean.empty, "
          "clean.min_letters_share, clean.max_characters, clean.max_length_ratio, clean.identical, "
-         "clean.duplicate, clean.leak, clean.max_rejected_fraction"),
+         "clean.duplicate, clean.leak, clean.near_duplicate, clean.near_duplicate_shingle, "
+         "clean.max_rejected_fraction"),
         ("vocabulary: 8000", "job.yaml: vocabulary: is a section with keys of its own; found 8000"),
         ("vocabulary: {size: many}", "job.yaml: vocabulary.size: found 'many'; a whole number is needed"),
         ("vocabulary: {size: 1.5}", "job.yaml: vocabulary.size: found 1.5; a whole number is needed"),
