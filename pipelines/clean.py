@@ -73,6 +73,7 @@ def tasks_for(config: PrepareConfig, units: list[Unit]) -> list[Task]:
     """One task per unit of input."""
     rules = dataclasses.asdict(config.clean)
     del rules["max_rejected_fraction"]  # decides whether the work goes on, not what it makes
+    del rules["near_duplicate"], rules["near_duplicate_shingle"]  # are of later stages
     partitions = partition_count(units)
     stamps = {path: files.stamp(path) for path in dict.fromkeys(unit.path for unit in units)}
     return [

@@ -1,10 +1,12 @@
 """Sentence pairs and documents to training shards, a vocabulary and `dataset_info.json`.
 
-Seven stages with a barrier after each; see `stages` for what makes them safe to kill and repeat.
+Seven stages with a barrier after each, and three more where near duplicates are dropped; see
+`stages` for what makes them safe to kill and repeat.
 
     units of input
       clean       read, normalise, apply the rules, hash         one task per unit
       dedup       equal records, leaks of test data              per partition of the hashes
+      (signatures, bands, near: see `near_duplicates`)
       split       what becomes of each record, overlap, words    per chunk of clean records
       words       counts added up                                per partition of the words
       vocabulary  SentencePiece from the counts                  one
@@ -30,6 +32,7 @@ from . import (
     examples,
     files,
     filters,
+    near_duplicates,
     publish,
     shards,
     split,
@@ -122,11 +125,21 @@ def build_prepare(pipeline: beam.Pipeline, config: PrepareConfig, plan: PrepareP
     info = completed(config, plan)
     if info is not None:
         return pipeline | "AlreadyComplete" >> beam.Create([info["ledger"]])
-    return (
+    compared = (
         pipeline
         | "Start" >> beam.Create([""])
         | "CleanUnits" >> stages.RunStage(clean.stage(plan.units), config)
         | "FindDuplicates" >> stages.RunStage(dedup.STAGE, config)
+    )
+    if config.clean.near_duplicate is not False:
+        compared = (
+            compared
+            | "SignChunks" >> stages.RunStage(near_duplicates.SIGNATURES_STAGE, config)
+            | "CompareBands" >> stages.RunStage(near_duplicates.BANDS_STAGE, config)
+            | "DropNearDuplicates" >> stages.RunStage(near_duplicates.NEAR_STAGE, config)
+        )
+    return (
+        compared
         | "SplitChunks" >> stages.RunStage(split.STAGE, config)
         | "AddWords" >> stages.RunStage(words.STAGE, config)
         | "LearnVocabulary" >> stages.RunStage(vocabulary.STAGE, config)

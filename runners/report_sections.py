@@ -50,6 +50,8 @@ RULES = {
     "identical": "the target is a copy of the source",
     "duplicate": "the same record came before",
     "leak": "the source is also in the validation or test data",
+    "near_duplicate": "nearly the same text came before",
+    "near_leak": "the source is nearly one of the validation or test data",
     "max_tokens": "more tokens than the model can take",
     "empty_line": "a blank line",
     "malformed_json": "the line is not JSON",
