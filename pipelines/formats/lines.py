@@ -24,8 +24,10 @@ NOT_UTF8 = "not_utf8"
 
 # About this much text is handed on at once.
 BATCH_BYTES = 4 << 20
-# What Arrow can hold in one cell, with room to spare.
-LONGEST_LINE = 1 << 30
+# And no more rows than these, for a row without text costs memory as well.
+BATCH_ROWS = 100_000
+# A line is in memory some five times while it is worked on.
+LONGEST_LINE = 256 << 20
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,7 +62,7 @@ def read_lines(unit: Unit) -> Iterator[Lines]:
     """The lines whose first byte lies in the unit, in batches of about `BATCH_BYTES`.
 
     A byte order mark at the beginning of the file is left where it is. Raises `InputError` for
-    damaged compression and for a line of more than 1 GiB.
+    damaged compression and for a line of more than 256 MiB.
     """
     if unit.compression is not None and unit.stop >= 0:
         blocks = members.read_whole_lines(unit.path, unit.compression, unit.start, unit.stop)
@@ -84,14 +86,24 @@ def split_lines(
         if size >= batch_bytes and b"\n" in block:
             data = b"".join(waiting)
             end = data.rfind(b"\n") + 1
-            yield Lines(data[: end - 1].split(b"\n"), True)
+            yield from _lines(data[: end - 1], True)
             waiting, size = [data[end:]], len(data) - end
         elif size > LONGEST_LINE:
-            raise InputError(f"{path}: a line is longer than 1 GiB; is this text?")
+            raise InputError(
+                f"{path}: a line is longer than {LONGEST_LINE >> 20} MiB, so this is hardly text; "
+                "break it into lines or name the right file"
+            )
     data = b"".join(waiting)
     if data:
         ended = data.endswith(b"\n")
-        yield Lines((data[:-1] if ended else data).split(b"\n"), ended)
+        yield from _lines(data[:-1] if ended else data, ended)
+
+
+def _lines(data: bytes, ended: bool) -> Iterator[Lines]:
+    bodies = data.split(b"\n")
+    for start in range(0, len(bodies), BATCH_ROWS):
+        stop = start + BATCH_ROWS
+        yield Lines(bodies[start:stop], ended or stop < len(bodies))
 
 
 def _line_start(path: str, position: int) -> int:

@@ -25,9 +25,21 @@ def test_line_ends():
 
 
 def test_endless_line(monkeypatch):
-    monkeypatch.setattr(lines, "LONGEST_LINE", 100)
-    with pytest.raises(InputError, match="a.txt: a line is longer than"):
-        list(split_lines(iter([b"x" * 60] * 3), "a.txt", 1))
+    monkeypatch.setattr(lines, "LONGEST_LINE", 3 << 20)
+    with pytest.raises(InputError, match="a.txt: a line is longer than 3 MiB, so this is hardly"):
+        list(split_lines(iter([b"x" * (2 << 20)] * 2), "a.txt", 1))
+
+
+def test_batches_are_bounded_in_rows():
+    found = list(split_lines(iter([b"\n" * 250_000 + b"end"]), "a.txt"))
+    assert [len(some.bodies) for some in found] == [100_000, 100_000, 50_001]
+    assert [some.ended for some in found] == [True, True, False]
+    found = list(split_lines(iter([b"\n" * 250_000]), "a.txt", batch_bytes=10))
+    assert [(len(some.bodies), some.ended) for some in found] == [
+        (100_000, True),
+        (100_000, True),
+        (50_000, True),
+    ]
 
 
 def test_decoding():
