@@ -173,7 +173,8 @@ def read_header(unit: Unit) -> tuple[list[str], bytes]:
         names = [cell.decode() for cell in cells]
     except ValueError:
         raise InputError(
-            f"{unit.path}: its first row must name the columns in UTF-8, found {raw[:60]!r}"
+            f"{unit.path}: its first row must name the columns in UTF-8, found {raw[:60]!r}; "
+            "give it such a row"
         ) from None
     return names, raw
 

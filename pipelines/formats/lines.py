@@ -69,7 +69,9 @@ def read_lines(unit: Unit) -> Iterator[Lines]:
     elif unit.compression is not None:
         blocks = compression.read_packed(unit.path, unit.compression)
     else:
-        start, stop = _line_start(unit.path, unit.start), _line_start(unit.path, unit.stop)
+        start = _line_start(unit.path, unit.start)
+        # A unit in the midst of a long line has none of its own.
+        stop = _line_start(unit.path, unit.stop) if start < unit.stop else start
         blocks = compression.read_range(unit.path, start, stop)
     return split_lines(blocks, unit.path)
 
@@ -89,10 +91,7 @@ def split_lines(
             yield from _lines(data[: end - 1], True)
             waiting, size = [data[end:]], len(data) - end
         elif size > LONGEST_LINE:
-            raise InputError(
-                f"{path}: a line is longer than {LONGEST_LINE >> 20} MiB, so this is hardly text; "
-                "break it into lines or name the right file"
-            )
+            raise _too_long(path)
     data = b"".join(waiting)
     if data:
         ended = data.endswith(b"\n")
@@ -106,16 +105,26 @@ def _lines(data: bytes, ended: bool) -> Iterator[Lines]:
         yield Lines(bodies[start:stop], ended or stop < len(bodies))
 
 
+def _too_long(path: str) -> InputError:
+    return InputError(
+        f"{path}: a line is longer than {LONGEST_LINE >> 20} MiB, so this is hardly text; "
+        "break it into lines or name the right file"
+    )
+
+
 def _line_start(path: str, position: int) -> int:
     """Where the first line begins whose first byte is at `position` or later; the file's size if
-    none does.
+    none does. Raises `InputError` where none does for too long.
     """
     if position == 0:
         return 0
     with files.open_read(path) as stream:
         stream.seek(position - 1)
         position -= 1
+        furthest = position + LONGEST_LINE
         while block := stream.read(1 << 16):
+            if position > furthest:
+                raise _too_long(path)
             found = block.find(b"\n")
             if found >= 0:
                 return position + found + 1

@@ -6,10 +6,11 @@ import pytest
 
 from electra_model.errors import InputError
 from pipelines.formats import registry
-from tests.pipelines.damaged import broken_bytes
+from tests.pipelines.damaged import broken_bytes, odd_records, odd_text
 from tests.pipelines.damaged.corpora import fields_of
 
-CASES = {case.name: case for case in broken_bytes.all_cases()}
+MAKERS = (broken_bytes, odd_text, odd_records)
+CASES = {case.name: case for maker in MAKERS for case in maker.all_cases()}
 
 
 def read_file(path, unit_bytes):

@@ -1,7 +1,7 @@
 import pytest
 
 from electra_model.errors import InputError
-from pipelines.formats import lines
+from pipelines.formats import lines, registry
 from pipelines.formats.lines import Lines, split_lines
 
 
@@ -28,6 +28,16 @@ def test_endless_line(monkeypatch):
     monkeypatch.setattr(lines, "LONGEST_LINE", 3 << 20)
     with pytest.raises(InputError, match="a.txt: a line is longer than 3 MiB, so this is hardly"):
         list(split_lines(iter([b"x" * (2 << 20)] * 2), "a.txt", 1))
+
+
+def test_units_within_an_endless_line_are_no_search_for_its_end(tmp_path, monkeypatch):
+    monkeypatch.setattr(lines, "LONGEST_LINE", 1 << 20)
+    path = tmp_path / "a.txt"
+    path.write_bytes(b"one\n" + b"x" * (5 << 20) + b"\nlast\n")
+    first, *_, last = registry.plan([str(path)], ["train"], 100_000)
+    with pytest.raises(InputError, match="a.txt: a line is longer than 1 MiB"):
+        list(lines.read_lines(first))
+    assert [some.bodies for some in lines.read_lines(last)] == [[b"last"]]
 
 
 def test_batches_are_bounded_in_rows():
