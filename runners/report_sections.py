@@ -61,6 +61,13 @@ RULES = {
     "not_text": "the field holds something other than text",
     "wrong_columns": "the row has another number of columns",
     "not_utf8": "the bytes are not UTF-8",
+    "missing_language": "the translation unit has no text in one of the languages",
+    "missing_source": "the unit has no source text",
+    "missing_target": "the unit is not translated",
+    "untranslated": "the message is not translated",
+    "fuzzy": "the translation is marked as a guess (fuzzy)",
+    "obsolete": "the message is no longer in use (obsolete)",
+    "no_plural_form": "the catalogue has no usable rule for plural forms",
 }
 
 
