@@ -152,7 +152,7 @@ class CleanConfig:
       number_mismatch: numbers of the sides differ; digits of all scripts are the same, and
         separators do not count.
       wrong_language: least probability that a side is in its language; texts shorter than 40
-        characters pass. Slow: some 0.5 MB/s a core. [text]
+        characters pass. Slow: 1 to 2 MB/s a core. [text]
       identical: source equals target.
       duplicate: which equal records are dropped but for the first: "pair", "source" or off. [text]
       leak: training pairs whose source, lower-cased and without digits, punctuation and white
