@@ -53,11 +53,12 @@ class PreparePlan:
     """What is to be read.
 
     Attributes:
-      units: of all input files. fingerprint: of the settings, the units, and the files' sizes and
-        times of change.
+      units: of all input files. stamps: path -> size and time of change, from before the file was
+        cut into units. fingerprint: of the settings, the units and the stamps.
     """
 
     units: list[Unit]
+    stamps: dict[str, str]
     fingerprint: str
 
 
@@ -96,6 +97,7 @@ def plan_prepare(config: PrepareConfig) -> PreparePlan:
         if found and not any(files.size(path) for path in found):
             raise InputError(f"{key}: the files are empty; name files with text")
 
+    stamps = {path: files.stamp(path) for path in paths}
     planned = registry.plan(
         list(paths), list(paths.values()), max(1, int(config.dataset.unit_megabytes * 1e6))
     )
@@ -108,8 +110,8 @@ def plan_prepare(config: PrepareConfig) -> PreparePlan:
         )
     settings = dataclasses.asdict(config)
     del settings["workdir"]
-    tasks = [task.payload for task in clean.tasks_for(config, planned)]
-    return PreparePlan(planned, units.fingerprint(settings, tasks))
+    tasks = [task.payload for task in clean.tasks_for(config, planned, stamps)]
+    return PreparePlan(planned, stamps, units.fingerprint(settings, tasks))
 
 
 def completed(config: PrepareConfig, plan: PreparePlan) -> dict[str, Any] | None:
@@ -128,7 +130,7 @@ def build_prepare(pipeline: beam.Pipeline, config: PrepareConfig, plan: PrepareP
     compared = (
         pipeline
         | "Start" >> beam.Create([""])
-        | "CleanUnits" >> stages.RunStage(clean.stage(plan.units), config)
+        | "CleanUnits" >> stages.RunStage(clean.stage(plan.units, plan.stamps), config)
         | "FindDuplicates" >> stages.RunStage(dedup.STAGE, config)
     )
     if config.clean.near_duplicate is not False:
