@@ -67,14 +67,16 @@ def tasks_for(config: PrepareConfig, units: list[Unit]) -> list[Task]:
     rules = dataclasses.asdict(config.clean)
     del rules["max_rejected_fraction"]  # decides whether the work goes on, not what it makes
     partitions = partition_count(units)
-    stamps = {path: files.stamp(path) for path in dict.fromkeys(unit.path for unit in units)}
+    stamps = {
+        path: files.stamp(path) for path in dict.fromkeys(p for unit in units for p in unit.paths)
+    }
     return [
         Task(
             unit.id,
             {
                 "version": _VERSION,
                 "unit": dataclasses.asdict(unit),
-                "stamp": stamps[unit.path],
+                "stamp": " ".join(stamps[path] for path in unit.paths),
                 "fields": fields_for(config, unit.role),
                 "languages": languages_for(config, unit.role),
                 "header": config.data.tsv_header,

@@ -26,7 +26,7 @@ from electra_model.errors import InputError
 
 from . import clean, dedup, examples, files, publish, shards, split, stages, units, vocabulary
 from .config import PrepareConfig
-from .formats import registry
+from .formats import moses, registry
 from .units import Unit
 
 __all__ = ["PreparePlan", "PrepareConfig", "build_prepare", "completed", "plan_prepare"]
@@ -50,9 +50,10 @@ def plan_prepare(config: PrepareConfig) -> PreparePlan:
 
     Raises:
       InputError: no input, a glob without files, an unknown or damaged file, a missing column, a
-        file with two roles, or files without a byte.
+        file with two roles, half a pair of files, or files without a byte.
     """
     paths: dict[str, str] = {}
+    partners: dict[str, str | None] = {}
     wanted: list[tuple[str, str, tuple[str, ...]]] = [
         (role, f"data.{role}", getattr(config.data, role)) for role in ("train", "valid", "test")
     ]
@@ -63,7 +64,12 @@ def plan_prepare(config: PrepareConfig) -> PreparePlan:
     identities: dict[str, tuple[str, str]] = {}
     for role, key, patterns in wanted:
         found = files.expand(patterns, key) if patterns else []
-        for path in found:
+        if not role.startswith(clean.MONOLINGUAL):
+            pairs = moses.pair_up(found, config.source_lang, config.target_lang)
+            partners |= pairs
+            found = list(pairs)
+        second = {partner for path in found if (partner := partners.get(path)) is not None}
+        for path in [*found, *sorted(second)]:
             identity = path if files.is_remote(path) else os.path.realpath(path)
             if identity in identities:
                 other_key, other_path = identities[identity]
@@ -73,12 +79,17 @@ def plan_prepare(config: PrepareConfig) -> PreparePlan:
                     f"{key}: {path} is also in {other_key} ({other_path}); name a file in one only"
                 )
             identities[identity] = key, path
-            paths[path] = role
+            if path not in second:
+                paths[path] = role
         if found and not any(files.size(path) for path in found):
             raise InputError(f"{key}: the files are empty; name files with text")
 
     planned = registry.plan(
-        list(paths), list(paths.values()), max(1, int(config.dataset.unit_megabytes * 1e6))
+        list(paths),
+        list(paths.values()),
+        max(1, int(config.dataset.unit_megabytes * 1e6)),
+        text_rows=config.data.text_rows,
+        partners=partners,
     )
     for unit in {unit.path: unit for unit in planned}.values():
         registry.check_fields(

@@ -28,6 +28,9 @@ from .units import Unit
 
 DELIMITERS = {"csv": ",", "tsv": "\t"}
 
+# What a translation can be written as, row by row. Documents and archives are for preparing only.
+_TRANSLATED = ("tsv", "csv", "jsonl", "parquet", "text")
+
 # The text field that a TSV file without a header need not name: its first column.
 _DEFAULT_FIELD = "text"
 
@@ -158,9 +161,14 @@ def _absolute(path: str) -> str:
 
 def examine(path: str, name: str) -> InputFile:
     """Format and checksum of an input. Raises `InputError` when it cannot be read or is not what
-    its name says."""
+    its name says, and for a format that is not translated."""
     try:
         form, compression = registry.format_of(path)
+        if form not in _TRANSLATED:
+            raise InputError(
+                f"{path}: files of the format {form} cannot be translated; give their texts as "
+                ".txt, .tsv, .csv, .jsonl or .parquet"
+            )
         size = files.size(path)
         if size and form != "parquet":
             check_head(path, compression)

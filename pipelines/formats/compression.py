@@ -84,6 +84,17 @@ def check_head(path: str, compression: str | None, head: bytes | None = None) ->
     """
     if head is None:
         head = _read_head(path)
+    check_compression(path, compression, head)
+    if compression is None:
+        check_text(path, head)
+
+
+def check_compression(path: str, compression: str | None, head: bytes | None = None) -> None:
+    """Raises `InputError` when a file is not compressed as its name says; as `check_head`, but what
+    it holds besides is left to its reader.
+    """
+    if head is None:
+        head = _read_head(path)
     found = compression_of_bytes(head)
     if compression is not None:
         if found != compression:
@@ -96,7 +107,6 @@ def check_head(path: str, compression: str | None, head: bytes | None = None) ->
     if found is not None:
         ending = next(ending for ending, name in ENDINGS.items() if name == found)
         raise InputError(f"{path}: its content is {found}; give its name the ending {ending}")
-    check_text(path, head)
 
 
 def check_text(path: str, head: bytes) -> None:
@@ -170,6 +180,11 @@ def open_packed(path: str, packed: str | None) -> io.BufferedReader:
         blocks = read_range(path, 0, files.size(path))
     else:
         blocks = decompress(path, packed)
+    return stream_of(blocks)
+
+
+def stream_of(blocks: Iterator[bytes]) -> io.BufferedReader:
+    """Blocks of bytes as a stream."""
     return io.BufferedReader(_BlockStream(blocks), 1 << 16)
 
 

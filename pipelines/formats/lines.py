@@ -67,7 +67,7 @@ def read_lines(unit: Unit) -> Iterator[Lines]:
     elif unit.compression is not None:
         blocks = compression.read_packed(unit.path, unit.compression)
     else:
-        start, stop = _line_start(unit.path, unit.start), _line_start(unit.path, unit.stop)
+        start, stop = line_start(unit.path, unit.start), line_start(unit.path, unit.stop)
         blocks = compression.read_range(unit.path, start, stop)
     return split_lines(blocks, unit.path)
 
@@ -94,7 +94,7 @@ def split_lines(
         yield Lines((data[:-1] if ended else data).split(b"\n"), ended)
 
 
-def _line_start(path: str, position: int) -> int:
+def line_start(path: str, position: int) -> int:
     """Where the first line begins whose first byte is at `position` or later; the file's size if
     none does.
     """
