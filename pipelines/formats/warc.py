@@ -32,6 +32,7 @@ UNREADABLE_HTTP = "unreadable_http"
 _MARK = b"WARC/"
 _PAGES = ("text/html", "application/xhtml+xml")
 _CHARSET = re.compile(r"charset\s*=\s*[\"']?\s*([^\s\"';]+)", re.IGNORECASE)
+_EMPTY_LINES = (b"\r\n", b"\n")
 # Bytes of a header, of the record and of the HTTP message each; real ones have some hundreds.
 _LONGEST_HEADER = 1 << 20
 _BLOCK = 1 << 14
@@ -81,11 +82,15 @@ def read(unit: Unit, fields: Sequence[str]) -> Iterator[pa.RecordBatch]:
 
 
 class _BoundedHeaders:
-    """A stream as warcio reads it, whose headers end: `readline` gives nothing beyond a bound."""
+    """A stream as warcio reads it, whose headers end: `readline` gives nothing beyond a bound.
+
+    `header_ended` says whether the last line read was the empty one that ends a header.
+    """
 
     def __init__(self, stream: io.BufferedReader) -> None:
         self._stream = stream
         self.bound: int | None = None
+        self.header_ended = False
 
     def read(self, length: int | None = None) -> bytes:
         return self._stream.read(length)
@@ -97,6 +102,7 @@ class _BoundedHeaders:
         line = self._stream.readline(limit)
         if self.bound is not None:
             self.bound -= len(line)
+        self.header_ended = line in _EMPTY_LINES
         return line
 
 
@@ -110,7 +116,7 @@ def _rows(stream: _BoundedHeaders, unit: Unit) -> Iterator[rows.Row]:
             place += f" from byte {unit.start:,} on"
         stream.bound = _LONGEST_HEADER
         line = stream.readline()
-        while line in (b"\r\n", b"\n"):  # two of them end a record
+        while line in _EMPTY_LINES:  # two of them end a record
             stream.bound = _LONGEST_HEADER
             line = stream.readline()
         if not line:
@@ -123,7 +129,7 @@ def _rows(stream: _BoundedHeaders, unit: Unit) -> Iterator[rows.Row]:
                 "damaged; copy it again"
             ) from None
         length = record.rec_headers.get_header("Content-Length") or ""
-        if not (length.isascii() and length.isdigit()) or stream.bound == 0:
+        if not (length.isascii() and length.isdigit() and stream.header_ended):
             raise InputError(
                 f"{place}: its header is damaged or has no Content-Length; is the file complete?"
             )
@@ -159,7 +165,7 @@ def _response(record: Any, stream: _BoundedHeaders) -> tuple[str | None, str | N
         headers = StatusAndHeadersParser(["HTTP/"], verify=False).parse(record.raw_stream)
     except EOFError:
         return UNREADABLE_HTTP, None
-    if not headers.protocol.upper().startswith("HTTP/") or stream.bound == 0:
+    if not headers.protocol.upper().startswith("HTTP/") or not stream.header_ended:
         return UNREADABLE_HTTP, None
     stream.bound = None
     content_type = headers.get_header("Content-Type") or ""
