@@ -38,6 +38,11 @@ RULES = {
     "not_text": "the field holds something other than text",
     "wrong_columns": "the row has another number of columns",
     "not_utf8": "the bytes are not UTF-8",
+    "malformed_html": "the page cannot be parsed: its elements are nested too deep",
+    "malformed_markdown": "the file cannot be parsed: its quotes and lists are nested too deep",
+    "not_a_document": "the record of the archive is neither a page nor its text",
+    "unreadable_http": "the headers or the compression of the archived page cannot be read",
+    "too_large": "the document is too large to be read",
 }
 
 

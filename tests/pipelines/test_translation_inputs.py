@@ -76,6 +76,26 @@ def test_output_that_is_a_file_or_takes_our_folder(tmp_path):
         check_places(["x"], ["x"], str(tmp_path / "new"), ["_electra/a.txt"])
 
 
+@pytest.mark.parametrize(
+    ("name", "form"),
+    [
+        ("a.html", "html"),
+        ("a.htm.gz", "html"),
+        ("a.md", "markdown"),
+        ("a.warc.gz", "warc"),
+        ("a.arrow", "arrow"),
+    ],
+)
+def test_documents_and_archives_are_not_translated(tmp_path, name, form):
+    (tmp_path / name).write_bytes(b"")
+    message = rf"{name}: files of the format {form} cannot be translated; give their texts as \.txt"
+    with pytest.raises(InputError, match=message):
+        translation_inputs.examine(str(tmp_path / name), name)
+    (tmp_path / "a.en").write_bytes(b"")
+    with pytest.raises(InputError, match="a.en: unknown kind of file"):
+        translation_inputs.examine(str(tmp_path / "a.en"), "a.en")
+
+
 def test_examine_tells_what_cannot_be_read(tmp_path):
     with pytest.raises(InputError, match="gone.txt: cannot be read \\(No such file"):
         translation_inputs.examine(str(tmp_path / "gone.txt"), "gone.txt")
