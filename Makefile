@@ -8,16 +8,19 @@ WORKERS ?= 2
 PY := .venv/bin/python
 READY := .venv/.installed
 
-.PHONY: help demo test test-slow bench lint format type clean lock
+.PHONY: help install demo test test-slow bench lint format type clean lock
 
 help:
 	@echo "make demo [TARGET=de]  the whole job on a real corpus: fetch, prepare, pretrain, train, translate, report"
 	@echo "make test              the tests (under 10 minutes on 2 cores);  make test-slow: the long ones"
 	@echo "make bench             timings against peers, written to tests/benchmarks/RESULTS.md"
+	@echo "make install           the environment alone, in .venv: then 'source .venv/bin/activate'"
 	@echo "make lint format type  ruff and pyright;  make clean: remove the environment and what was built"
 
 $(READY): requirements.lock pyproject.toml .ci/environment
 	@bash .ci/environment
+
+install: $(READY)
 
 demo: $(READY)
 	@$(PY) -m runners demo --target $(TARGET) --workdir $(DEMO) --workers $(WORKERS)

@@ -138,6 +138,11 @@ def _varint_size(numbers: np.ndarray) -> np.ndarray:
 
 def _varints(numbers: np.ndarray) -> _Bytes:
     """Base-128 encoding, least significant group first; the high bit says that more follow."""
+    largest = int(numbers.max(initial=0))
+    if largest < 1 << 7:
+        return numbers.astype(np.uint8), np.ones(len(numbers), np.int64)
+    if largest < 1 << 28:
+        return _short_varints(numbers, largest)
     sizes = _varint_size(numbers)
     width = int(sizes.max(initial=1))
     groups = np.empty((len(numbers), width), np.uint8)
@@ -145,6 +150,25 @@ def _varints(numbers: np.ndarray) -> _Bytes:
         groups[:, group] = (numbers >> (7 * group)) & 0x7F
         groups[:, group] |= (sizes > group + 1).view(np.uint8) << 7
     return groups[np.arange(width) < sizes[:, None]], sizes
+
+
+def _short_varints(numbers: np.ndarray, largest: int) -> _Bytes:
+    """The same for numbers below 2 ** 28, as words of two or four bytes of which some are kept."""
+    kind = np.uint16 if largest < 1 << 14 else np.uint32
+    numbers = numbers.astype(kind)
+    words = numbers & kind(0x7F)
+    kept = np.ones(len(numbers), kind)
+    sizes = np.ones(len(numbers), np.int64)
+    for group in range(1, np.dtype(kind).itemsize):
+        more = numbers >= kind(1 << (7 * group))
+        sizes += more
+        more = more.astype(kind)
+        words |= more << kind(8 * group - 1)
+        words |= (numbers >> kind(7 * group) & kind(0x7F)) << kind(8 * group)
+        kept |= more << kind(8 * group)
+    order = np.dtype(kind).newbyteorder("<")
+    data = words.astype(order, copy=False).view(np.uint8)
+    return data[kept.astype(order, copy=False).view(bool)], sizes
 
 
 def _constant(text: bytes, count: int) -> _Bytes:

@@ -53,11 +53,14 @@ def search(model, source_ids, *, beam_size: int, alpha: float, max_length: int) 
     # The start token, the unknown token and their like are never output.
     size = model.target_vocab_size
     never = tf.reduce_sum(tf.one_hot([PAD_ID, UNK_ID, BOS_ID, MASK_ID], size, LOWEST, 0.0), axis=0)
+    empty = tf.one_hot(EOS_ID, size, LOWEST, 0.0)
 
     def log_probabilities(tokens, position, cache):
         """tokens int32 [batch, beam] -> float32 [batch, beam, vocabulary] for the next token."""
         hidden, cache = model.decoder.step(tokens, position, cache, memory_cache, real)
-        return tf.nn.log_softmax(model.logits(hidden) + never), cache
+        scores = tf.nn.log_softmax(model.logits(hidden) + never)
+        # Nor is an output without any token: a weak model would take that way out.
+        return scores + tf.where(tf.equal(position, 0), empty, 0.0), cache
 
     if beam_size == 1:
         return _greedy(log_probabilities, cache, batch, alpha, max_length)

@@ -1,9 +1,8 @@
 """Text to piece ids and back: a SentencePiece unigram model, run by tensorflow-text in the graph.
 
-Text is brought to one form first: Unicode NFC here, in the graph, and one space for every run of
-white space by a rule inside the SentencePiece model (see `pipelines.vocabulary`). So a saved model
-cuts a sentence exactly as its training data was cut. The first five ids are fixed: padding,
-unknown, begin, end and mask. TensorFlow is imported only when a method needs it.
+Text is brought to one form first, in the graph: Unicode NFC, and words between white space. So a
+saved model cuts a sentence exactly as its training data was cut. The first five ids are fixed:
+padding, unknown, begin, end and mask. TensorFlow is imported only when a method needs it.
 """
 
 from __future__ import annotations
@@ -85,10 +84,19 @@ class Tokenizer:
         """Strings [n] -> ragged int32 [n, (length)], each row ending with `EOS_ID`.
 
         Usable inside `tf.function` and in an exported model. Blank text gives the end mark alone.
+        Every word is cut by itself: where two cuts of a word are equally likely but for the last
+        bit of a sum, its neighbours must not decide.
         """
+        import tensorflow as tf
         import tensorflow_text
 
-        return self.layer.tokenize(tensorflow_text.normalize_utf8(texts, "NFC"))  # pyright: ignore
+        normal: Any = tensorflow_text.normalize_utf8(texts, "NFC")
+        words: Any = tf.strings.split(tf.strings.regex_replace(normal, f"[{WHITE_SPACE}]+", " "))
+        pieces: Any = self.layer.tokenize(words.flat_values)
+        ids = words.with_flat_values(pieces).merge_dims(1, 2)
+        ends = tf.fill([ids.nrows(), 1], EOS_ID)
+        joined: Any = tf.concat([ids, tf.cast(ends, ids.dtype)], axis=1)
+        return joined
 
     def decode(self, token_ids: tf.RaggedTensor) -> tf.Tensor:
         """Ragged int32 [n, (length)] -> strings [n]; the five special ids are dropped."""
@@ -97,15 +105,25 @@ class Tokenizer:
         kept = tf.ragged.boolean_mask(token_ids, tf.greater_equal(token_ids, FIRST_PIECE_ID))
         return self.layer.detokenize(kept)  # pyright: ignore
 
+    def encode_words(self, words: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+        """k words -> (ids int32 [m], offsets int64 [k + 1]), without end marks.
+
+        Words are NFC and hold no white space; `encode` gives texts the same ids word by word.
+        """
+        return self._columns(words, self.layer.tokenize)
+
     def encode_columns(self, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
         """n texts -> (ids int32 [m], offsets int64 [n + 1]), the same ids as `encode`."""
+        return self._columns(texts, self.encode)
+
+    def _columns(self, texts: Sequence[str], encode: Any) -> tuple[np.ndarray, np.ndarray]:
         import tensorflow as tf
 
         values, lengths = [np.empty(0, np.int32)], [np.zeros(1, np.int64)]
         for start in range(0, len(texts), _BATCH):
             batch = np.array([text.encode() for text in texts[start : start + _BATCH]], object)
             with tf.device("/CPU:0"):
-                ragged: Any = self.encode(tf.constant(batch, tf.string))
+                ragged: Any = encode(tf.constant(batch, tf.string))
             values.append(ragged.values.numpy())
             lengths.append(np.diff(ragged.row_splits.numpy()))
         return np.concatenate(values), np.cumsum(np.concatenate(lengths))
@@ -126,5 +144,5 @@ class Tokenizer:
         # The op holds a table, which must live outside of any graph that is being traced.
         with tf.init_scope():
             return tensorflow_text.SentencepieceTokenizer(
-                model=self.model_bytes, out_type=tf.dtypes.int32, add_eos=True
+                model=self.model_bytes, out_type=tf.dtypes.int32
             )

@@ -4,6 +4,9 @@ One task per unit. Each chunk of a unit (a few MB) ends in three parts: `kept-<n
 `keys-<n>` (`records.KEYS`) and, where anything was rejected, `rejected-<n>`.
 """
 
+# pyarrow.compute makes its functions while it is imported.
+# pyright: reportAttributeAccessIssue=false
+
 from __future__ import annotations
 
 import dataclasses
@@ -11,18 +14,24 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
+
+from electra_model.errors import InputError
 
 from . import dedup, files, filters, records, rejections
 from .config import PrepareConfig
 from .formats import registry
-from .normalize import normalize_texts, reduce_sources
+from .mending import mend_texts
+from .normalize import normalize_column, reduce_sources
 from .stages import Stage, Task, folder_of, load_index
 from .units import Parts, Unit
 
 # To be raised when the same input and settings give other results than before.
-_VERSION = 1
+_VERSION = 2
 
 MONOLINGUAL = "monolingual:"
+
+_SIDES = ("source", "target")
 
 # Keys of this many bytes of input are compared at once, in memory.
 _PARTITION_BYTES = 512 << 20
@@ -62,21 +71,20 @@ def languages_for(config: PrepareConfig, role: str) -> list[str]:
     return [config.source_lang, config.target_lang]
 
 
-def tasks_for(config: PrepareConfig, units: list[Unit]) -> list[Task]:
-    """One task per unit of input."""
+def tasks_for(config: PrepareConfig, units: list[Unit], stamps: dict[str, str]) -> list[Task]:
+    """One task per unit of input. stamps: of the files, from before they were cut into units."""
     rules = dataclasses.asdict(config.clean)
     del rules["max_rejected_fraction"]  # decides whether the work goes on, not what it makes
+    del rules["near_duplicate"], rules["near_duplicate_shingle"]  # are of later stages
     partitions = partition_count(units)
-    stamps = {
-        path: files.stamp(path) for path in dict.fromkeys(p for unit in units for p in unit.paths)
-    }
     return [
         Task(
             unit.id,
             {
                 "version": _VERSION,
                 "unit": dataclasses.asdict(unit),
-                "stamp": " ".join(stamps[path] for path in unit.paths),
+                "stamp": stamps[unit.path],
+                "partner_stamp": None if unit.partner is None else stamps[unit.partner],
                 "fields": fields_for(config, unit.role),
                 "languages": languages_for(config, unit.role),
                 "header": config.data.tsv_header,
@@ -134,13 +142,18 @@ def work(config: PrepareConfig, task: Task, parts: Parts) -> dict[str, Any]:
     """Reads a unit, normalises, applies the rules, writes the chunks.
 
     Returns:
-      {"role", "path", "chunks": [{"rows", "kept", "rejected", "rejected_part"}]}.
+      {"role", "path", "chunks": [{"rows", "kept", "mended", "rejected", "rejected_part"}]};
+      "mended" counts the records that `clean.mend` has changed.
+
+    Raises:
+      InputError: the file is damaged, cannot be read, or is not as it was when it was cut.
     """
     unit = Unit(**task.payload["unit"])
+    _check_unchanged(unit, task)
     batches = registry.read(
         unit,
         task.payload["fields"],
-        raw=unit.format in registry.LINE_FORMATS,
+        raw=unit.format in registry.RAW_FORMATS,
         header=task.payload["header"],
         languages=task.payload["languages"],
     )
@@ -149,7 +162,28 @@ def work(config: PrepareConfig, task: Task, parts: Parts) -> dict[str, Any]:
         if batch.num_rows:
             facts = _work_on_chunk(config, unit, batch, len(found), task, parts)
             found.append({**facts, "rejected_part": f"rejected-{len(found):05d}"})
+    _check_unchanged(unit, task)
     return {"role": unit.role, "path": unit.path, "chunks": found}
+
+
+def _check_unchanged(unit: Unit, task: Task) -> None:
+    """The units of a file must be pieces of the same file, or rows would be lost between them."""
+    for path, key in zip(unit.paths, ("stamp", "partner_stamp"), strict=False):
+        _check_stamp(path, task.payload[key])
+
+
+def _check_stamp(path: str, stamp: str) -> None:
+    try:
+        same = files.stamp(path) == stamp
+    except (OSError, IndexError):
+        raise InputError(
+            f"{path}: is gone since the work began; put it back and run the same command again"
+        ) from None
+    if not same:
+        raise InputError(
+            f"{path}: was changed after the work began; do not change inputs while they are read, "
+            "and run the same command again"
+        )
 
 
 def _work_on_chunk(
@@ -166,22 +200,29 @@ def _work_on_chunk(
     errors = batch.column(1)
     if errors.null_count != rows_read:
         bad = batch.filter(errors.is_valid())
-        has_raw = unit.format in registry.LINE_FORMATS
-        raws = bad.column(2).to_pylist() if has_raw else [None] * len(bad)
-        for row, rule, raw in zip(
-            bad.column(0).to_pylist(), bad.column(1).to_pylist(), raws, strict=True
-        ):
-            rejected.append(rejections.reject(rule, unit.path, unit.id, row, raw=raw))
+        has_raw = unit.format in registry.RAW_FORMATS
+        # Without raw bytes, what texts there are.
+        kept = bad.columns[2:3] if has_raw else bad.columns[2:]
+        columns = [column.to_pylist() for column in [*bad.columns[:2], *kept]]
+        for row, rule, *texts in zip(*columns, strict=True):
+            what = {"raw": texts[0]} if has_raw else dict(zip(_SIDES, texts, strict=False))
+            rejected.append(rejections.reject(rule, unit.path, unit.id, row, **what))
         batch = batch.filter(errors.is_null())
 
     rows = batch.column(0).to_numpy()
-    sides = tuple(
-        pa.array(normalize_texts(column.to_pylist()), pa.string())
-        for column in batch.columns[-len(task.payload["fields"]) :]
-    )
+    texts = batch.columns[-len(task.payload["fields"]) :]
     monolingual = unit.role.startswith(MONOLINGUAL)
     kind = "text" if monolingual else "pair" if unit.role == "train" else "measure"
-    verdict = filters.judge(sides, kind, config.clean)
+    mended = 0
+    if config.clean.mend and kind != "measure":
+        new, changed = zip(*(mend_texts(column.to_pylist()) for column in texts), strict=True)
+        texts = [pa.array(column, pa.string()) for column in new]
+        mended = sum(map(any, zip(*changed, strict=True)))
+    sides = tuple(normalize_column(column) for column in texts)
+    documents = None
+    if monolingual and config.clean.documents.bounds():
+        documents = texts[0].to_pylist()  # with their line ends
+    verdict = filters.judge(sides, kind, config.clean, task.payload["languages"], documents)
     bad = np.flatnonzero(verdict.astype(bool))
     taken = [side.take(pa.array(bad)).to_pylist() for side in sides]
     for position, *texts in zip(bad, *taken, strict=True):
@@ -199,6 +240,7 @@ def _work_on_chunk(
     return {
         "rows": rows_read,
         "kept": len(rows),
+        "mended": mended,
         "rejected": rejections.add_part(parts, f"rejected-{piece:05d}", rejected),
     }
 
@@ -206,14 +248,12 @@ def _work_on_chunk(
 def hash_records(sides: tuple[pa.StringArray, ...], role: str, config: PrepareConfig) -> np.ndarray:
     """uint64 [n, 4]: the group's hash and the equal records' hash, see `dedup`."""
     if role.startswith(MONOLINGUAL):
-        texts = sides[0].to_pylist()
-        return np.concatenate([dedup.hash_texts(role, texts)] * 2, axis=1)
-    sources, targets = (side.to_pylist() for side in sides)
-    groups = dedup.hash_texts("pair", reduce_sources(sides[0]).to_pylist())
+        return np.concatenate([dedup.hash_texts(role, sides[0])] * 2, axis=1)
+    groups = dedup.hash_texts("group", reduce_sources(sides[0]))
     if config.clean.duplicate == "source":
-        return np.concatenate([groups, dedup.hash_texts("source", sources)], axis=1)
+        return np.concatenate([groups, dedup.hash_texts("source", sides[0])], axis=1)
     # No normalised text holds a tab, so two pairs never read the same.
-    both = [f"{source}\t{target}" for source, target in zip(sources, targets, strict=True)]
+    both = pc.binary_join_element_wise(*sides, "\t")
     return np.concatenate([groups, dedup.hash_texts("pair", both)], axis=1)
 
 
@@ -246,14 +286,15 @@ def _write_keys(
     parts.add(f"keys-{piece:05d}", records.to_bytes(records.KEYS, batches))
 
 
-def stage(units: list[Unit]) -> Stage:
-    """The first stage, which is planned from units."""
-    return Stage("clean", _Tasks(units), work)
+def stage(units: list[Unit], stamps: dict[str, str]) -> Stage:
+    """The first stage, which is planned from units; `stamps` as in `tasks_for`."""
+    return Stage("clean", _Tasks(units, stamps), work)
 
 
 @dataclasses.dataclass(frozen=True)
 class _Tasks:
     units: list[Unit]
+    stamps: dict[str, str]
 
     def __call__(self, config: PrepareConfig) -> list[Task]:
-        return tasks_for(config, self.units)
+        return tasks_for(config, self.units, self.stamps)

@@ -1,23 +1,19 @@
 """Settings of the two pipelines: the job file's sections `data`, `clean`, `vocabulary`, `dataset`
 and `translate`.
 
-Frozen and validated; defaults live here and nowhere else. A rule of `clean` takes its bound, or
-`off` (which YAML reads as false).
+Frozen and validated; defaults live here, those of `clean` in `clean_config`, and nowhere else.
 """
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 import pydantic
 from pydantic import Field
 
 from electra_model.config import STRICT
 
-Off = Literal[False]
-
-# The rules of `clean` that have a bound, with the least that makes sense.
-_LEAST_BOUNDS = {"min_letters_share": 0, "max_characters": 1, "max_length_ratio": 1}
+from .clean_config import CleanConfig as CleanConfig
 
 
 @pydantic.dataclasses.dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -30,6 +26,9 @@ class DataConfig:
         file of the source; its endings are the languages of the job.
       monolingual: language -> globs of documents or lines, for pretraining; pairs are used for it
         as well.
+        Catalogues (TMX, XLIFF, gettext's .po and .mo) are read by language instead: texts in
+        `source_lang` with theirs in `target_lang`, or those of a monolingual language. A tag for
+        another region will do where there is none for the very same one.
       source_field, target_field: names (dots reach into nested objects) in JSONL, CSV, Parquet and
         Arrow. TSV without a header is source TAB target.
       text_field: the field of monolingual JSONL, CSV, Parquet and Arrow.
@@ -51,55 +50,6 @@ class DataConfig:
 
 
 @pydantic.dataclasses.dataclass(frozen=True, kw_only=True, config=STRICT)
-class CleanConfig:
-    """Rules that reject records, each with its bound. What they reject is in `dataset/rejected/`.
-
-    Training pairs go through all of them. Validation and test pairs that are named in `data` are a
-    measure, so they lose nothing but what cannot be scored: unreadable and empty records (and, when
-    they are tokenised, those above `dataset.max_tokens`).
-    Monolingual texts go through `empty`, `min_letters_share` and `duplicate`.
-
-    Attributes:
-      empty: a side without any letter, digit or symbol once normalised.
-      min_letters_share: least share of letters among the characters that are not white space.
-      max_characters: longest side. max_length_ratio: of characters, longer side to shorter side,
-        where the longer one has more than 20.
-      identical: source equals target.
-      duplicate: which equal records are dropped but for the first: "pair", "source" or off.
-      leak: training pairs whose source, lower-cased and without digits, punctuation and white
-        space, is that of a validation or test pair.
-      max_rejected_fraction: share of rejected training pairs, or monolingual texts, above which the
-        work fails: so many are a sign of a wrong bound or a wrong file.
-    """
-
-    empty: bool = True
-    min_letters_share: float | Off = 0.3
-    max_characters: int | Off = 2000
-    max_length_ratio: float | Off = 4.0
-    identical: bool = True
-    duplicate: Literal["pair", "source"] | Off = "pair"
-    leak: bool = True
-    max_rejected_fraction: float = Field(default=0.9, gt=0, le=1)
-
-    @pydantic.field_validator(*_LEAST_BOUNDS, mode="before")
-    @classmethod
-    def _check_bound(cls, value: Any, info: pydantic.ValidationInfo) -> Any:
-        # `False == 0` and `True == 1`: without this 0 would mean off, and `on` would be a bound.
-        if value is False:
-            return value
-        if value is True:
-            raise ValueError("takes a bound, or off: got on")
-        least = _LEAST_BOUNDS[info.field_name or ""]
-        if isinstance(value, int | float) and value < least:
-            raise ValueError(f"must be at least {least}, or off: got {value}")
-        if info.field_name == "min_letters_share" and isinstance(value, int | float):
-            if value > 1:
-                raise ValueError(f"must be at most 1, or off: got {value}")
-            return float(value)
-        return value
-
-
-@pydantic.dataclasses.dataclass(frozen=True, kw_only=True, config=STRICT)
 class VocabularyConfig:
     """The pieces that text is cut into, learned from word counts of the training pairs' two sides
     (of the monolingual texts where there are no pairs).
@@ -113,7 +63,7 @@ class VocabularyConfig:
     kind: Literal["sentencepiece"] = "sentencepiece"
     size: int = Field(default=8000, ge=64, le=250_000)
     character_coverage: float = Field(default=0.9998, gt=0.9, le=1)
-    max_words: int = Field(default=1_000_000, ge=1000)
+    max_words: int = Field(default=100_000, ge=1000)
 
 
 @pydantic.dataclasses.dataclass(frozen=True, kw_only=True, config=STRICT)

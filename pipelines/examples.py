@@ -25,8 +25,9 @@ from . import clean, files, records, rejections, split, vocabulary
 from .config import PrepareConfig
 from .stages import Stage, Task, folder_of, load_index, part_path
 from .units import Parts
+from .words import WordPieces
 
-_VERSION = 1
+_VERSION = 2
 
 TOO_LONG = "max_tokens"
 PRETRAIN = "pretrain"
@@ -94,15 +95,15 @@ def work(config: PrepareConfig, task: Task, parts: Parts) -> dict[str, Any]:
     payload = task.payload
     chunk = clean.Chunk(**payload["chunk"])
     kept = clean.read_kept(config, chunk)
-    tokenizer = _tokenizer(config, payload["vocabulary"])
+    pieces_of = _word_pieces(config, payload["vocabulary"])
     path = files.join(folder_of(config, "split"), payload["fates"]["name"])
     fate = records.open_table(path).get_batch(0).column("fate").to_numpy()
 
     pair_rows = np.flatnonzero(fate < len(split.SPLITS))
     pairs = kept.take(pa.array(pair_rows))
     most = payload["max_tokens"]
-    source, source_fits = ragged_up_to(tokenizer, pairs.column("source"), most)
-    target, target_fits = ragged_up_to(tokenizer, pairs.column("target"), most)
+    source, source_fits = ragged_up_to(pieces_of, pairs.column("source"), most)
+    target, target_fits = ragged_up_to(pieces_of, pairs.column("target"), most)
     fits = source_fits & target_fits
     rejected = _reject_long(chunk, pairs, np.flatnonzero(~fits))
 
@@ -124,7 +125,10 @@ def work(config: PrepareConfig, task: Task, parts: Parts) -> dict[str, Any]:
     texts = [
         (mix(train_order, seeds[0]), source.take(trained)),
         (mix(train_order, seeds[1]), target.take(trained)),
-        (mix(document_order, seeds[2]), ragged(tokenizer, documents)),
+        (
+            mix(document_order, seeds[2]),
+            pieces_of.encode(pa.array(documents, pa.string())),
+        ),
     ]
     pieces = [cut_texts(*some, payload["window_length"]) for some in texts]
     _write_texts(parts, payload["layout"].get(PRETRAIN, 0), pieces)
@@ -152,21 +156,15 @@ def work(config: PrepareConfig, task: Task, parts: Parts) -> dict[str, Any]:
     }
 
 
-def ragged(tokenizer: Tokenizer, texts: list[str]) -> pa.ListArray:
-    """Texts -> lists of int32 ids, each with its end mark."""
-    values, offsets = tokenizer.encode_columns(texts)
-    return pa.ListArray.from_arrays(pa.array(offsets.astype(np.int32)), pa.array(values))
-
-
 def ragged_up_to(
-    tokenizer: Tokenizer, texts: pa.StringArray, max_tokens: int
+    pieces_of: WordPieces, texts: pa.StringArray, max_tokens: int
 ) -> tuple[pa.ListArray, np.ndarray]:
     """Texts -> lists of ids, and bool [n], whether a text has at most `max_tokens` of them.
 
     What has too many characters for that is not tokenised: its list holds the end mark alone.
     """
     hopeless = pc.greater(pc.utf8_length(texts), max_tokens * _LONGEST_PIECE)
-    ids = ragged(tokenizer, pc.if_else(hopeless, "", texts).to_pylist())
+    ids = pieces_of.encode(pc.if_else(hopeless, "", texts))
     return ids, (_lengths(ids) <= max_tokens) & ~hopeless.to_numpy(zero_copy_only=False)
 
 
@@ -246,26 +244,15 @@ def _write_pairs(
         shards += layout.get(name, 0)
     batch_of = first[split_of_pair] + shard_of(order, count[split_of_pair])  # type: ignore[arg-type]
     batch = pa.RecordBatch.from_arrays([pa.array(order), source, target], schema=records.PAIRS)
-    parts.add("pairs", records.to_bytes(records.PAIRS, _divided(batch, batch_of, shards)))
+    parts.add("pairs", records.to_bytes(records.PAIRS, records.divided(batch, batch_of, shards)))
 
 
 def _write_texts(parts: Parts, shards: int, pieces: list[tuple[np.ndarray, pa.ListArray]]) -> None:
     order = np.concatenate([order for order, _ in pieces])
     ids = pa.concat_arrays([ids for _, ids in pieces])
     batch = pa.RecordBatch.from_arrays([pa.array(order), ids], schema=records.TEXTS)
-    batches = _divided(batch, shard_of(order, shards), shards)
+    batches = records.divided(batch, shard_of(order, shards), shards)
     parts.add("texts", records.to_bytes(records.TEXTS, batches))
-
-
-def _divided(batch: pa.RecordBatch, number: np.ndarray, count: int) -> list[pa.RecordBatch]:
-    """Rows by their number in [0, count), in their order."""
-    order = np.argsort(number, kind="stable")
-    bounds = np.searchsorted(number[order], np.arange(count + 1))
-    ordered = batch.take(pa.array(order))
-    return [
-        ordered.slice(start, stop - start)
-        for start, stop in zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True)
-    ]
 
 
 def _write_jsonl(parts: Parts, name: str, pairs: pa.RecordBatch, mask: np.ndarray) -> None:
@@ -304,15 +291,15 @@ def _counts(codes: np.ndarray) -> dict[str, int]:
     return {name: int((codes == code).sum()) for code, name in enumerate(split.SPLITS)}
 
 
-def _tokenizer(config: PrepareConfig, sha256: str) -> Tokenizer:
+def _word_pieces(config: PrepareConfig, sha256: str) -> WordPieces:
     (receipt,) = load_index(config, "vocabulary").receipts
-    return _load_tokenizer(part_path(config, "vocabulary", receipt, vocabulary.MODEL_PART), sha256)
+    return _load(part_path(config, "vocabulary", receipt, vocabulary.MODEL_PART), sha256)
 
 
 @functools.lru_cache(maxsize=1)
-def _load_tokenizer(path: str, sha256: str) -> Tokenizer:
+def _load(path: str, sha256: str) -> WordPieces:
     """One per process; the checksum is there so that another vocabulary is loaded anew."""
-    return Tokenizer(files.read_bytes(path))
+    return WordPieces(Tokenizer(files.read_bytes(path)))
 
 
 STAGE = Stage("encode", plan, work)

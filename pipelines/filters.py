@@ -1,7 +1,8 @@
-"""The rules of `clean` as pure functions on columns.
+"""The rules of `clean` on columns: which there are, in which order, and for which records.
 
-A rule takes normalised columns and gives a mask, bool [n], True where it rejects. To add one: write
-the function, name it in `RULES` with the kinds of record that it is for, add its bound to
+A rule takes normalised columns and gives a mask, bool [n], True where it rejects. The verdict on a
+row hangs on nothing but the row. To add one: write the function (here, or in a module of its
+subject), name it in `RULES` with the kinds of record that it is for, add its bound to
 `CleanConfig`, and test it below, at and above the bound.
 """
 
@@ -10,83 +11,220 @@ the function, name it in `RULES` with the kinds of record that it is for, add it
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import dataclasses
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from . import document_rules, langid, noise, placeholders, scripts
+from .characters import LETTERS, CharacterClass, TextColumn, columns_of
 from .config import CleanConfig
 
-# Sides of pairs, or the one text of a monolingual record.
-Sides = tuple[pa.StringArray, ...]
-Rule = Callable[[Sides, CleanConfig], np.ndarray]
+
+@dataclasses.dataclass(frozen=True)
+class Records:
+    """What rules judge.
+
+    Attributes:
+      sides: of pairs, or the one text of monolingual records; normalised. languages: of each side,
+        "" where it is not known.
+    """
+
+    sides: tuple[TextColumn, ...]
+    languages: tuple[str, ...]
+
+
+Rule = Callable[[Records, CleanConfig], np.ndarray]
 
 # Short sides differ in length for good reasons ("OK" and "Einverstanden").
 SHORT_CHARACTERS = 20
 
+_WRITTEN = (
+    *LETTERS,
+    CharacterClass.DIGIT,
+    CharacterClass.SYMBOL,
+    CharacterClass.REPLACEMENT,
+)
 
-def empty(sides: Sides, config: CleanConfig) -> np.ndarray:
+
+def empty(records: Records, config: CleanConfig) -> np.ndarray:
     """A side without any letter, digit or symbol."""
-    return _any_side(
-        sides, lambda side: pc.invert(pc.match_substring_regex(side, r"[\p{L}\p{N}\p{S}]"))
-    )
+    return _any_side(records, lambda side: side.count(*_WRITTEN) == 0)
 
 
-def max_characters(sides: Sides, config: CleanConfig) -> np.ndarray:
+def broken_encoding(records: Records, config: CleanConfig) -> np.ndarray:
+    """A side with U+FFFD."""
+    return _any_side(records, lambda side: side.has(CharacterClass.REPLACEMENT))
+
+
+def control_characters(records: Records, config: CleanConfig) -> np.ndarray:
+    """A side with a control or a format character that writing does not need."""
+    return _any_side(records, lambda side: side.has(CharacterClass.CONTROL))
+
+
+def min_characters(records: Records, config: CleanConfig) -> np.ndarray:
+    """A side with fewer characters than the bound."""
+    return _any_side(records, lambda side: _lengths(side) < config.min_characters)
+
+
+def max_characters(records: Records, config: CleanConfig) -> np.ndarray:
     """A side with more characters than the bound."""
-    return _any_side(sides, lambda side: pc.greater(pc.utf8_length(side), config.max_characters))
+    return _any_side(records, lambda side: _lengths(side) > config.max_characters)
 
 
-def min_letters_share(sides: Sides, config: CleanConfig) -> np.ndarray:
+def max_words(records: Records, config: CleanConfig) -> np.ndarray:
+    """A side with more words, between spaces, than the bound."""
+    # In normalised text there is one space between two words, and none elsewhere.
+    return _any_side(records, lambda side: side.count(CharacterClass.SPACE) >= config.max_words)
+
+
+def max_word_length(records: Records, config: CleanConfig) -> np.ndarray:
+    """A side with a word of more characters than the bound."""
+    bound = int(config.max_word_length)
+    pattern = f"[^ ]{{{bound}}}[^ ]"
+    return _any_side(records, lambda side: _numpy(pc.match_substring_regex(side.texts, pattern)))
+
+
+def min_letters_share(records: Records, config: CleanConfig) -> np.ndarray:
     """A side with fewer letters, marks included, than the share of its non-space characters."""
-    rejected = np.zeros(len(sides[0]), bool)
-    for side in sides:
-        letters = pc.utf8_length(pc.replace_substring_regex(side, r"[^\p{L}\p{M}]+", ""))
-        solid = pc.subtract(pc.utf8_length(side), pc.count_substring(side, " "))
-        rejected |= _numpy(letters) < config.min_letters_share * _numpy(solid)
-    return rejected
+
+    def too_few(side: TextColumn) -> np.ndarray:
+        solid = _lengths(side) - side.count(CharacterClass.SPACE)
+        letters = side.count(*LETTERS, CharacterClass.MARK)
+        return letters < config.min_letters_share * solid
+
+    return _any_side(records, too_few)
 
 
-def max_length_ratio(sides: Sides, config: CleanConfig) -> np.ndarray:
+def min_script_share(records: Records, config: CleanConfig) -> np.ndarray:
+    """A side with fewer of its letters in a script of its language than the share."""
+    found = np.zeros(len(records.sides[0]), bool)
+    for side, language in zip(records.sides, records.languages, strict=True):
+        own = side.count(*scripts.scripts_of(language))
+        found |= own < config.min_script_share * side.count(*LETTERS)
+    return found
+
+
+def max_length_ratio(records: Records, config: CleanConfig) -> np.ndarray:
     """A longer side, of more than 20 characters, that is too many times as long as the other."""
-    first, second = (_numpy(pc.utf8_length(side)) for side in sides)
+    first, second = (_lengths(side) for side in records.sides)
     longer, shorter = np.maximum(first, second), np.minimum(first, second)
     return (longer > SHORT_CHARACTERS) & (longer > config.max_length_ratio * shorter)
 
 
-def identical(sides: Sides, config: CleanConfig) -> np.ndarray:
+def max_markup_share(records: Records, config: CleanConfig) -> np.ndarray:
+    """A side with more of its characters in tags and entities than the share."""
+    return _any_side(
+        records, lambda s: noise.markup_characters(s) > config.max_markup_share * _lengths(s)
+    )
+
+
+def max_url_share(records: Records, config: CleanConfig) -> np.ndarray:
+    """A side with more of its characters in web and e-mail addresses than the share."""
+    return _any_side(
+        records, lambda s: noise.address_characters(s) > config.max_url_share * _lengths(s)
+    )
+
+
+def max_repetition(records: Records, config: CleanConfig) -> np.ndarray:
+    """A side in which a short sequence of characters follows on itself more often than that."""
+    bound = int(config.max_repetition)
+    return _any_side(records, lambda side: noise.repeats_more_than(side, bound))
+
+
+def placeholder_mismatch(records: Records, config: CleanConfig) -> np.ndarray:
+    """Placeholders or tags of one side are not those of the other."""
+    return placeholders.placeholders_differ(*records.sides)
+
+
+def number_mismatch(records: Records, config: CleanConfig) -> np.ndarray:
+    """Numbers of one side are not those of the other."""
+    return placeholders.numbers_differ(*records.sides)
+
+
+def wrong_language(records: Records, config: CleanConfig) -> np.ndarray:
+    """A side that is less probably in its language than the bound."""
+    found = np.zeros(len(records.sides[0]), bool)
+    for side, language in zip(records.sides, records.languages, strict=True):
+        found |= langid.probabilities(side, language) < config.wrong_language
+    return found
+
+
+def identical(records: Records, config: CleanConfig) -> np.ndarray:
     """Both sides are the same."""
-    return _numpy(pc.equal(*sides))
+    return _numpy(pc.equal(*(side.texts for side in records.sides)))
 
 
 # In the order in which they are asked; the first that rejects a record is named. "pair": training
 # pairs, "measure": validation and test pairs, "text": monolingual.
 RULES: tuple[tuple[str, Rule, tuple[str, ...]], ...] = (
     ("empty", empty, ("pair", "measure", "text")),
+    ("broken_encoding", broken_encoding, ("pair", "text")),
+    ("control_characters", control_characters, ("pair", "text")),
+    ("min_characters", min_characters, ("pair",)),
     ("max_characters", max_characters, ("pair",)),
+    ("max_words", max_words, ("pair",)),
+    ("max_word_length", max_word_length, ("pair",)),
     ("min_letters_share", min_letters_share, ("pair", "text")),
+    ("min_script_share", min_script_share, ("pair", "text")),
     ("max_length_ratio", max_length_ratio, ("pair",)),
     ("identical", identical, ("pair",)),
+    ("max_markup_share", max_markup_share, ("pair", "text")),
+    ("max_url_share", max_url_share, ("pair", "text")),
+    ("max_repetition", max_repetition, ("pair", "text")),
+    ("placeholder_mismatch", placeholder_mismatch, ("pair",)),
+    ("number_mismatch", number_mismatch, ("pair",)),
+    ("wrong_language", wrong_language, ("pair", "text")),
 )
 
 
-def judge(sides: Sides, kind: str, config: CleanConfig) -> np.ndarray:
+def check_languages(config: CleanConfig, languages: Iterable[str]) -> None:
+    """Raises `InputError` for a language that a rule which is on knows nothing of."""
+    for language in dict.fromkeys(languages):
+        if config.min_script_share is not False:
+            scripts.scripts_of(language)
+        if config.wrong_language is not False:
+            langid.check_language(language)
+
+
+def judge(
+    sides: tuple[pa.StringArray, ...],
+    kind: str,
+    config: CleanConfig,
+    languages: Sequence[str] = (),
+    documents: Sequence[str] | None = None,
+) -> np.ndarray:
     """Which rule rejects each record: object [n], the rule's name or None.
 
     Args:
       sides: normalised columns without nulls. kind: "pair", "measure" or "text".
+      languages: of each side. documents: of monolingual records, the texts with their line ends,
+        for the rules of `clean.documents`.
     """
+    records = Records(columns_of(sides), tuple(languages) or ("",) * len(sides))
     verdict = np.full(len(sides[0]), None, object)
     for name, rule, kinds in RULES:
         # `False` is how a job file says off; 0 and 0.0 are bounds.
         if kind in kinds and getattr(config, name) is not False:
-            verdict[rule(sides, config) & (verdict == None)] = name  # noqa: E711 (element-wise)
+            verdict[rule(records, config) & (verdict == None)] = name  # noqa: E711 (element-wise)
+    bounds = config.documents.bounds()
+    if kind == "text" and documents is not None and bounds:
+        left = np.flatnonzero(verdict == None)  # noqa: E711
+        verdict[left] = [
+            document_rules.judge(documents[row], records.languages[0], bounds)
+            for row in left.tolist()
+        ]
     return verdict
 
 
-def _any_side(sides: Sides, mask: Callable[[pa.StringArray], pa.BooleanArray]) -> np.ndarray:
-    return np.logical_or.reduce([_numpy(mask(side)) for side in sides])
+def _any_side(records: Records, mask: Callable[[TextColumn], np.ndarray]) -> np.ndarray:
+    return np.logical_or.reduce([mask(side) for side in records.sides])
+
+
+def _lengths(side: TextColumn) -> np.ndarray:
+    return side.lengths
 
 
 def _numpy(array: pa.Array) -> np.ndarray:

@@ -13,8 +13,77 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Sequence
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+
+# Characters that are NFC by themselves and beside any other: what is made of these alone need not
+# be normalised. A test holds them against the Unicode database.
+_PLAIN = (
+    r"\x00-\x{2ff}\x{391}-\x{3a1}\x{3a3}-\x{3ce}\x{400}-\x{482}\x{5d0}-\x{5ea}\x{620}-\x{64a}"
+    r"\x{2010}-\x{2027}\x{2030}-\x{205e}\x{20a0}-\x{20c0}\x{2190}-\x{22ff}\x{2500}-\x{26ff}"
+    r"\x{3001}-\x{3029}\x{3041}-\x{3096}\x{30a1}-\x{30fa}\x{4e00}-\x{9fff}\x{ac00}-\x{d7a3}"
+    r"\x{ff01}-\x{ffef}\x{1f300}-\x{1faff}"
+)
+_WIDE_SPACE = r"\x{85}\x{a0}\x{1680}\x{2000}-\x{200a}\x{2028}\x{2029}\x{202f}\x{205f}\x{3000}"
+# Rows that are left to `normalize_texts`: what may not be NFC, spaces of several bytes, and a space
+# at the beginning.
+_RARE = rf"[^{_PLAIN}]|[{_WIDE_SPACE}]|^[\t-\r\x1c-\x20]"
+# Rows whose spaces are not yet single.
+_LOOSE = r"[\t-\r\x1c-\x1f]|  | $"
+_SPACES = b"\t\n\v\f\r\x1c\x1d\x1e\x1f "
+_WHICH_SPACE = bytes(code in _SPACES for code in range(256))
+# Of the ASCII characters those that are numbers, punctuation or white space.
+_WHICH_REDUCED = bytes(
+    code < 128 and unicodedata.category(chr(code))[0] in "NP" or code in b"\t\n\f\r "
+    for code in range(256)
+)
+_ONE_SPACE = bytes(32 if code in _SPACES else code for code in range(256))
+
+
+def normalize_column(texts: pa.StringArray) -> pa.StringArray:
+    """`normalize_texts` of a column without nulls, on its bytes as far as that goes."""
+    rare = pc.match_substring_regex(texts, _RARE)
+    rows = np.flatnonzero(rare.to_numpy(zero_copy_only=False))
+    if len(rows):
+        mended = normalize_texts(texts.take(pa.array(rows)).to_pylist())
+        texts = pc.replace_with_mask(texts, rare, pa.array(mended, pa.string()))
+    if pc.any(pc.match_substring_regex(texts, _LOOSE)).as_py():
+        texts = _squeeze(texts)
+    return texts
+
+
+def _squeeze(texts: pa.StringArray) -> pa.StringArray:
+    """Every run of white space as one space, none at the end; no row begins with one."""
+    data, offsets = _bytes_of(texts)
+    space = np.frombuffer(data.translate(_WHICH_SPACE), bool)
+    # Of each run the last is kept, and the end of a row counts as a space that follows.
+    dropped = space.copy()
+    dropped[:-1] &= space[1:]
+    stops = offsets[1:][np.diff(offsets) > 0]
+    dropped[stops - 1] = space[stops - 1]
+    return _without(data.translate(_ONE_SPACE), offsets, dropped)
+
+
+def _bytes_of(texts: pa.StringArray) -> tuple[bytes, np.ndarray]:
+    """The bytes of all rows laid end to end, and int32 [n + 1], where each row begins in them."""
+    if not len(texts):
+        return b"", np.zeros(1, np.int32)
+    start, stop = texts.offset, texts.offset + len(texts) + 1
+    offsets = np.frombuffer(texts.buffers()[1], np.int32)[start:stop]
+    held = texts.buffers()[2]
+    data = held[offsets[0] : offsets[-1]].to_pybytes() if held else b""
+    return data, offsets - offsets[0]
+
+
+def _without(data: bytes, offsets: np.ndarray, dropped: np.ndarray) -> pa.StringArray:
+    """Rows without some of their bytes; dropped bool [m]."""
+    kept = np.frombuffer(data, np.uint8)
+    places = np.flatnonzero(dropped)
+    if len(places):
+        kept = kept[~dropped]
+        offsets = offsets - np.searchsorted(places, offsets).astype(np.int32)
+    return pa.StringArray.from_buffers(len(offsets) - 1, pa.py_buffer(offsets), pa.py_buffer(kept))
 
 
 def normalize_texts(texts: Sequence[str]) -> list[str]:
@@ -31,5 +100,12 @@ def reduce_sources(sources: pa.StringArray) -> pa.StringArray:
     Texts of nothing else stay as they are. Used to keep training sources out of the test data: with
     software's texts, "Page 3 of 7" in training gives "Page 4 of 9" in the test away.
     """
-    reduced = pc.replace_substring_regex(pc.utf8_lower(sources), r"[\p{N}\p{P}\s]+", "")
+    data, offsets = _bytes_of(sources)
+    dropped = np.frombuffer(data.translate(_WHICH_REDUCED), bool)
+    reduced = _without(data.lower(), offsets, dropped)
+    other = pc.invert(pc.string_is_ascii(sources))
+    if pc.any(other).as_py():
+        texts = pc.utf8_lower(sources.filter(other))
+        texts = pc.replace_substring_regex(texts, r"[\p{N}\p{P}\s]+", "")
+        reduced = pc.replace_with_mask(reduced, other, texts)
     return pc.if_else(pc.equal(reduced, ""), sources, reduced)

@@ -1,11 +1,13 @@
 """Sentence pairs and documents to training shards, a vocabulary and `dataset_info.json`.
 
-Seven stages with a barrier after each; see `stages` for what makes them safe to kill and repeat.
+Seven stages with a barrier after each, and three more where near duplicates are dropped; see
+`stages` for what makes them safe to kill and repeat.
 
     units of input
       clean       read, normalise, apply the rules, hash         one task per unit
       dedup       equal records, leaks of test data              per partition of the hashes
-      split       what becomes of each record, its words         per chunk of clean records
+      (signatures, bands, near: see `near_duplicates`)
+      split       what becomes of each record, overlap, words    per chunk of clean records
       words       counts added up                                per partition of the words
       vocabulary  SentencePiece from the counts                  one
       encode      token ids                                      per chunk
@@ -24,7 +26,21 @@ import apache_beam as beam
 
 from electra_model.errors import InputError
 
-from . import clean, dedup, examples, files, publish, shards, split, stages, units, vocabulary
+from . import (
+    clean,
+    dedup,
+    examples,
+    files,
+    filters,
+    near_duplicates,
+    publish,
+    shards,
+    split,
+    stages,
+    units,
+    vocabulary,
+    words,
+)
 from .config import PrepareConfig
 from .formats import moses, registry
 from .units import Unit
@@ -37,11 +53,12 @@ class PreparePlan:
     """What is to be read.
 
     Attributes:
-      units: of all input files. fingerprint: of the settings, the units, and the files' sizes and
-        times of change.
+      units: of all input files. stamps: path -> size and time of change, from before the file was
+        cut into units. fingerprint: of the settings, the units and the stamps.
     """
 
     units: list[Unit]
+    stamps: dict[str, str]
     fingerprint: str
 
 
@@ -50,8 +67,12 @@ def plan_prepare(config: PrepareConfig) -> PreparePlan:
 
     Raises:
       InputError: no input, a glob without files, an unknown or damaged file, a missing column, a
-        file with two roles, half a pair of files, or files without a byte.
+        file with two roles, half a pair of files, files without a byte, or a rule that does not
+        know a language.
     """
+    filters.check_languages(
+        config.clean, (config.source_lang, config.target_lang, *config.data.monolingual)
+    )
     paths: dict[str, str] = {}
     partners: dict[str, str | None] = {}
     wanted: list[tuple[str, str, tuple[str, ...]]] = [
@@ -84,6 +105,8 @@ def plan_prepare(config: PrepareConfig) -> PreparePlan:
         if found and not any(files.size(path) for path in found):
             raise InputError(f"{key}: the files are empty; name files with text")
 
+    second = [partner for path in paths if (partner := partners.get(path)) is not None]
+    stamps = {path: files.stamp(path) for path in [*paths, *second]}
     planned = registry.plan(
         list(paths),
         list(paths.values()),
@@ -93,12 +116,15 @@ def plan_prepare(config: PrepareConfig) -> PreparePlan:
     )
     for unit in {unit.path: unit for unit in planned}.values():
         registry.check_fields(
-            unit, clean.fields_for(config, unit.role), header=config.data.tsv_header
+            unit,
+            clean.fields_for(config, unit.role),
+            header=config.data.tsv_header,
+            languages=clean.languages_for(config, unit.role),
         )
     settings = dataclasses.asdict(config)
     del settings["workdir"]
-    tasks = [task.payload for task in clean.tasks_for(config, planned)]
-    return PreparePlan(planned, units.fingerprint(settings, tasks))
+    tasks = [task.payload for task in clean.tasks_for(config, planned, stamps)]
+    return PreparePlan(planned, stamps, units.fingerprint(settings, tasks))
 
 
 def completed(config: PrepareConfig, plan: PreparePlan) -> dict[str, Any] | None:
@@ -114,14 +140,24 @@ def build_prepare(pipeline: beam.Pipeline, config: PrepareConfig, plan: PrepareP
     info = completed(config, plan)
     if info is not None:
         return pipeline | "AlreadyComplete" >> beam.Create([info["ledger"]])
-    return (
+    compared = (
         pipeline
         | "Start" >> beam.Create([""])
-        | "CleanUnits" >> stages.RunStage(clean.stage(plan.units), config)
+        | "CleanUnits" >> stages.RunStage(clean.stage(plan.units, plan.stamps), config)
         | "FindDuplicates" >> stages.RunStage(dedup.STAGE, config)
+    )
+    if config.clean.near_duplicate is not False:
+        compared = (
+            compared
+            | "SignChunks" >> stages.RunStage(near_duplicates.SIGNATURES_STAGE, config)
+            | "CompareBands" >> stages.RunStage(near_duplicates.BANDS_STAGE, config)
+            | "DropNearDuplicates" >> stages.RunStage(near_duplicates.NEAR_STAGE, config)
+        )
+    return (
+        compared
         | "SplitChunks" >> stages.RunStage(split.STAGE, config)
-        | "AddWords" >> stages.RunStage(vocabulary.WORDS_STAGE, config)
-        | "LearnVocabulary" >> stages.RunStage(vocabulary.VOCABULARY_STAGE, config)
+        | "AddWords" >> stages.RunStage(words.STAGE, config)
+        | "LearnVocabulary" >> stages.RunStage(vocabulary.STAGE, config)
         | "EncodeChunks" >> stages.RunStage(examples.STAGE, config)
         | "WriteShards" >> stages.RunStage(shards.STAGE, config)
         | "PublishDataset" >> beam.ParDo(_PublishFn(config, plan.fingerprint))

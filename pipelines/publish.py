@@ -11,7 +11,17 @@ from typing import Any
 
 from electra_model import features
 
-from . import examples, files, ledgers, rejections, split, units, vocabulary
+from . import (
+    clean,
+    dataset_warnings,
+    examples,
+    files,
+    ledgers,
+    rejections,
+    split,
+    units,
+    vocabulary,
+)
 from .config import PrepareConfig
 from .records import EMPTY_LEDGER
 from .shards import INFO_FILE
@@ -41,7 +51,7 @@ def publish(config: PrepareConfig, plan_fingerprint: str) -> dict[str, Any]:
     shards: dict[str, list[dict[str, Any]]] = {}
     for receipt in load_index(config, "shards").receipts:
         shards.setdefault(receipt.facts["split"], []).append(receipt.facts)
-    card = _publish_vocabulary(config)
+    card, model = _publish_vocabulary(config)
     samples = rejections.publish(config, ledgers.all_spans(config))
     texts = [name for name in ("valid", "test") if name in shards]
     for name in texts:
@@ -56,6 +66,8 @@ def publish(config: PrepareConfig, plan_fingerprint: str) -> dict[str, Any]:
         "ledger": sum(by_split.values(), EMPTY_LEDGER).to_json(),
         "lengths": _lengths(config, _order(shards)),
         "samples": samples,
+        "mended": sum(facts["mended"] for facts in clean.chunk_facts(config)),
+        "warnings": dataset_warnings.find(config, by_split, model),
         "max_tokens": config.dataset.max_tokens,
         "window_length": config.dataset.window_length,
         "compression": config.dataset.compression,
@@ -125,7 +137,7 @@ def _lengths(config: PrepareConfig, names: list[str]) -> dict[str, dict[str, lis
     return sums
 
 
-def _publish_vocabulary(config: PrepareConfig) -> dict[str, Any]:
+def _publish_vocabulary(config: PrepareConfig) -> tuple[dict[str, Any], bytes]:
     (receipt,) = load_index(config, "vocabulary").receipts
     model = files.read_bytes(part_path(config, "vocabulary", receipt, vocabulary.MODEL_PART))
     files.write_atomic(_path(config, "vocabulary", vocabulary.MODEL_FILE), model)
@@ -133,7 +145,7 @@ def _publish_vocabulary(config: PrepareConfig) -> dict[str, Any]:
         _path(config, "vocabulary", vocabulary.CARD_FILE),
         vocabulary.card_text(config, receipt.facts),
     )
-    return receipt.facts
+    return receipt.facts, model
 
 
 def _texts_of(config: PrepareConfig, name: str) -> Iterator[bytes]:

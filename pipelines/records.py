@@ -10,6 +10,7 @@ import dataclasses
 from collections.abc import Iterable
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from . import files
@@ -89,6 +90,17 @@ def to_bytes(
         for batch in batches:
             writer.write_batch(batch)
     return sink.getvalue().to_pybytes()
+
+
+def divided(batch: pa.RecordBatch, number: np.ndarray, count: int) -> list[pa.RecordBatch]:
+    """Rows by their number, int [n] in [0, count): that many batches, rows in their order."""
+    order = np.argsort(number, kind="stable")
+    bounds = np.searchsorted(number[order], np.arange(count + 1))
+    ordered = batch.take(pa.array(order))
+    return [
+        ordered.slice(start, stop - start)
+        for start, stop in zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True)
+    ]
 
 
 def open_table(path: str) -> pa.ipc.RecordBatchFileReader:

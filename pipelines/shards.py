@@ -131,9 +131,9 @@ def pack_windows(
     total = len(token_ids)
     starts = np.arange(0, total, window_length)
     window_offsets = np.append(starts, total)
-    text = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
+    text = np.repeat(np.arange(len(offsets) - 1, dtype=np.int32), np.diff(offsets))
     first_text = text[starts] if total else text
-    segment_ids = text - np.repeat(first_text, np.diff(window_offsets)) + 1
+    segment_ids = text - np.repeat(first_text - 1, np.diff(window_offsets))
     return {"token_ids": (token_ids, window_offsets), "segment_ids": (segment_ids, window_offsets)}
 
 

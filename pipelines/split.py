@@ -6,6 +6,9 @@ only in case, digits and punctuation go the same way. So the split does not depe
 files, a grown corpus keeps most of it, and no training record gives a validation record away.
 """
 
+# pyarrow.compute makes its functions while it is imported.
+# pyright: reportAttributeAccessIssue=false
+
 from __future__ import annotations
 
 import dataclasses
@@ -14,19 +17,21 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from electra_model.errors import InputError
 
-from . import clean, dedup, records, rejections, vocabulary
+from . import clean, dedup, files, near_duplicates, overlap, records, rejections, words
 from .config import PrepareConfig
-from .stages import Stage, Task, load_index, part_path
+from .stages import Stage, Task, folder_of, load_index, part_path
 from .units import Parts
 
-_VERSION = 1
+_VERSION = 2
 
-# What can become of a record: a split of pairs, text for pretraining only, or a rule of `dedup`.
+# What can become of a record: a split of pairs, text for pretraining only, or a rule: the last ones
+# are those of `dedup` and of `near_duplicates`.
 SPLITS = ("train", "valid", "test")
-FATES = (*SPLITS, "text", "leak", "duplicate")
+FATES = (*SPLITS, "text", "overlap", "leak", "duplicate", "near_leak", "near_duplicate")
 TEXT = FATES.index("text")
 
 GROUPS = pa.schema(
@@ -41,6 +46,12 @@ def wanted(config: PrepareConfig) -> bool:
     """Whether validation data are split off the training data."""
     dataset = config.dataset
     return not config.data.valid and dataset.valid_fraction > 0 and dataset.valid_max_records > 0
+
+
+def dropping_stages(config: PrepareConfig) -> list[tuple[str, tuple[str, ...]]]:
+    """The stages that drop records because of others, with their rules in the order of `FATES`."""
+    near = [("near", near_duplicates.RULES)] if config.clean.near_duplicate is not False else []
+    return [("dedup", dedup.RULES), *near]
 
 
 def count_groups(high: np.ndarray, low: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -60,6 +71,17 @@ def smallest_groups(places: np.ndarray, sizes: np.ndarray, most: int) -> pa.Reco
     return pa.RecordBatch.from_arrays(
         [pa.array(places[: most + 1]), pa.array(sizes[: most + 1])], schema=GROUPS
     )
+
+
+def subtract_groups(
+    places: np.ndarray, sizes: np.ndarray, lost: pa.RecordBatch
+) -> tuple[np.ndarray, np.ndarray]:
+    """Groups, as of `count_groups`, without the records that were lost of them (`GROUPS`)."""
+    left = sizes.copy()
+    found = np.isin(lost.column("place").to_numpy(), places)
+    at = np.searchsorted(places, lost.column("place").to_numpy()[found])
+    left[at] -= lost.column("records").to_numpy()[found]
+    return places[left > 0], left[left > 0]
 
 
 def choose_range(
@@ -93,6 +115,7 @@ def plan(config: PrepareConfig) -> list[Task]:
     chunks = clean.chunks(config)
     _check_input(config, chunks)
     found = load_index(config, "dedup")
+    near = load_index(config, "near") if len(dropping_stages(config)) > 1 else None
     places = 0, 0
     if wanted(config):
         groups = pa.Table.from_batches(
@@ -101,14 +124,19 @@ def plan(config: PrepareConfig) -> list[Task]:
                 for receipt in found.receipts
             ]
         ).sort_by("place")
-        places = choose_range(
-            groups.column("place").to_numpy(),
-            groups.column("records").to_numpy(),
-            sum(receipt.facts["groups"] for receipt in found.receipts),
-            sum(receipt.facts["records"] for receipt in found.receipts),
-            config,
-        )
+        place, size = groups.column("place").to_numpy(), groups.column("records").to_numpy()
+        all_groups = sum(receipt.facts["groups"] for receipt in found.receipts)
+        all_records = sum(receipt.facts["records"] for receipt in found.receipts)
+        if near is not None:
+            (receipt,) = near.receipts
+            lost = records.open_table(part_path(config, "near", receipt, "lost")).get_batch(0)
+            place, size = subtract_groups(place, size, lost)
+            all_records -= receipt.facts["lost"]
+            # Groups that were lost are known only where all are listed; elsewhere there are many.
+            all_groups = min(all_groups - len(groups) + len(place), all_records)
+        places = choose_range(place, size, all_groups, all_records, config)
     has_pairs = any(chunk.role == "train" for chunk in chunks)
+    held_out = _held_out(config, chunks)
     return [
         Task(
             chunk.id,
@@ -116,13 +144,27 @@ def plan(config: PrepareConfig) -> list[Task]:
                 "version": _VERSION,
                 "chunk": dataclasses.asdict(chunk),
                 "dropped": found.digest,
+                **({"near": near.digest} if near is not None else {}),
                 "places": places,
                 "words_of": "train" if has_pairs else "text",
+                "overlap": held_out if chunk.role == "train" else None,
                 "partitions": len(found.receipts),
             },
         )
         for chunk in chunks
     ]
+
+
+def _held_out(config: PrepareConfig, chunks: list[clean.Chunk]) -> dict[str, Any] | None:
+    """What `clean.overlap` compares training sources with; None where it is off."""
+    if config.clean.overlap is False:
+        return None
+    measures = [chunk for chunk in chunks if chunk.role in ("valid", "test")]
+    return {
+        "share": config.clean.overlap,
+        "words": config.clean.overlap_words,
+        "parts": [[chunk.kept, chunk.sha256] for chunk in measures],
+    }
 
 
 def _check_input(config: PrepareConfig, chunks: list[clean.Chunk]) -> None:
@@ -148,26 +190,19 @@ def work(config: PrepareConfig, task: Task, parts: Parts) -> dict[str, Any]:
         start, stop = task.payload["places"]
         inside = (place >= np.uint64(start)) & (place <= np.uint64(max(stop, 1) - 1))
         fates[inside & (stop > start)] = FATES.index("valid")
+    if task.payload["overlap"]:
+        fates[_overlapping(config, task.payload["overlap"], kept)] = FATES.index("overlap")
     rows = kept.column("row").to_numpy()
-    for receipt in load_index(config, "dedup").receipts:
-        dropped = records.open_table(part_path(config, "dedup", receipt, "dropped")).get_batch(0)
-        start, stop = np.searchsorted(
-            dropped.column("chunk").to_numpy(), [chunk.number, chunk.number + 1]
-        )
-        positions = np.searchsorted(rows, dropped.column("row").to_numpy()[start:stop])
-        fates[positions] = (
-            dropped.column("rule").to_numpy()[start:stop] + len(FATES) - len(dedup.RULES)
-        )
+    for stage, rules in dropping_stages(config):
+        dropped, rule = dedup.dropped_of(config, stage, chunk)
+        fates[np.searchsorted(rows, dropped)] = rule + FATES.index(rules[0])
     batch = pa.RecordBatch.from_arrays([pa.array(fates)], schema=records.FATES)
     parts.add("fates", records.to_bytes(records.FATES, [batch]))
 
     source, target = kept.column("source"), kept.column("target")
-    texts = []
-    for side in (source, target):
-        side = side.filter(pa.array(fates == FATES.index(task.payload["words_of"])))
-        texts += side.drop_null().to_pylist()
-    words = vocabulary.count_words(texts)
-    parts.add("words", vocabulary.words_part(words, task.payload["partitions"]))
+    counted = pa.array(fates == FATES.index(task.payload["words_of"]))
+    texts = pa.concat_arrays([side.filter(counted).drop_null() for side in (source, target)])
+    parts.add("words", words.words_part(*words.count_words(texts), task.payload["partitions"]))
 
     bad = pa.array(np.flatnonzero(fates > TEXT))
     rejected = [
@@ -196,17 +231,25 @@ def work(config: PrepareConfig, task: Task, parts: Parts) -> dict[str, Any]:
     }
 
 
+def _overlapping(
+    config: PrepareConfig, held_out: dict[str, Any], kept: pa.RecordBatch
+) -> np.ndarray:
+    folder = folder_of(config, "clean")
+    paths = tuple(files.join(folder, name) for name, _ in held_out["parts"])
+    digests = tuple(digest for _, digest in held_out["parts"])
+    ngrams = overlap.held_out_ngrams(paths, digests, held_out["words"])
+    found = overlap.shares(kept.column("source").to_pylist(), ngrams, held_out["words"])
+    return (found > 0) & (found >= held_out["share"])
+
+
 def _fate_of(role: str) -> str:
     return "text" if role.startswith(clean.MONOLINGUAL) else role
 
 
 def _bytes_of(kept: pa.RecordBatch, mask: np.ndarray) -> int:
     some = kept.filter(pa.array(mask))
-    return sum(
-        len(text.encode())
-        for name in ("source", "target")
-        for text in some.column(name).drop_null().to_pylist()
-    )
+    sizes = [pc.sum(pc.binary_length(some.column(name))).as_py() for name in ("source", "target")]
+    return sum(size or 0 for size in sizes)
 
 
 STAGE = Stage("split", plan, work)

@@ -22,7 +22,7 @@ import apache_beam as beam
 
 from electra_model.errors import WorkError
 
-from . import files, units
+from . import allocator, files, units
 from .config import PrepareConfig
 from .units import Parts, Receipt
 
@@ -138,6 +138,9 @@ class _WorkFn(beam.DoFn):
 
     def __init__(self, stage: Stage, config: PrepareConfig) -> None:
         self._stage, self._config = stage, config
+
+    def setup(self) -> None:
+        allocator.keep_freed_memory()
 
     def process(self, element: str) -> Iterator[tuple[int, str]]:
         if not element:

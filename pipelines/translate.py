@@ -202,8 +202,11 @@ def _answers(element: UnitTranslation, rows: tuple[_Row, ...]) -> Iterator[Answe
             yield Answer(None, None, row.reason)
             continue
         stop = start + len(row.gaps) - 1
-        text = segmentation.join_text(row.gaps, element.translations[start:stop])
-        yield Answer(text, inference.mean_score(element.scores[start:stop]))
+        if not all(element.translations[start:stop]):
+            yield Answer(None, None, "empty_translation")  # a sentence would be lost
+        else:
+            text = segmentation.join_text(row.gaps, element.translations[start:stop])
+            yield Answer(text, inference.mean_score(element.scores[start:stop]))
         start = stop
 
 

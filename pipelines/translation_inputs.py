@@ -28,8 +28,8 @@ from .units import Unit
 
 DELIMITERS = {"csv": ",", "tsv": "\t"}
 
-# What a translation can be written as, row by row. Documents and archives are for preparing only.
-_TRANSLATED = ("tsv", "csv", "jsonl", "parquet", "text")
+# The formats whose files can be mirrored.
+TRANSLATED = (*registry.LINE_FORMATS, "parquet")
 
 # The text field that a TSV file without a header need not name: its first column.
 _DEFAULT_FIELD = "text"
@@ -159,20 +159,49 @@ def _absolute(path: str) -> str:
     return path if files.is_remote(path) else os.path.abspath(path)
 
 
+def _check_translated(path: str, form: str) -> None:
+    if form not in TRANSLATED:
+        what = "a catalogue of translations" if form in registry.CATALOGUES else f"in {form}"
+        raise InputError(
+            f"{path}: is {what}, which can be trained on and not yet be translated; what is "
+            f"translated is {' '.join(TRANSLATED)}"
+        )
+
+
 def examine(path: str, name: str) -> InputFile:
     """Format and checksum of an input. Raises `InputError` when it cannot be read or is not what
     its name says, and for a format that is not translated."""
     try:
         form, compression = registry.format_of(path)
-        if form not in _TRANSLATED:
-            raise InputError(
-                f"{path}: files of the format {form} cannot be translated; give their texts as "
-                ".txt, .tsv, .csv, .jsonl or .parquet"
-            )
+        _check_translated(path, form)
         size = files.size(path)
         if size and form != "parquet":
             check_head(path, compression)
         return InputFile(path, name, form, compression, files.sha256(path), size, plain=path)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror or error})") from None
+
+
+def check(path: str, text_field: str, output_field: str) -> None:
+    """Raises `InputError` when a look at the name, the beginning and the header of an input shows
+    that it cannot be translated. The whole is not read: `examine` and `open_up` do that.
+    """
+    try:
+        form, compression = registry.format_of(path)
+        _check_translated(path, form)
+        size = files.size(path)
+        if form == "parquet":
+            file = InputFile(path, "", form, None, "", size, plain=path)
+            registry.check_fields(_whole(file), [text_field])
+            _check_names(file, mirror_parquet.columns(path), output_field)
+        elif size:
+            check_head(path, compression)
+            if form in DELIMITERS:
+                file = _find_header(
+                    InputFile(path, "", form, compression, "", size, plain=path), text_field
+                )
+                if file.header is not None:
+                    _check_names(file, delimited.read_header(_whole(file))[0], output_field)
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror or error})") from None
 
@@ -222,7 +251,8 @@ def pack(chunks: Iterable[bytes], compression: str | None) -> Iterator[bytes]:
 
 
 def _whole(file: InputFile) -> Unit:
-    return Unit(0, "whole", file.plain, file.format, None, 0, file.bytes, file.bytes, "translate")
+    packed = file.compression if file.plain == file.path else None
+    return Unit(0, "whole", file.plain, file.format, packed, 0, file.bytes, file.bytes, "translate")
 
 
 def _check_keys(file: InputFile, output_field: str) -> None:

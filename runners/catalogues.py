@@ -7,28 +7,23 @@ none. Entries come in the order of the catalogue, and none is left out: later su
 from __future__ import annotations
 
 import dataclasses
-import gettext
+import io
 import json
 import re
-import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
-import polib
-
-from electra_model.errors import WorkError
+from electra_model.errors import InputError, WorkError
+from pipelines.formats import gettext_catalogue
+from pipelines.formats.gettext_catalogue import UNTRANSLATED
 
 from .corpus_recipe import PackageConfig
 from .languages import TAG, canonical
 from .wheels import Wheel
 
-# The rules that this module rejects by.
-UNTRANSLATED, FUZZY, OBSOLETE = "untranslated", "fuzzy", "obsolete"
-REFERENCE, NO_PLURAL_FORM = "reference", "no_plural_form"
+# The rule that this module adds to those of gettext's catalogues.
+REFERENCE = "reference"
 
-# A number that takes the plural in each language that has one form of it, and the commonest form
-# where there are more.
-_MANY = 5
 _MAX_DEPTH = 50
 
 
@@ -149,40 +144,13 @@ def _leaves(
 def gettext_entries(data: bytes, place: str) -> Iterator[Entry]:
     """Entries of a .po or .mo file, whose message ids are the source text.
 
-    A message with a plural gives two: its singular with the form that the catalogue's own rule has
-    for 1, its plural with that for 5. Fuzzy and obsolete messages are given with their rule.
+    A message with a plural gives two, see `pipelines.formats.gettext_catalogue`. Fuzzy and obsolete
+    messages are given with their rule; one without text is none.
     """
     try:
-        # A .mo file begins with a magic number, in either byte order.
-        if data[:4] in (b"\xde\x12\x04\x95", b"\x95\x04\x12\xde"):
-            catalogue = polib.mofile(data)  # type: ignore[arg-type]
-        else:
-            catalogue = polib.pofile(data.decode("utf-8-sig"))
-    except (OSError, ValueError, IndexError, KeyError, struct.error) as error:
-        raise WorkError(f"{place}: not a gettext catalogue: {error}") from None
-    form_of = _plural_rule(catalogue.metadata.get("Plural-Forms", ""))
-    for message in catalogue:
-        rule = OBSOLETE if message.obsolete else FUZZY if "fuzzy" in message.flags else None
-        if not message.msgid.strip():
-            continue
-        if not message.msgid_plural:
-            missing = None if message.msgstr.strip() else UNTRANSLATED
-            yield Entry(message.msgid, message.msgstr, rule or missing)
-            continue
-        for text, number in ((message.msgid, 1), (message.msgid_plural, _MANY)):
-            translation, missing = "", NO_PLURAL_FORM
-            if form_of:
-                translation = message.msgstr_plural.get(form_of(number), "")
-                missing = None if translation.strip() else UNTRANSLATED
-            yield Entry(text, translation, rule or missing)
-
-
-def _plural_rule(header: str) -> Callable[[int], int] | None:
-    """Number -> index of its form, as a `Plural-Forms` header has it; None if it has none."""
-    match = re.search(r"plural\s*=\s*([^;]+)", header)
-    if not match:
-        return None
-    try:
-        return gettext.c2py(match[1].strip())
-    except (ValueError, RecursionError):
-        return None
+        stream = io.BufferedReader(io.BytesIO(data))
+        for rule, source, target in gettext_catalogue.entries(stream, place):
+            if source.strip():
+                yield Entry(source, target, rule)
+    except InputError as error:
+        raise WorkError(str(error)) from None

@@ -91,6 +91,9 @@ def curves(
             if one.kind == "exact":
                 axes.plot(one.xs, one.ys, color=color, label=one.name, linewidth=1.6)
                 continue
+            if len(one.xs) == 1:  # a line of one point would not be seen
+                axes.plot(one.xs, one.ys, "o", color=color, label=one.name, markersize=3.2)
+                continue
             smooth = _moving_mean(one.ys, max(1, len(one.ys) // 25))
             if len(one.xs) > 25:
                 axes.plot(one.xs, one.ys, color=color, linewidth=0.8, alpha=0.25)
@@ -104,7 +107,10 @@ def curves(
         if from_zero:
             axes.set_ylim(bottom=0)
         if len(kept) > 1:
-            axes.legend(loc="best")
+            # Above the lines, where it hides none.
+            axes.legend(
+                loc="lower left", bbox_to_anchor=(0, 1), ncols=2, borderaxespad=0, columnspacing=1.2
+            )
         return _svg(figure, label)
 
 

@@ -137,6 +137,11 @@ def translate_command(job_file: str | None, overrides: tuple[str, ...], **option
         given = [f"--{name}" for name, value in options.items() if value]
         if given:
             option = given[0].replace("inputs", "input").replace("_", "-")
+            if not job_file.endswith((".yaml", ".yml")):
+                raise InputError(
+                    f"{job_file}: is not a job file (.yaml); for several inputs put the pattern "
+                    "into quotation marks, or repeat --input"
+                )
             raise InputError(f"{option}: is for translating without a job file; use --set with one")
         _do("translate", job_file, overrides, ["translate"])
         return
@@ -184,16 +189,19 @@ def init_command(name: str) -> None:
 @click.option("--recipe", default="demo-corpus", show_default=True, help="A name or a path.")
 @click.option("--target", required=True, metavar="LANG", help="The target language.")
 @click.option("--output", required=True, metavar="DIR", help="The folder that is made.")
-@click.option("--cache", metavar="DIR", help="Keeps the downloads.  [default: OUTPUT/../cache]")
+@click.option(
+    "--cache", metavar="DIR", help="Keeps the downloads.  [default: OUTPUT/../corpus-cache]"
+)
 def corpus_command(recipe: str, target: str, output: str, cache: str | None) -> None:
     """Fetch a parallel corpus of user-interface strings from pinned packages."""
     from . import corpus, recipe_files
     from .progress import say
 
     path = recipe_files.find(recipe)
-    cache = cache or os.path.join(os.path.dirname(os.path.abspath(output)), "cache")
+    cache = cache or os.path.join(os.path.dirname(os.path.abspath(output)), "corpus-cache")
     facts = corpus.build_corpus(path, target, output, cache, say)
-    result("corpus", {key: value for key, value in facts.items() if key != "packages"})
+    kept = {key: value for key, value in facts.items() if key not in ("packages", "files")}
+    result("corpus", kept)
 
 
 @_command("demo")

@@ -60,7 +60,7 @@ def build_corpus(
         facts = corpus_files.read_complete(output, fingerprint)
         already = facts is not None
         if facts is None:
-            corpus_files.check_replaceable(output)
+            corpus_files.check_replaceable(output, language)
             packages = [one for one in recipe.packages if language in (one.targets or (language,))]
             wheels = fetch_wheels(packages, cache, recipe.python_version, progress)
             facts = _build(recipe, packages, wheels, language, output, fingerprint, progress)

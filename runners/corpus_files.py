@@ -93,13 +93,20 @@ def _read_facts(output: str) -> dict[str, Any] | None:
     return facts if isinstance(facts, dict) and isinstance(facts.get("files"), dict) else None
 
 
-def check_replaceable(output: str) -> None:
-    """Raises `InputError` unless `output` is absent, empty, or an earlier corpus alone."""
+def check_replaceable(output: str, language: str) -> None:
+    """Raises `InputError` unless `output` is absent, empty, or an earlier corpus alone, for the
+    same target language."""
     if not os.path.lexists(output):
         return
     if not os.path.isdir(output):
         raise InputError(f"{output}: must be a folder for the corpus, found a file; name another")
-    ours = {"corpus.json", *(_read_facts(output) or {"files": {}})["files"]}
+    facts = _read_facts(output) or {"files": {}}
+    if facts.get("target_lang", language) != language:
+        raise InputError(
+            f"{output}: holds the corpus for {facts['target_lang']}; name another folder for "
+            f"{language}, or remove it"
+        )
+    ours = {"corpus.json", *facts["files"]}
     for folder, _, names in os.walk(output):
         for name in names:
             path = os.path.relpath(os.path.join(folder, name), output)

@@ -192,6 +192,14 @@ def _inputs(job: JobConfig) -> Iterator[Finding]:
                 yield "ok", key, f"{len(paths)} files, {megabytes:.1f} MB"
             except InputError as error:
                 yield "wrong", key, str(error)
+                return
+    from . import job_inputs
+
+    for key, check in (("data", job_inputs.check_texts), ("translate", job_inputs.check_documents)):
+        try:
+            check(job)
+        except InputError as error:
+            yield "wrong", key, str(error)
 
 
 def _model(folder: str) -> Finding:

@@ -58,7 +58,11 @@ def translate(options: dict[str, Any], overrides: Sequence[str]) -> dict[str, An
     config = _config(TranslateConfig, arranged["translate"], "translate", origins)
     runner = _config(RunnerConfig, arranged["runner"], "runner", origins)
     counts = launch.run_translate(config, runner)
-    say(f"translate: the result is in {config.output}")
+    rejected = sum(counts["rejected"].values())
+    say(
+        f"translate: {counts['in']:,} in = {counts['out']:,} out + {rejected:,} rejected; "
+        f"the result is in {config.output}"
+    )
     return {"output": config.output, **counts}
 
 

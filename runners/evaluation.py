@@ -134,6 +134,7 @@ def evaluate_folder(
             "split": split,
             "sentences": len(sources),
             # Sources that the model sees only the beginning of.
+            "empty": sum(not hypothesis for hypothesis in hypotheses),
             "too_long": int(np.sum(model.count_tokens(sources) > model.source_max_length)),
             **compared_with_copying(sources, hypotheses, references, target_lang),
             "seconds": round(seconds, 2),

@@ -72,6 +72,11 @@ class JobConfig:
                     f"data.monolingual.{language}: must be one of the job's languages, "
                     f"{self.source_lang} or {self.target_lang}"
                 )
+        if self.translate.input and not self.translate.output:
+            raise ValueError(
+                "translate.output: is missing; name the folder for the translations of "
+                "translate.input"
+            )
         longest, bound = self.train.buckets[-1], self.model.max_length
         for key, length, bound_key, most in (
             ("train.buckets", longest, "model.max_length", bound),

@@ -106,6 +106,10 @@ def _unknown(key: str, where: str, job: type) -> InputError:
     return InputError(f"{where}: {key}: unknown key; known here are {', '.join(siblings)}")
 
 
+# Keys of which a section takes one: the one that is set takes the other's place.
+_INSTEAD = {"steps": "minutes", "minutes": "steps"}
+
+
 def override(values: dict[str, Any], text: str, job: type) -> str:
     """Lays one `--set section.key=value` over the values, in place; returns the key."""
     key, equals, value_text = text.partition("=")
@@ -127,6 +131,7 @@ def override(values: dict[str, Any], text: str, job: type) -> str:
         if depth == len(names) - 1:
             _check_shape(value, "--set " + text, key, hint, job)
             target[name] = value
+            target.pop(_INSTEAD.get(name, ""), None)
         else:
             if not isinstance(target.get(name), dict):
                 target[name] = {}

@@ -144,15 +144,9 @@ def run_prepare(job: JobConfig) -> dict[str, Any]:
     """`electra prepare`: text to `dataset/` and `vocabulary/`. Returns its counts."""
     from pipelines import prepare
 
-    config = prepare.PrepareConfig(
-        workdir=job.workdir,
-        source_lang=job.source_lang,
-        target_lang=job.target_lang,
-        data=job.data,
-        clean=job.clean,
-        vocabulary=job.vocabulary,
-        dataset=job.dataset,
-    )
+    from . import job_inputs
+
+    config = job_inputs.prepare_config(job)
     plan = prepare.plan_prepare(config)
     run_pipeline(
         lambda pipeline: prepare.build_prepare(pipeline, config, plan),
@@ -161,7 +155,10 @@ def run_prepare(job: JobConfig) -> dict[str, Any]:
         receipts=job.path("prepare"),
         watch=lambda: _prepare_progress(job.workdir),
     )
-    return dataset_counts(job)
+    counts = dataset_counts(job)
+    for warning in counts["warnings"]:
+        say(f"prepare: warning: {warning}")
+    return counts
 
 
 def _prepare_progress(workdir: str) -> tuple[int, int | None, dict[str, str]]:
@@ -175,14 +172,16 @@ def _prepare_progress(workdir: str) -> tuple[int, int | None, dict[str, str]]:
 
 
 def dataset_counts(job: JobConfig) -> dict[str, Any]:
-    """The sum of `dataset/dataset_info.json`: in, out, rejected per rule, records per split."""
+    """The sum of `dataset/dataset_info.json`: in, out, rejected per rule, records per split, and
+    the warnings.
+    """
     path = job.path("dataset", "dataset_info.json")
     try:
         info = json.loads(files.read_bytes(path))
     except (OSError, ValueError) as error:
         raise WorkError(f"{path}: cannot be read after preparing: {error}") from None
     splits = {name: split["records"] for name, split in info["splits"].items()}
-    return {**info["ledger"], "splits": splits}
+    return {**info["ledger"], "splits": splits, "warnings": info.get("warnings", [])}
 
 
 def run_translate(

@@ -20,6 +20,10 @@ def show(job: JobConfig, write: Callable[[str], None]) -> dict[str, Any]:
     "perhaps": the stage is complete, but a stage before it would run and may change its input.
     Raises `InputError` for a missing input, like the run itself.
     """
+    from . import job_inputs
+
+    job_inputs.check_texts(job)
+    job_inputs.check_documents(job)
     earlier = _seconds(job)
     decided: dict[str, str] = {}
     languages = f"{job.source_lang}-{job.target_lang}"

@@ -44,6 +44,7 @@ class Progress:
         self._every = every_seconds
         self._lock = threading.Lock()
         self._done: float = 0
+        self._printed: float | None = None
         self._first: float | None = None  # what was done before: it does not count for the rate
         self._facts = ""
         self._started = self._last_line = time.monotonic()
@@ -66,7 +67,7 @@ class Progress:
     def __exit__(self, *exception: object) -> None:
         if self._bar is not None:
             self._bar.stop()
-        elif self._done:
+        elif self._done and self._printed != self._done:
             self._print()
 
     def update(self, done: float, total: float | None = None, **facts: Any) -> None:
@@ -85,6 +86,7 @@ class Progress:
                 self._print()
 
     def _print(self) -> None:
+        self._printed = self._done
         print(f"{self.label}: {self._text()}", file=self._stream, flush=True)
 
     def _text(self) -> str:

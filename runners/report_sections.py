@@ -22,13 +22,36 @@ EXAMPLES_PER_RULE = 8
 
 # What the rules of `clean` and of the readers mean, in a reader's words.
 RULES = {
-    "empty": "one side is empty",
+    "empty": "a side holds nothing but punctuation and white space",
+    "broken_encoding": "characters were lost when the text was decoded (U+FFFD)",
+    "control_characters": "control or invisible characters",
+    "min_characters": "one side is too short",
+    "max_words": "one side has too many words",
+    "max_word_length": "a word is too long to be one",
+    "min_script_share": "letters of a script that the language is not written in",
+    "max_markup_share": "mostly tags and entities",
+    "max_url_share": "mostly web and e-mail addresses",
+    "max_repetition": "the same word or characters over and over",
+    "placeholder_mismatch": "placeholders or tags differ between the sides",
+    "number_mismatch": "numbers differ between the sides",
+    "wrong_language": "one side is probably in another language",
+    "overlap": "much of the source is also in a validation or test source",
+    "min_punctuated_lines": "too few lines end like sentences",
+    "max_bullet_lines": "nearly all lines are bullets",
+    "max_ellipsis_lines": "many lines are cut short by an ellipsis",
+    "max_symbol_word_ratio": "many hashes and ellipses",
+    "min_mean_word_length": "words are too short on average",
+    "max_mean_word_length": "words are too long on average",
+    "min_stop_words": "hardly any function words of the language",
+    "max_duplicate_lines": "many lines are repeated",
     "min_letters_share": "too few letters: numbers, codes, punctuation",
     "max_characters": "one side is too long",
     "max_length_ratio": "one side is far longer than the other",
     "identical": "the target is a copy of the source",
     "duplicate": "the same record came before",
     "leak": "the source is also in the validation or test data",
+    "near_duplicate": "nearly the same text came before",
+    "near_leak": "the source is nearly one of the validation or test data",
     "max_tokens": "more tokens than the model can take",
     "empty_line": "a blank line",
     "malformed_json": "the line is not JSON",
@@ -38,6 +61,13 @@ RULES = {
     "not_text": "the field holds something other than text",
     "wrong_columns": "the row has another number of columns",
     "not_utf8": "the bytes are not UTF-8",
+    "missing_language": "the translation unit has no text in one of the languages",
+    "missing_source": "the unit has no source text",
+    "missing_target": "the unit is not translated",
+    "untranslated": "the message is not translated",
+    "fuzzy": "the translation is marked as a guess (fuzzy)",
+    "obsolete": "the message is no longer in use (obsolete)",
+    "no_plural_form": "the catalogue has no usable rule for plural forms",
     "malformed_html": "the page cannot be parsed: its elements are nested too deep",
     "malformed_markdown": "the file cannot be parsed: its quotes and lists are nested too deep",
     "not_a_document": "the record of the archive is neither a page nor its text",
@@ -87,13 +117,13 @@ def corpus(workdir: str) -> dict[str, Any] | None:
         "records_out": ledger["out"],
         "records_rejected": sum(rejected.values()),
         "balanced": ledger["in"] == ledger["out"] + sum(rejected.values()),
+        "warnings": info.get("warnings", []),
         "rules": [
             {
                 "name": rule,
                 "meaning": RULES.get(rule.rpartition(".")[2], ""),
                 "count": count,
                 "share": count / max(1, ledger["in"]),
-                "of_most": count / max(1, max(rejected.values())),
                 "examples": rejection_examples(workdir, rule),
             }
             for rule, count in sorted(rejected.items(), key=lambda item: (-item[1], item[0]))
@@ -193,11 +223,14 @@ def training(workdir: str, stage: str) -> dict[str, Any] | None:
     updates = [row for row in metrics if "loss" in row]
     validations = [row for row in metrics if "valid_loss" in row]
     rates = [row["tokens_per_second"] for row in updates if row.get("tokens_per_second")]
+    # The metrics end with a line of the log, the training a little later.
+    counts = read_json(files.join(workdir, stage, "complete.json")).get("counts", {})
+    elapsed = max((row.get("elapsed_seconds", 0) for row in metrics), default=0)
     return {
         "updates": updates,
         "validations": validations,
-        "steps": metrics[-1]["step"],
-        "seconds": max((row.get("elapsed_seconds", 0) for row in metrics), default=0),
+        "steps": max(metrics[-1]["step"], counts.get("steps", 0)),
+        "seconds": max(elapsed, counts.get("seconds", 0)),
         "tokens_per_second": sorted(rates)[len(rates) // 2] if rates else None,
         "last": updates[-1] if updates else {},
         "best": min(validations, key=lambda row: row["valid_loss"]) if validations else None,
@@ -235,7 +268,7 @@ def evaluation(workdir: str) -> dict[str, Any] | None:
     if not scores.get("test"):
         return None
     result = {
-        "test": {"too_long": 0, **scores["test"]},
+        "test": {"too_long": 0, "empty": 0, **scores["test"]},
         "decoding": scores["decoding"],
         "model_fingerprint": scores.get("model_fingerprint"),
         "documents": scores.get("documents"),

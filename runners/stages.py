@@ -211,8 +211,10 @@ def _train(job: JobConfig) -> dict[str, Any]:
 
 def _evaluate(job: JobConfig) -> dict[str, Any]:
     from . import evaluation
+    from .progress import Progress
 
-    return evaluation.evaluate(job)["test"]
+    with Progress("evaluate", unit="sentences") as bar:
+        return evaluation.evaluate(job, progress=bar.update)["test"]
 
 
 def _translate(job: JobConfig) -> dict[str, Any]:
@@ -231,17 +233,28 @@ def _always(job: JobConfig) -> str | None:
     return None
 
 
+NO_DATA = "the job file names no data"
+
+
 def _no_text(job: JobConfig) -> str | None:
     named = job.data.train or any(job.data.monolingual.values())
-    return None if named else "the job file names no data"
+    return None if named else NO_DATA
+
+
+def _no_dataset(job: JobConfig) -> str | None:
+    return None if files.exists(job.path("dataset", "dataset_info.json")) else _no_text(job)
 
 
 def _no_pretraining(job: JobConfig) -> str | None:
-    return "the job file asks for no pretraining" if job.pretrain.skipped else None
+    return "the job file asks for no pretraining" if job.pretrain.skipped else _no_dataset(job)
 
 
 def _no_training(job: JobConfig) -> str | None:
-    return "the job file asks for no training" if job.train.skipped else None
+    return "the job file asks for no training" if job.train.skipped else _no_dataset(job)
+
+
+def _no_model(job: JobConfig) -> str | None:
+    return None if files.exists(job.path("model", "model.json")) else _no_training(job)
 
 
 def _no_documents(job: JobConfig) -> str | None:
@@ -286,7 +299,7 @@ STAGES: tuple[Stage, ...] = (
         "evaluation/scores.json",
         (*_LANGUAGES, *_DECODING),
         _model,
-        _always,
+        _no_model,
         _evaluate,
     ),
     Stage(

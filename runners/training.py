@@ -70,7 +70,14 @@ def pretrain(job: JobConfig) -> dict[str, Any]:
 
     variables = [*model.trainable_variables, *optimizer.variables]
     loop = TrainingLoop(
-        "pretrain", folder, job.pretrain, variables, optimizer, step, facts["state"]
+        "pretrain",
+        folder,
+        job.pretrain,
+        variables,
+        optimizer,
+        step,
+        facts["state"],
+        shape_of=lambda number: data.plan.batch(number).length,
     )
     counts = loop.run()
     counts["windows"] = len(data.columns)
@@ -122,6 +129,7 @@ def train(job: JobConfig) -> dict[str, Any]:
         optimizer,
         step,
         facts["state"],
+        shape_of=lambda number: data.plan.batch(number).length,
         validate=validation(valid, model) if valid.plan.batches_per_epoch else None,
         validate_every_minutes=config.validate_every_minutes,
     )
@@ -212,7 +220,7 @@ def _warm_start(job: JobConfig, model: Electra, folder: str) -> None:
     files.write_atomic(os.path.join(folder, "warm_start.json"), text.encode())
     counts = {key: len(report[key]) for key in ("restored", "fresh", "skipped")}
     say(
-        f"train: warm start from {report['source']}: {counts['restored']} tensors restored, "
-        f"{counts['fresh']} fresh, "
-        f"{counts['skipped']} skipped; see {os.path.join(folder, 'warm_start.json')}"
+        f"train: warm start from {report['source']}: {counts['restored']} tensors taken over, "
+        f"{counts['fresh']} begun anew, {counts['skipped']} not needed; "
+        f"see {os.path.join(folder, 'warm_start.json')}"
     )

@@ -38,6 +38,8 @@ class TrainingLoop:
       optimizer: whose learning rate is set before each step.
       step: makes update number n (from 0) and returns its metrics; the key `tokens` is counted,
         `finite` says whether the update was applied.
+      shape_of: the shape of the batch of an update; the first of each shape is compiled, and the
+        time of that is not counted as training.
       validate: returns the metrics of the validation split, or None to leave it out.
       fingerprint: of what the state depends on; checkpoints of another one are not continued.
     """
@@ -51,6 +53,7 @@ class TrainingLoop:
         optimizer: Any,
         step: Callable[[int], dict[str, Any]],
         fingerprint: str,
+        shape_of: Callable[[int], Any] = lambda number: None,
         validate: Callable[[], dict[str, float]] | None = None,
         validate_every_minutes: float = math.inf,
     ):
@@ -61,11 +64,14 @@ class TrainingLoop:
         self.optimizer = optimizer
         self.make_step = step
         self.fingerprint = fingerprint
+        self.shape_of = shape_of
         self.validate = validate
         self.validate_seconds = validate_every_minutes * 60
         self.step = 0
         self.tokens = 0
         self.skipped = 0
+        self.compile_seconds = 0.0
+        self._compiled: set[Any] = set()
         self._elapsed_before = 0.0
         self._started = time.monotonic()
 
@@ -73,8 +79,8 @@ class TrainingLoop:
 
     @property
     def elapsed(self) -> float:
-        """Seconds of training, those before an interruption included."""
-        return self._elapsed_before + time.monotonic() - self._started
+        """Seconds of training, those before an interruption included, those of compiling not."""
+        return self._elapsed_before + time.monotonic() - self._started - self.compile_seconds
 
     @property
     def progress(self) -> float:
@@ -118,7 +124,7 @@ class TrainingLoop:
                     log.write(self.step, window.take(self.elapsed))
                 if self.validate and self.elapsed - last_validation >= self.validate_seconds:
                     with window.paused():
-                        log.write(self.step, self.validate())
+                        log.write(self.step, self._validated())
                     last_validation = self.elapsed
                 if stopped.number is not None:
                     self._save()
@@ -127,13 +133,17 @@ class TrainingLoop:
                     with window.paused():
                         self._save()
                     last_save = self.elapsed
+            if window.count:
+                log.write(self.step, window.take(self.elapsed))
             if self.validate:
-                log.write(self.step, self.validate())
+                log.write(self.step, self._validated())
             self._save()
         return {
             "steps": self.step,
             "tokens": self.tokens,
+            "warmup_steps": self.config.warmup_steps,
             "seconds": round(self.elapsed, 1),
+            "compile_seconds": round(self.compile_seconds, 1),
             "skipped_steps": self.skipped,
         }
 
@@ -147,7 +157,7 @@ class TrainingLoop:
     def _advance(self, window: _Window) -> None:
         rate = learning_rate(self.config, self.step, self.progress)
         self.optimizer.learning_rate.assign(rate)
-        values = self.make_step(self.step)
+        values = self._first_of_its_shape(window) or self.make_step(self.step)
         self.step += 1
         self.tokens += int(values["tokens"])
         if not values.pop("finite"):
@@ -167,6 +177,30 @@ class TrainingLoop:
             return
         window.bad = 0
         window.add({**values, "learning_rate": rate})
+
+    def _first_of_its_shape(self, window: _Window) -> dict[str, Any] | None:
+        """Makes the update when that compiles the step for a new shape; else None."""
+        shape = self.shape_of(self.step)
+        if shape in self._compiled:
+            return None
+        if not self._compiled:
+            say(f"{self.label}: compiling, once for each length; no training time is used up by it")
+        self._compiled.add(shape)
+        start = time.monotonic()
+        with window.paused():
+            values = self.make_step(self.step)
+        self.compile_seconds += time.monotonic() - start
+        return values
+
+    def _validated(self) -> dict[str, float]:
+        """The metrics of the validation split; the first time compiles, and does not count."""
+        assert self.validate is not None
+        start = time.monotonic()
+        values = self.validate()
+        if "validation" not in self._compiled:
+            self._compiled.add("validation")
+            self.compile_seconds += time.monotonic() - start
+        return values
 
     # --- checkpoints ---
 
@@ -231,6 +265,11 @@ class _Window:
     @property
     def _tokens_per_second(self) -> float:
         return self._tokens / max(time.monotonic() - self._start, 1e-9)
+
+    @property
+    def count(self) -> int:
+        """Steps in it."""
+        return self._count
 
     def facts(self) -> dict[str, Any]:
         """What the progress bar shows."""

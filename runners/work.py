@@ -60,10 +60,22 @@ def locked(folder: str, key: str = "workdir") -> Iterator[None]:
 
 def do_stages(job: JobConfig, wanted: Sequence[Stage]) -> dict[str, Any]:
     """Does those of the stages that are not complete, in the order given. Name -> its counts."""
+    _check(job, wanted)
     with locked(job.workdir):
         save_resolved(job)
         record = RunRecord(job)
         return {stage.name: _do(stage, job, record) for stage in wanted}
+
+
+def _check(job: JobConfig, wanted: Sequence[Stage]) -> None:
+    """Raises `InputError` for what would only be found after hours."""
+    from . import job_inputs
+
+    reasons = [stage.absent(job) for stage in wanted if stage.name != "report"]
+    if stages.NO_DATA in reasons and all(reasons):
+        raise InputError(f"data.train: {stages.NO_DATA}; name the files to learn from")
+    if len(wanted) > 1 and any(stage.name == "translate" for stage in wanted):
+        job_inputs.check_documents(job)
 
 
 def _do(stage: Stage, job: JobConfig, record: RunRecord) -> dict[str, Any]:
@@ -101,7 +113,19 @@ def _in_words(counts: dict[str, Any]) -> str:
             for who in ("model", "copy_source")
             for name, metric in (("BLEU", "bleu"), ("chrF", "chrf"))
         ]
-        return f"; {scores[0]}, {scores[1]} (copying the source: {scores[2]}, {scores[3]})"
+        model, copy = (counts[who]["chrf"]["score"] for who in ("model", "copy_source"))
+        warning = ""
+        if counts.get("empty"):
+            warning += f"; {counts['empty']:,} of {counts['sentences']:,} translations are empty"
+        if model < copy:
+            warning += "; the model is worse than copying: train for longer, or on more pairs"
+        return f"; {scores[0]}, {scores[1]} (copying the source: {scores[2]}, {scores[3]}){warning}"
     if "steps" in counts:
-        return f"; {counts['steps']:,} updates, {counts['tokens']:,} tokens"
+        words = f"; {counts['steps']:,} updates, {counts['tokens']:,} tokens"
+        if counts["steps"] < counts.get("warmup_steps", 0):
+            words += (
+                f"; that is less than warmup_steps ({counts['warmup_steps']:,}), so the learning "
+                "rate never came to its height: train for longer"
+            )
+        return words
     return ""

@@ -27,7 +27,7 @@ def _named(path: str) -> Iterator[None]:
     """What Arrow says of a damaged file, as an `InputError`."""
     try:
         yield
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowKeyError, OSError) as error:
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise InputError(f"{path}: cannot be read as Arrow ({reason}); is it complete?") from None
 
@@ -89,9 +89,9 @@ def read(unit: Unit, fields: Sequence[str]) -> Iterator[pa.RecordBatch]:
             row_bytes = batch.nbytes / max(1, batch.num_rows)
             rows = max(1, min(_BATCH_ROWS, int(lines.BATCH_BYTES / max(1.0, row_bytes))))
             for start in range(0, batch.num_rows, rows):
-                some = batch.slice(start, rows)
-                yield columns.read(row, some, fields, paths)
-                row += some.num_rows
+                for some in columns.read(row, batch.slice(start, rows), fields, paths):
+                    yield some
+                    row += some.num_rows
 
 
 def _batches(source: pa.NativeFile, unit: Unit, fields: Sequence[str]) -> Iterator[pa.RecordBatch]:

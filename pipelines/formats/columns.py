@@ -4,7 +4,7 @@ nested columns.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -35,7 +35,13 @@ def find(schema: pa.Schema, field: str, path: str) -> list[str]:
         kind = kind.field(name).type
     if pa.types.is_dictionary(kind):
         kind = kind.value_type  # pyright: ignore
-    textual = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)
+    # A column of nothing but nulls may have no type.
+    textual = (
+        pa.types.is_string,
+        pa.types.is_large_string,
+        pa.types.is_string_view,
+        pa.types.is_null,
+    )
     binary = (pa.types.is_binary, pa.types.is_large_binary)
     if not any(is_kind(kind) for is_kind in (*textual, *binary)):
         raise InputError(
@@ -59,15 +65,56 @@ def _leaves(schema: pa.Schema) -> list[str]:
 
 
 def read(
-    first_row: int, some: pa.RecordBatch, fields: Sequence[str], paths: Sequence[Sequence[str]]
-) -> pa.RecordBatch:
-    """The batch that every reader gives, of some rows of a table.
+    first_row: int, batch: pa.RecordBatch, fields: Sequence[str], paths: Sequence[Sequence[str]]
+) -> Iterator[pa.RecordBatch]:
+    """The batches that every reader gives, of some rows of a table.
 
     Args:
       first_row: number of the first of them. paths: what `find` gave for each field.
     """
-    count = some.num_rows
-    columns = [_texts(some, path) for path in paths]
+    for some in _bounded(batch, paths):
+        columns = [_texts(some, path) for path in paths]
+        yield _checked(first_row, some.num_rows, fields, columns)
+        first_row += some.num_rows
+
+
+def _bounded(batch: pa.RecordBatch, paths: Sequence[Sequence[str]]) -> Iterator[pa.RecordBatch]:
+    """A batch in pieces whose text is bounded: in a dictionary, a long one counts only once."""
+    sizes = np.zeros(batch.num_rows, np.int64)
+    for path in paths:
+        column = _leaf(batch, path)
+        if pa.types.is_dictionary(column.type):
+            lengths = pc.binary_length(column.dictionary).take(column.indices)  # pyright: ignore
+        elif pa.types.is_null(column.type):
+            continue
+        else:
+            lengths = pc.binary_length(column.cast(pa.large_binary()))  # pyright: ignore
+        sizes += pc.fill_null(lengths, 0).to_numpy(zero_copy_only=False).astype(np.int64)
+    number = np.cumsum(sizes) // lines.BATCH_BYTES
+    starts = [0, *(np.flatnonzero(np.diff(number)) + 1).tolist(), batch.num_rows]
+    for start, stop in zip(starts[:-1], starts[1:], strict=True):
+        yield batch.slice(start, stop - start)
+
+
+def _leaf(some: pa.RecordBatch, path: Sequence[str]) -> pa.Array:
+    """The column; null where it, or an object around it, is null."""
+    column = some.column(path[0])
+    for name in path[1:]:
+        column = pc.struct_field(column, name)  # pyright: ignore[reportAttributeAccessIssue]
+    return column
+
+
+def _texts(some: pa.RecordBatch, path: Sequence[str]) -> pa.Array:
+    """The column as bytes."""
+    column = _leaf(some, path)
+    if pa.types.is_dictionary(column.type):
+        column = column.dictionary_decode()
+    return column.cast(pa.binary())
+
+
+def _checked(
+    first_row: int, count: int, fields: Sequence[str], columns: list[pa.Array]
+) -> pa.RecordBatch:
     missing = np.zeros(count, bool)
     for column in columns:
         missing |= column.is_null().to_numpy(zero_copy_only=False)
@@ -91,16 +138,6 @@ def read(
             [records.ROW, records.ERROR, *(pa.field(field, pa.string()) for field in fields)]
         ),
     )
-
-
-def _texts(some: pa.RecordBatch, path: Sequence[str]) -> pa.Array:
-    """The column as bytes; null where it, or an object around it, is null."""
-    column = some.column(path[0])
-    for name in path[1:]:
-        column = pc.struct_field(column, name)  # pyright: ignore[reportAttributeAccessIssue]
-    if pa.types.is_dictionary(column.type):
-        column = column.dictionary_decode()
-    return column.cast(pa.binary())
 
 
 def _decode(cell: bytes | None) -> str | None:

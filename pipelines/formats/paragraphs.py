@@ -33,7 +33,7 @@ def read(unit: Unit, fields: Sequence[str], raw: bool) -> Iterator[pa.RecordBatc
     for paragraph in _paragraphs(unit):
         some.append(paragraph)
         size += sum(map(len, paragraph))
-        if size >= lines.BATCH_BYTES:
+        if size >= lines.BATCH_BYTES or len(some) >= lines.BATCH_ROWS:
             yield _batch(first, some, fields, raw)
             first += len(some)
             some, size = [], 0

@@ -18,22 +18,37 @@ _BATCH_ROWS = 20_000
 
 
 @contextlib.contextmanager
-def _opened(path: str) -> Iterator[pq.ParquetFile]:
+def _opened(path: str, dictionaries: Sequence[str] = ()) -> Iterator[pq.ParquetFile]:
+    """dictionaries: columns of text that are given as such, where they are stored as such."""
     try:
-        with files.open_read(path) as stream, pq.ParquetFile(stream) as table:
+        with (
+            files.open_read(path) as stream,
+            pq.ParquetFile(stream, read_dictionary=list(dictionaries)) as table,
+        ):
             yield table
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError) as error:
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise InputError(f"{path}: cannot be read as Parquet ({reason}); is it complete?") from None
+        raise _damaged(path, reason) from None
+
+
+def _damaged(path: str, reason: str) -> InputError:
+    return InputError(
+        f"{path}: cannot be read as Parquet ({reason}); is it complete? Copy or write it again"
+    )
 
 
 def cut(path: str, unit_bytes: int) -> list[tuple[int, int, int]]:
     """(first row group, row group after the last, stored bytes) of each unit; at least one."""
     with _opened(path) as table:
-        sizes = [
-            table.metadata.row_group(group).total_byte_size
-            for group in range(table.metadata.num_row_groups)
-        ]
+        # Of a group only its own numbers: with damaged statistics, to look at its columns ends the
+        # process (pyarrow 25).
+        groups = [table.metadata.row_group(group) for group in range(table.metadata.num_row_groups)]
+        sizes = [group.total_byte_size for group in groups]
+        rows = sum(group.num_rows for group in groups)
+        if rows != table.metadata.num_rows:
+            raise _damaged(
+                path, f"{table.metadata.num_rows:,} rows in all, {rows:,} in its row groups"
+            )
     pieces: list[tuple[int, int, int]] = []
     start = size = 0
     for group, group_size in enumerate(sizes):
@@ -57,14 +72,18 @@ def read(unit: Unit, fields: Sequence[str]) -> Iterator[pa.RecordBatch]:
     with _opened(unit.path) as table:
         paths = [columns.find(table.schema_arrow, field, unit.path) for field in fields]
         wanted = list(dict.fromkeys(".".join(path) for path in paths))
-        groups = list(range(unit.start, unit.stop))
-        if not groups:
-            return
+    groups = list(range(unit.start, unit.stop))
+    if not groups:
+        return
+    with _opened(unit.path, wanted) as table:
         stored = [table.metadata.row_group(group) for group in groups]
         row_bytes = sum(group.total_byte_size for group in stored) / max(
             1, sum(group.num_rows for group in stored)
         )
         rows = max(1, min(_BATCH_ROWS, int(lines.BATCH_BYTES / max(1.0, row_bytes))))
-        for some in table.iter_batches(rows, row_groups=groups, columns=wanted):
-            yield columns.read(row, some, fields, paths)
-            row += some.num_rows
+        for batch in table.iter_batches(rows, row_groups=groups, columns=wanted):
+            for some in columns.read(row, batch, fields, paths):
+                yield some
+                row += some.num_rows
+        if row != sum(group.num_rows for group in stored):
+            raise _damaged(unit.path, f"rows are missing after row {row:,} of a part of it")

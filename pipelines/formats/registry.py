@@ -27,6 +27,7 @@ from . import (
     compression,
     delimited,
     documents,
+    gettext_catalogue,
     html,
     jsonl,
     lines,
@@ -36,7 +37,9 @@ from . import (
     paragraphs,
     parquet,
     text,
+    tmx,
     warc,
+    xliff,
 )
 
 FORMATS = {
@@ -54,15 +57,29 @@ FORMATS = {
     ".markdown": "markdown",
     ".warc": "warc",
     ".wet": "warc",
+    ".tmx": "tmx",
+    ".xlf": "xliff",
+    ".xliff": "xliff",
+    ".po": "po",
+    ".mo": "mo",
 }
+LINE_FORMATS = ("tsv", "csv", "jsonl", "text")
 # Those whose rows have raw bytes.
-LINE_FORMATS = ("tsv", "csv", "jsonl", "text", "paragraphs", "moses")
+RAW_FORMATS = (*LINE_FORMATS, "paragraphs", "moses")
 # Of these a line end is always a row's end, or is looked for by the reader; a CSV cell may hold
 # one.
 _CUT_AT_LINES = ("tsv", "jsonl", "text", "paragraphs")
 # Tables with a schema, compressed inside.
 _TABLES = {"parquet": parquet, "arrow": arrow}
 _TABLE_NAMES = {"parquet": "Parquet", "arrow": "Arrow"}
+# Texts with their translations, by language instead of by field; a file is one unit. In their own
+# encodings, which their parsers find out.
+CATALOGUES = {
+    "tmx": tmx,
+    "xliff": xliff,
+    "po": gettext_catalogue,
+    "mo": gettext_catalogue,
+}
 # Text without fields.
 _ONE_COLUMN = ("text", "paragraphs", "document", "html", "markdown", "warc")
 # What a text file is read as, by `data.text_rows`.
@@ -114,7 +131,7 @@ def plan(
 
     Uncompressed line formats are cut into byte ranges, Parquet and Arrow into runs of row groups
     and record batches, compressed lines and WARC into runs of gzip members (lines also of zstd
-    frames); any other compressed file, and any document, is one unit.
+    frames); any other compressed file, and any document or catalogue, is one unit.
 
     Args:
       paths: the files. roles: what each is in the job. unit_bytes: aim of the size of a unit.
@@ -164,6 +181,9 @@ def _cut(
             if packed is not None:
                 compression.check_compression(path, packed)
             ranges = [(0, -1)]
+        elif name in CATALOGUES:
+            compression.check_compression(path, packed)
+            ranges = [(0, -1)]
         else:
             packed = compression.packed_as(path, packed)
             ranges = _cut_text(path, name, packed, unit_bytes)
@@ -199,15 +219,19 @@ def read(
     Args:
       fields: the names of the columns that are wanted. For text and documents the one field is the
         text, whatever its name; for Moses pairs the two fields are source and target.
-      raw: adds the column `raw`; for the line formats only. header: TSV files begin with a row of
+      raw: adds the column `raw`; for `RAW_FORMATS` only. header: TSV files begin with a row of
         names (CSV always does).
-      languages: the language of each field, for formats that name the language of a text.
+      languages: the language of each field, for catalogues, which know texts by their language.
 
     Raises:
-      InputError: the file is damaged, or has not the columns.
+      InputError: the file is damaged, or has not the columns, or not the languages.
     """
-    if raw and unit.format not in LINE_FORMATS:
+    if raw and unit.format not in RAW_FORMATS:
         raise ValueError(f"rows of {unit.format} have no raw bytes")
+    if unit.format in CATALOGUES:
+        if len(languages) != len(fields):
+            raise ValueError(f"{unit.format} is read by language, one per field")
+        return CATALOGUES[unit.format].read(unit, fields, languages)
     if unit.format in _TABLES:
         return _TABLES[unit.format].read(unit, fields)
     if unit.format == "tsv":
@@ -226,13 +250,17 @@ def read(
     return {"html": html, "markdown": markdown, "warc": warc}[unit.format].read(unit, fields)
 
 
-def check_fields(unit: Unit, fields: list[str], *, header: bool = False) -> None:
+def check_fields(
+    unit: Unit, fields: list[str], *, header: bool = False, languages: Sequence[str] = ()
+) -> None:
     """Raises `InputError` when the unit's file cannot have the fields, listing the columns that it
-    has.
+    has; or, of a catalogue, when it does not begin as its name says or is of other languages.
 
     Reads only what names the columns: of JSONL, where every row has its own, nothing.
     """
-    if unit.format in _TABLES:
+    if unit.format in CATALOGUES:
+        CATALOGUES[unit.format].check(unit, languages)
+    elif unit.format in _TABLES:
         _TABLES[unit.format].check(unit.path, fields)
     elif unit.format == "csv" or (unit.format == "tsv" and header):
         delimited.check(unit, fields)

@@ -15,17 +15,18 @@ Row = tuple[str | None, Sequence[str | None]]
 def batches(rows: Iterable[Row], fields: Sequence[str]) -> Iterator[pa.RecordBatch]:
     """The batches that every reader gives, of about `lines.BATCH_BYTES` of text each.
 
-    A text that UTF-8 cannot write (it holds a lone surrogate) makes its row "not_utf8".
+    A text that UTF-8 cannot write (it holds a lone surrogate) makes its row "not_utf8", without
+    any text. The texts of a row with another error are kept, to be seen where it is rejected.
     """
     first = size = 0
     errors: list[str | None] = []
     columns: list[list[str | None]] = [[] for _ in fields]
     for error, cells in rows:
-        if error is None and not all(has_utf8(cell) for cell in cells):
-            error = lines.NOT_UTF8
+        if not all(has_utf8(cell) for cell in cells):
+            error, cells = lines.NOT_UTF8, [None] * len(cells)
         errors.append(error)
         for column, cell in zip(columns, cells, strict=True):
-            column.append(cell if error is None else None)
+            column.append(cell)
             size += len(cell or "")
         size += 16
         if size >= lines.BATCH_BYTES:

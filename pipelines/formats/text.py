@@ -1,10 +1,14 @@
 """Plain text: every line is a row, whatever the one field is called."""
 
+# pyarrow.compute makes its functions while it is imported.
+# pyright: reportAttributeAccessIssue=false
+
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from electra_model.errors import InputError
 
@@ -29,7 +33,7 @@ def read(unit: Unit, fields: Sequence[str], raw: bool) -> Iterator[pa.RecordBatc
     """One row per line; a blank line is a row with an empty text. Error: "not_utf8"."""
     row = 0
     for some in lines.read_lines(unit):
-        texts = lines.decode(some.bodies, first_of_file=row == 0 and unit.start == 0)
-        errors = [lines.NOT_UTF8 if text is None else None for text in texts]
+        texts = lines.decode_column(some.bodies, first_of_file=row == 0 and unit.start == 0)
+        errors = pc.if_else(texts.is_null(), lines.NOT_UTF8, pa.scalar(None, pa.string()))
         yield lines.batch(row, errors, some.raw() if raw else None, fields, [texts])
         row += len(texts)

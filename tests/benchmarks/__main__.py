@@ -6,7 +6,7 @@ import platform
 import sys
 from importlib.metadata import version
 
-from . import prepare_speed
+from . import document_speed, near_duplicates, prepare_speed
 
 HERE = pathlib.Path(__file__).parent
 
@@ -25,6 +25,10 @@ def main() -> None:
         f"Python {platform.python_version()}, {versions}; peers as pinned in `peers.lock`.",
         "",
         *prepare_speed.measure(folder),
+        "",
+        *document_speed.measure(folder),
+        "",
+        *near_duplicates.measure(folder),
         "",
     ]
     text = "\n".join(lines)

@@ -34,6 +34,16 @@ def test_records_are_those_that_tensorflow_writes():
     assert records[3] == example.SerializeToString(deterministic=True)
 
 
+@pytest.mark.parametrize("bits", [1, 7, 8, 14, 15, 21, 22, 28, 29, 40])
+def test_numbers_of_every_length(bits):
+    """Each number of bits takes a way of its own through the encoder."""
+    random = np.random.default_rng(bits)
+    row = [*random.integers(0, 1 << bits, 200).tolist(), (1 << bits) - 1, 0, 1]
+    rows = [row, row[:7], [], [(1 << bits) - 1]]
+    records = features.encode_examples({"a": column(rows)})
+    assert [as_example(record)["a"] for record in records] == rows
+
+
 def test_random_rows_come_back():
     random = np.random.default_rng(3)
     lengths = random.integers(0, 40, 500)

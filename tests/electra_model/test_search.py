@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 from electra_model.search import length_penalty, search, target_limit
-from electra_model.tokenizer import BOS_ID, EOS_ID
+from electra_model.tokenizer import BOS_ID, EOS_ID, PAD_ID
 
 A, B, C = 5, 6, 7
 SIZE = 8  # the five special ids and three tokens
@@ -108,17 +108,27 @@ def test_the_length_penalty_chooses_between_short_and_long(alpha, ids, score):
 
 
 def test_an_output_that_has_ended_takes_no_place_in_the_beam():
-    # The empty output is likeliest at once; beside it and A there must be room for B.
+    # After two tokens "B A" (0.36) and "A, ended" (0.3) are ahead of "A A" (0.18), which must stay.
     model = TableModel(
         {
-            (): {EOS_ID: 0.4, A: 0.35, B: 0.25},
-            (A,): {EOS_ID: 0.5, A: 0.5},
-            (B,): {EOS_ID: 1.0},
+            (): {A: 0.6, B: 0.4},
+            (A,): {EOS_ID: 0.5, A: 0.3, B: 0.2},
+            (B,): {A: 0.9, B: 0.1},
+            (A, A): {EOS_ID: 1.0},
+            (B, A): {EOS_ID: 0.1, A: 0.9},
         }
     )
-    ids, scores = run(model, [0], beam_size=2, alpha=3.0, max_length=2)
-    assert ids == [[B, EOS_ID]]
-    np.testing.assert_allclose(scores, [math.log(0.25) / (7 / 6) ** 3], rtol=1e-5)
+    ids, scores = run(model, [0], beam_size=2, alpha=3.0, max_length=3)
+    assert ids == [[A, A, EOS_ID]]
+    np.testing.assert_allclose(scores, [math.log(0.18) / (8 / 6) ** 3], rtol=1e-5)
+
+
+@pytest.mark.parametrize("beam_size", [1, 2])
+def test_no_output_is_empty(beam_size):
+    model = TableModel({(): {EOS_ID: 0.9, A: 0.06, B: 0.04}, (A,): {EOS_ID: 1.0}})
+    ids, scores = run(model, [0], beam_size=beam_size, alpha=0.0)
+    assert ids == [[A, EOS_ID, PAD_ID, PAD_ID]]
+    np.testing.assert_allclose(scores, [math.log(0.06)], rtol=1e-5)
 
 
 def test_length_penalty_by_hand():
@@ -147,9 +157,9 @@ def test_every_output_ends(beam_size):
 
 
 def best_of_all(table, alpha):
-    """Tries every output."""
+    """Tries every output but the empty one."""
     best = (-math.inf, None)
-    for length in range(LENGTH):
+    for length in range(1, LENGTH):
         for prefix in itertools.product((A, B), repeat=length):
             steps = [(prefix[:n], token) for n, token in enumerate((*prefix, EOS_ID))]
             total = sum(math.log(table[before][token]) for before, token in steps)

@@ -1,11 +1,20 @@
+import dataclasses
 import json
 
 import pytest
 
-from pipelines import records, stages
+from electra_model.errors import InputError
+from pipelines import prepare, records, stages
 from pipelines.clean import chunks, partition_count, read_kept
 from pipelines.units import Unit
-from tests.pipelines.small_jobs import make_config, read_info, read_rejected, run, sentences
+from tests.pipelines.small_jobs import (
+    make_config,
+    read_info,
+    read_rejected,
+    run,
+    sentences,
+    write_tsv,
+)
 
 
 def unit(size):
@@ -43,3 +52,65 @@ def test_chunks_hold_normalised_text_and_hashes(tmp_path):
     assert kept.column("target").to_pylist() == ["das rote Haus", "alter Baum"]
     assert stages.progress(config.workdir)[0][1:] == (1, 1)
     assert read_info(config)["ledger"]["in"] == 2
+
+
+def test_mended_records_are_counted_and_go_through_the_rules(tmp_path):
+    rows = [*sentences(30), ("caf\u00c3\u00a9", "Kaffeehaus"), ("R&amp;D", "F&amp;E")]
+    rows.append(("a bell \x07 rings", "eine Glocke"))
+    train, test = tmp_path / "train.tsv", tmp_path / "test.tsv"
+    train.write_text("".join(f"{source}\t{target}\n" for source, target in rows))
+    test.write_text("Q&amp;A\tFragen &amp; Antworten\n")
+    inputs = {"train": [str(train)], "test": [str(test)]}
+    plain = run(make_config(tmp_path, "plain", **inputs))
+    assert plain["mended"] == 0 and plain["ledger"]["rejected"] == {"control_characters": 1}
+
+    config = make_config(tmp_path, "mended", clean={"mend": True}, **inputs)
+    info = run(config)
+    assert info["mended"] == 3 and info["ledger"]["rejected"] == {}
+    kept = [read_kept(config, chunk).to_pylist() for chunk in chunks(config)]
+    train_pairs, test_pairs = ([(row["source"], row["target"]) for row in some] for some in kept)
+    assert train_pairs[30:] == [
+        ("caf\u00e9", "Kaffeehaus"), ("R&D", "F&E"), ("a bell rings", "eine Glocke")
+    ]  # fmt: skip
+    assert test_pairs == [("Q&amp;A", "Fragen &amp; Antworten")]  # a measure is left as it is
+
+
+def test_documents_are_judged_with_their_line_ends(tmp_path):
+    prose = [" ".join(source for source, _ in sentences(9, seed=n)) + "." for n in range(4)]
+    texts = [
+        *prose,
+        "- one thing\n- another thing\n- the last",
+        "- one line of prose, more or less.",
+    ]
+    path = tmp_path / "docs.jsonl"
+    path.write_text("".join(json.dumps({"text": text}) + "\n" for text in texts))
+    config = make_config(
+        tmp_path,
+        train=[write_tsv(tmp_path / "a.tsv", sentences(30, seed=9))],
+        monolingual={"en": [str(path)]},
+        clean={"documents": {"min_punctuated_lines": 0.5}},
+    )
+    info = run(config)
+    assert info["splits"]["pretrain"]["ledger"] == {
+        "in": 6, "out": 5, "rejected": {"min_punctuated_lines": 1}
+    }  # fmt: skip
+    (bad,) = read_rejected(config, "min_punctuated_lines")
+    assert bad["source"] == "- one thing - another thing - the last" and bad["row"] == 4
+
+
+def test_each_side_is_judged_by_its_own_language(tmp_path):
+    pairs = [*sentences(30), ("дом", "das Haus"), ("the house", "дом")]
+    config = make_config(
+        tmp_path, train=[write_tsv(tmp_path / "a.tsv", pairs)], clean={"min_script_share": 0.5}
+    )
+    assert run(config)["ledger"]["rejected"] == {"min_script_share": 2}
+
+
+@pytest.mark.parametrize("rule", ["min_script_share", "wrong_language"])
+def test_rules_that_know_nothing_of_a_language_are_named_before_any_work(tmp_path, rule):
+    config = make_config(
+        tmp_path, train=[write_tsv(tmp_path / "a.tsv", sentences(3))], clean={rule: 0.5}
+    )
+    config = dataclasses.replace(config, target_lang="tlh")
+    with pytest.raises(InputError, match=f"clean.{rule}: .*'tlh'"):
+        prepare.plan_prepare(config)

@@ -1,7 +1,23 @@
-import pyarrow as pa
-import pytest
+import re
+import unicodedata
 
-from pipelines.normalize import normalize_texts, reduce_sources
+import hypothesis
+import pyarrow as pa
+import pyarrow.compute as pc
+import pytest
+from hypothesis import strategies as st
+
+from pipelines.normalize import _PLAIN, normalize_column, normalize_texts, reduce_sources
+
+# Texts in which spaces of all kinds, marks and ASCII stand close together.
+TEXTS = st.lists(
+    st.text(
+        st.one_of(
+            st.sampled_from("ab 1.-\t\n\x1f\x85\u00a0\u2003\u3000\u0301\u212bÅéß가か\u3099"),
+            st.characters(exclude_categories=["Cs"]),
+        )
+    )
+)
 
 
 @pytest.mark.parametrize(
@@ -19,6 +35,38 @@ from pipelines.normalize import normalize_texts, reduce_sources
 def test_normalize(text, expected):
     assert normalize_texts([text]) == [expected]
     assert normalize_texts([expected]) == [expected]
+    assert normalize_column(pa.array([text, "x  y", text])).to_pylist() == [
+        expected,
+        "x y",
+        expected,
+    ]
+
+
+@hypothesis.given(TEXTS)
+@hypothesis.settings(deadline=None)
+def test_a_column_is_normalised_as_its_texts_are(texts):
+    column = pa.array(["\u3000 cut away", *texts], pa.string())[1:]
+    normalised = normalize_column(column)
+    normalised.validate(full=True)
+    assert normalised.to_pylist() == normalize_texts(texts)
+
+
+def test_plain_characters_are_nfc_beside_any_other():
+    """Neither changed by NFC nor drawn into the character before."""
+    drawn = set()
+    for code in [*range(0xD800), *range(0xE000, 0x110000)]:
+        parts = unicodedata.decomposition(chr(code)).split()
+        if len(parts) == 2 and not parts[0].startswith("<"):
+            pair = "".join(chr(int(part, 16)) for part in parts)
+            if unicodedata.normalize("NFC", pair) == chr(code):
+                drawn.add(pair[1])
+    ranges = re.findall(r"\\x(?:00|\{([0-9a-f]+)\})-\\x\{([0-9a-f]+)\}", _PLAIN)
+    assert len(ranges) > 15
+    for first, last in ranges:
+        for code in range(int(first or "0", 16), int(last, 16) + 1):
+            character = chr(code)
+            assert not unicodedata.combining(character) and character not in drawn
+            assert unicodedata.normalize("NFC", character) == character
 
 
 def test_reduced_sources():
@@ -26,3 +74,12 @@ def test_reduced_sources():
         pa.array(["Page 3 of 7.", "page 14 OF 9", "Straße", "3.14", "5 + 5", "", "第 3 章"])
     )
     assert reduced.to_pylist() == ["pageof", "pageof", "straße", "3.14", "+", "", "第章"]
+
+
+@hypothesis.given(TEXTS)
+@hypothesis.settings(deadline=None)
+def test_bytes_are_reduced_as_characters_are(texts):
+    column = pa.array(normalize_texts(texts), pa.string())
+    reduced = pc.replace_substring_regex(pc.utf8_lower(column), r"[\p{N}\p{P}\s]+", "")
+    expected = pc.if_else(pc.equal(reduced, ""), column, reduced)
+    assert reduce_sources(column).to_pylist() == expected.to_pylist()

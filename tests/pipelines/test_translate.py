@@ -103,6 +103,17 @@ def test_every_format_mirrors_its_input(place):
     }
 
 
+def test_a_sentence_without_a_translation_costs_its_row(place):
+    """It is never counted as translated, and the other rows stay as they are."""
+    (place / "docs").mkdir(exist_ok=True)
+    (place / "docs" / "a.txt").write_text("One. Two.\nOne. Mute.\nThree.\n")
+    manifest = shouting.run(config(input=("docs/a.txt",)))
+    assert manifest["counts"] == {
+        "in": 3, "out": 2, "rejected": {"empty_translation": 1}, "files": 1,
+    }  # fmt: skip
+    assert (place / "out" / "a.txt").read_text() == "ONE. TWO.\n\nTHREE.\n"
+
+
 def test_empty_files_give_empty_files(place):
     for name in ("a.txt", "b.jsonl", "c.csv", "d.tsv", "e.txt.gz", "f.jsonl.xz"):
         (place / "docs" / name).write_bytes(b"")

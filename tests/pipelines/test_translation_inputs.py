@@ -88,9 +88,11 @@ def test_output_that_is_a_file_or_takes_our_folder(tmp_path):
 )
 def test_documents_and_archives_are_not_translated(tmp_path, name, form):
     (tmp_path / name).write_bytes(b"")
-    message = rf"{name}: files of the format {form} cannot be translated; give their texts as \.txt"
+    message = f"{name}: is in {form}, which can be trained on and not yet be translated; what is"
     with pytest.raises(InputError, match=message):
         translation_inputs.examine(str(tmp_path / name), name)
+    with pytest.raises(InputError, match=message):
+        translation_inputs.check(str(tmp_path / name), "text", "translation")
     (tmp_path / "a.en").write_bytes(b"")
     with pytest.raises(InputError, match="a.en: unknown kind of file"):
         translation_inputs.examine(str(tmp_path / "a.en"), "a.en")
@@ -108,6 +110,14 @@ def test_examine_tells_what_cannot_be_read(tmp_path):
     (tmp_path / "a.parquet").write_text("")
     with pytest.raises(InputError, match="cannot be read as Parquet"):
         opened(tmp_path, "a.parquet", b"")
+
+
+@pytest.mark.parametrize("name", ["a.tmx", "a.xlf", "a.xliff.gz", "de.po", "de.mo.xz"])
+def test_catalogues_are_not_translated(tmp_path, name):
+    (tmp_path / name).write_bytes(b"x")
+    message = f"{name}: is a catalogue of translations, .*; what is translated is tsv csv jsonl"
+    with pytest.raises(InputError, match=message):
+        translation_inputs.examine(str(tmp_path / name), name)
 
 
 def test_a_cut_off_archive_is_refused_and_leaves_nothing(tmp_path):

@@ -79,6 +79,9 @@ def test_every_command_has_help():
          "workdir: cannot write to 'job.yaml': File exists"),
         (["translate", "job.yaml", "--model", "m"],
          "--model: is for translating without a job file; use --set with one"),
+        (["translate", "--input", "a.txt", "b.txt"],
+         "b.txt: is not a job file (.yaml); for several inputs put the pattern into quotation "
+         "marks, or repeat --input"),
         (["translate", "--model", "m"],
          "--input: is needed to translate without a job file (electra translate --model DIR "
          "--input GLOB --output DIR)"),

@@ -63,9 +63,13 @@ def test_leniency(load):
         ("steps: 3", "job.yaml: steps: unknown key; did you mean pretrain.steps or train.steps?"),
         ("vocab: {}", "job.yaml: vocab: unknown key; did you mean vocabulary?"),
         ("pretrain: {stepz: 3}", "job.yaml: pretrain.stepz: unknown key; did you mean pretrain.steps?"),
-        ("clean: {colour: 3}", "job.yaml: clean.colour: unknown key; known here are clean.empty, "
-         "clean.min_letters_share, clean.max_characters, clean.max_length_ratio, clean.identical, "
-         "clean.duplicate, clean.leak, clean.max_rejected_fraction"),
+        ("vocabulary: {colour: 3}", "job.yaml: vocabulary.colour: unknown key; known here are "
+         "vocabulary.kind, vocabulary.size, vocabulary.character_coverage, vocabulary.max_words"),
+        ("clean: {documents: {max_bullets: 1}}", "job.yaml: clean.documents.max_bullets: unknown key; "
+         "did you mean clean.documents.max_bullet_lines?"),
+        ("clean: {documents: {max_bullet_lines: 2}}", "job.yaml: clean.documents.max_bullet_lines: "
+         "must be at most 1, or off: got 2"),
+        ("clean: {overlap: -1}", "job.yaml: clean.overlap: must be at least 0, or off: got -1"),
         ("vocabulary: 8000", "job.yaml: vocabulary: is a section with keys of its own; found 8000"),
         ("vocabulary: {size: many}", "job.yaml: vocabulary.size: found 'many'; a whole number is needed"),
         ("vocabulary: {size: 1.5}", "job.yaml: vocabulary.size: found 1.5; a whole number is needed"),
@@ -100,7 +104,6 @@ def test_messages(load, text, message):
         ("train.seed", "--set train.seed: write it as section.key=value, such as train.steps=100"),
         ("=4", "--set =4: write it as section.key=value, such as train.steps=100"),
         ("train.seed=x", "--set train.seed=x: train.seed: found 'x'; a whole number is needed"),
-        ("train.steps=4", "job.yaml: train: give either steps or minutes, not both"),
         ("train.buckets=[16, x]", "--set train.buckets=[16, x]: train.buckets[1]: found 'x'; a whole number is needed"),
         ("data.train=[", "--set data.train=[, line 1: not valid YAML: expected the node content, but found '<stream end>'"),
         ("data.monolingual.fr=x", "job.yaml: data.monolingual.fr: must be one of the job's languages, en or de"),
@@ -127,8 +130,7 @@ def test_a_missing_key_and_how_much_else_is_wrong(load):
 def test_overrides(load):
     job = load(
         TEN_LINES,
-        "train.minutes=null",
-        "train.steps=10",
+        "train.steps=10",  # in place of the file's minutes
         "train.steps=20",
         "data.train=[a.tsv, b.tsv]",
         "data.monolingual.de=[c.txt]",
@@ -164,3 +166,8 @@ def test_a_work_folder_that_cannot_be_one(load, tmp_path):
 def test_nothing_in_a_job_can_be_changed(load):
     with pytest.raises(dataclasses.FrozenInstanceError):
         load(TEN_LINES).workdir = "elsewhere"
+
+
+def test_documents_need_a_place_for_their_translations(load):
+    with pytest.raises(InputError, match=r"^job\.yaml: translate\.output: is missing; name the"):
+        load(TEN_LINES, "translate.input=[docs/*.txt]")

@@ -21,7 +21,7 @@ def test_lines_where_there_is_no_terminal():
     assert lines[0] == "train: 2 of 10 steps"
     assert lines[1].startswith("train: 4 of 10 steps, ") and " left, " in lines[1]
     assert lines[1].endswith(", loss 3.14, tokens per second 12,345")
-    assert len(lines) == 3  # the last one says where it ended
+    assert len(lines) == 2  # where it ended is said already
 
 
 def test_no_more_than_one_line_in_the_interval():

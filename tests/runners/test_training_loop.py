@@ -1,6 +1,7 @@
 import json
 import os
 import signal
+import time
 
 import keras
 import numpy as np
@@ -51,6 +52,17 @@ def stop_at(step):
             os.kill(os.getpid(), signal.SIGTERM)
 
     return on_step
+
+
+def test_what_is_compiled_takes_no_training_time(tmp_path, capsys):
+    """The first update of each shape is slow here; the minutes are those of all others."""
+    toy = Toy(tmp_path, steps=None, minutes=0.01, on_step=lambda n: time.sleep(1 if n < 2 else 0.1))
+    toy.loop.shape_of = lambda number: min(number, 1)
+    counts = toy.loop.run()
+    assert 4 <= counts["steps"] <= 9
+    assert 0.5 <= counts["seconds"] < 0.95
+    assert 2 <= counts["compile_seconds"] < 2.5
+    assert capsys.readouterr().err.count("toy: compiling, once for each length") == 1
 
 
 def test_runs_to_the_end_and_counts(tmp_path):

@@ -132,7 +132,7 @@ def test_stages_that_a_job_does_not_have(tmp_path):
         "prepare": "the job file names no data",
         "pretrain": "the job file asks for no pretraining",
         "train": "the job file asks for no training",
-        "evaluate": None,
+        "evaluate": "the job file asks for no training",
         "translate": "the job file names no translate.input",
         "report": None,
     }

@@ -41,6 +41,12 @@ def rows_of(path, fields, unit_bytes=1 << 20, **options):
         ("a.ndjson.xz", ("jsonl", "xz")),
         ("a.txt.bz2", ("text", "bzip2")),
         ("gs://bucket/a.parquet", ("parquet", None)),
+        ("a.tmx", ("tmx", None)),
+        ("a.TMX.gz", ("tmx", "gzip")),
+        ("a.xlf.xz", ("xliff", "xz")),
+        ("a.xliff", ("xliff", None)),
+        ("de.po.zst", ("po", "zstd")),
+        ("de.mo.bz2", ("mo", "bzip2")),
     ],
 )
 def test_format_by_name(name, expected):
@@ -120,6 +126,9 @@ def test_damaged_compressed_file(tmp_path):
         ("a.tsv", "a\tb\n".encode("utf-32"), "UTF-32"),
         ("a.tsv", "a\tb\n".encode("utf-16-le"), "zero bytes"),
         ("a.txt", b"PK\x03\x04\x00\x00", "a ZIP archive"),
+        ("a.tmx", gzip.compress(b"<tmx/>"), "its content is gzip; give its name the ending .gz"),
+        ("a.mo.gz", b"\xde\x12\x04\x95\x00\x00", "its name says gzip, its content is something"),
+        ("a.po.xz", b"", "its name says xz, its content is empty"),
     ],
 )
 def test_content_that_is_not_what_the_name_says(tmp_path, name, content, message):
@@ -143,6 +152,18 @@ def test_half_a_character_at_the_end_of_utf16_costs_its_row(tmp_path):
     path = tmp_path / "a.txt"
     path.write_bytes("\ufeffone\ntwo".encode("utf-16-le") + b"x")
     assert rows_of(path, ["text"]) == [(None, "one"), ("not_utf8", None)]
+
+
+@pytest.mark.parametrize("name", ["a.tmx", "a.xlf", "a.xliff", "a.po", "a.mo"])
+@pytest.mark.parametrize("ending", ["", *COMPRESS])
+def test_a_catalogue_is_one_unit_whatever_its_bytes(tmp_path, name, ending):
+    path = tmp_path / (name + ending)
+    content = "\ufeffnot looked at yet ".encode("utf-16") * 1000
+    path.write_bytes(COMPRESS[ending](content) if ending else content)
+    (unit,) = registry.plan([str(path)], ["train"], 10)
+    assert (unit.start, unit.stop, unit.size) == (0, -1, path.stat().st_size)
+    with pytest.raises(ValueError, match="is read by language, one per field"):
+        registry.read(unit, ["source", "target"])
 
 
 @pytest.mark.parametrize("name", ["a.txt", "a.tsv", "a.csv", "a.jsonl"])

@@ -1,0 +1,228 @@
+"""What a text column consists of: characters counted by class, row by row, without a Python loop.
+
+The bytes of the whole column are classified at once, one class per character, at the place of its
+first byte. ASCII is one table lookup; other characters are put together from their bytes and looked
+up among all code points. The classes are kept, so that each rule pays for its own sums only.
+
+Classes follow the general category of the Unicode Character Database, as Python has it; letters are
+told apart by the blocks of the scripts that most languages are written in.
+"""
+
+from __future__ import annotations
+
+import enum
+import functools
+import unicodedata
+from collections.abc import Iterable
+
+import numpy as np
+import pyarrow as pa
+
+
+class CharacterClass(enum.IntEnum):
+    """The class of a character. Letters are category L, one class per script."""
+
+    CONTINUATION = 0  # the second to fourth byte of a character
+    LATIN = 1
+    CYRILLIC = 2
+    GREEK = 3
+    ARABIC = 4
+    HEBREW = 5
+    DEVANAGARI = 6
+    THAI = 7
+    HAN = 8
+    KANA = 9
+    HANGUL = 10
+    OTHER_LETTER = 11
+    MARK = 12  # M
+    DIGIT = 13  # N
+    PUNCTUATION = 14  # P
+    SYMBOL = 15  # S
+    SPACE = 16  # Z, and the controls that are white space
+    CONTROL = 17  # Cc and Cf but for white space and JOINER
+    JOINER = 18  # Cf that writing needs, see `_NEEDED_FORMATS`
+    REPLACEMENT = 19  # U+FFFD, which stands for bytes that were no text
+    OTHER = 20  # private use and not assigned
+
+
+SCRIPTS = tuple(CharacterClass(code) for code in range(1, 12))
+LETTERS = SCRIPTS
+
+# Zero-width non-joiner and joiner; the zero-width space, which separates words in Khmer and Thai;
+# the direction marks of Hebrew and Arabic; and the signs of category Cf that can be seen.
+_NEEDED_FORMATS = (
+    *(0x200B, 0x200C, 0x200D, 0x200E, 0x200F, 0x061C),
+    *range(0x0600, 0x0606),
+    *(0x06DD, 0x070F, 0x0890, 0x0891, 0x08E2, 0x110BD, 0x110CD),
+)
+
+_BLOCKS = {
+    CharacterClass.LATIN: "0041-024F 0250-02AF 1D00-1D25 1D2C-1D5C 1D62-1D65 1D6B-1D77 1D79-1DBE "
+    "1E00-1EFF 2071 207F 2090-209C 212A-212B 2C60-2C7F A722-A7FF AB30-AB64 FB00-FB06 FF21-FF5A",
+    CharacterClass.CYRILLIC: "0400-052F 1C80-1C8F 1D2B 1D78 A640-A69F 1E030-1E08F",
+    CharacterClass.GREEK: "0370-03FF 1D26-1D2A 1D5D-1D61 1D66-1D6A 1DBF 1F00-1FFF 2126 AB65",
+    CharacterClass.ARABIC: "0600-06FF 0750-077F 0870-08FF FB50-FDFF FE70-FEFE 1EE00-1EEFF",
+    CharacterClass.HEBREW: "0590-05FF FB1D-FB4F",
+    CharacterClass.DEVANAGARI: "0900-097F A8E0-A8FF",
+    CharacterClass.THAI: "0E00-0E7F",
+    CharacterClass.HAN: "3005-3006 3400-4DBF 4E00-9FFF F900-FAFF 20000-323AF",
+    CharacterClass.KANA: "3031-3035 3041-30FF 31F0-31FF FF66-FF9F 1AFF0-1B16F",
+    CharacterClass.HANGUL: "1100-11FF 3131-318E A960-A97F AC00-D7FF FFA0-FFDC",
+}
+
+_BY_CATEGORY = {
+    "L": CharacterClass.OTHER_LETTER,
+    "M": CharacterClass.MARK,
+    "N": CharacterClass.DIGIT,
+    "P": CharacterClass.PUNCTUATION,
+    "S": CharacterClass.SYMBOL,
+    "Z": CharacterClass.SPACE,
+}
+
+# Beyond these planes, and outside the last range, nothing is assigned but private use.
+_ASSIGNED = (range(0x0000, 0x32400), range(0xE0000, 0xE0200))
+
+
+@functools.cache
+def class_table() -> np.ndarray:
+    """uint8 [0x110000]: the class of each code point."""
+    table = np.full(0x110000, CharacterClass.OTHER, np.uint8)
+    for codes in _ASSIGNED:
+        table[codes.start : codes.stop] = [_class_of(chr(code)) for code in codes]
+    letter = table == CharacterClass.OTHER_LETTER
+    for script, blocks in _BLOCKS.items():
+        for block in blocks.split():
+            first, _, last = block.partition("-")
+            here = slice(int(first, 16), int(last or first, 16) + 1)
+            table[here][letter[here]] = script
+    return table
+
+
+def _class_of(character: str) -> CharacterClass:
+    code, category = ord(character), unicodedata.category(character)
+    if category in ("Cc", "Cf"):
+        if character.isspace():
+            return CharacterClass.SPACE
+        return CharacterClass.JOINER if code in _NEEDED_FORMATS else CharacterClass.CONTROL
+    if code == 0xFFFD:
+        return CharacterClass.REPLACEMENT
+    return _BY_CATEGORY.get(category[0], CharacterClass.OTHER)
+
+
+class TextColumn:
+    """A column of texts with its bytes and classes at hand, each worked out when first asked for.
+
+    Attributes:
+      texts: the column itself, without nulls.
+    """
+
+    def __init__(self, texts: pa.StringArray) -> None:
+        if texts.null_count:
+            raise ValueError(f"a text column has no nulls, but {texts.null_count} were found")
+        self.texts = texts
+        self._counts: dict[frozenset[CharacterClass], np.ndarray] = {}
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+    @functools.cached_property
+    def _layout(self) -> tuple[np.ndarray, np.ndarray]:
+        """The column's bytes, uint8 [b], and where each row begins in them, int64 [n + 1]."""
+        if not len(self.texts):
+            return np.zeros(0, np.uint8), np.zeros(1, np.int64)
+        _, offsets, values = self.texts.buffers()
+        first, stop = self.texts.offset, self.texts.offset + len(self.texts) + 1
+        starts = np.frombuffer(offsets, np.int32)[first:stop].astype(np.int64)
+        data = np.frombuffer(values or b"", np.uint8)[starts[0] : starts[-1]]
+        return data, starts - starts[0]
+
+    @functools.cached_property
+    def _classes(self) -> bytes:
+        """The class at the first byte of each character, `CONTINUATION` at the others."""
+        data, _ = self._layout
+        found = bytearray(data.tobytes().translate(_ascii_table()))
+        classes = np.frombuffer(found, np.uint8)
+        first = np.flatnonzero(data >= 0xC0)
+        if len(first):
+            classes[first] = class_table()[_code_points(data, first)]
+        return bytes(found)
+
+    @functools.cached_property
+    def lengths(self) -> np.ndarray:
+        """int32 [n]: characters of each row."""
+        return self.count(*(code for code in CharacterClass if code))
+
+    def count(self, *classes: CharacterClass) -> np.ndarray:
+        """int32 [n]: characters of these classes, all together, in each row."""
+        wanted = frozenset(classes)
+        if wanted not in self._counts:
+            member = bytes(code in wanted for code in range(256))
+            self._counts[wanted] = self._sums(self._classes.translate(member))
+        return self._counts[wanted]
+
+    def has(self, *classes: CharacterClass) -> np.ndarray:
+        """bool [n]: whether a row has any character of these classes. For classes that are rare."""
+        found = np.zeros(len(self), bool)
+        for code in classes:
+            if bytes([code]) in self._classes:
+                places = np.frombuffer(self._classes, np.uint8) == code
+                found[self._rows_at(np.flatnonzero(places))] = True
+        return found
+
+    def contains(self, characters: str) -> np.ndarray:
+        """bool [n]: whether a row has any of these ASCII characters. For characters that are rare.
+
+        Raises:
+          ValueError: a character is not ASCII.
+        """
+        data, _ = self._layout
+        if not characters.isascii():
+            raise ValueError(f"only ASCII characters can be looked for, not {characters!r}")
+        places = np.zeros(len(data), bool)
+        for code in characters.encode():
+            places |= data == code
+        found = np.zeros(len(self), bool)
+        found[self._rows_at(np.flatnonzero(places))] = True
+        return found
+
+    def rows(self, positions: np.ndarray) -> list[str]:
+        """The texts at these positions, int64 [k]."""
+        return self.texts.take(pa.array(positions, pa.int64())).to_pylist()
+
+    def _rows_at(self, places: np.ndarray) -> np.ndarray:
+        return np.searchsorted(self._layout[1], places, side="right") - 1
+
+    def _sums(self, members: bytes) -> np.ndarray:
+        starts = self._layout[1]
+        sums = np.zeros(len(self), np.int32)
+        # `reduceat` gives an empty row the byte of the next one, so it is asked for the others.
+        filled = np.flatnonzero(starts[1:] > starts[:-1])
+        if len(filled):
+            values = np.frombuffer(members, np.uint8)
+            sums[filled] = np.add.reduceat(values, starts[filled], dtype=np.int32)
+        return sums
+
+
+def columns_of(sides: Iterable[pa.StringArray]) -> tuple[TextColumn, ...]:
+    """Each side as a `TextColumn`."""
+    return tuple(TextColumn(side) for side in sides)
+
+
+@functools.cache
+def _ascii_table() -> bytes:
+    return class_table()[:128].tobytes() + bytes([CharacterClass.CONTINUATION]) * 128
+
+
+def _code_points(data: np.ndarray, first: np.ndarray) -> np.ndarray:
+    """The characters of UTF-8 bytes, uint8 [b], that begin at `first`, int64 [k]: int32 [k]."""
+    lead = data[first]
+    codes = np.empty(len(first), np.int32)
+    for size, mask in ((2, 0x1F), (3, 0x0F), (4, 0x07)):
+        low, high = (0xC0, 0xE0, 0xF0, 0x100)[size - 2 : size]
+        chosen = (lead >= low) & (lead < high)
+        places = first[chosen]
+        code = data[places].astype(np.int32) & mask
+        for step in range(1, size):
+            code = (code << 6) | (data[places + step] & 0x3F)
+        codes[chosen] = code
+    return codes

@@ -1,0 +1,44 @@
+"""Are the files that a job names what it takes them for? Asked before hours of work, not after.
+
+Looks at names, beginnings and headers; contents are read by the stages.
+"""
+
+from __future__ import annotations
+
+from pipelines.prepare import PrepareConfig, plan_prepare
+
+from .job import JobConfig
+
+
+def prepare_config(job: JobConfig) -> PrepareConfig:
+    """What the prepare pipeline is given of a job."""
+    return PrepareConfig(
+        workdir=job.workdir,
+        source_lang=job.source_lang,
+        target_lang=job.target_lang,
+        task=job.task,
+        data=job.data,
+        clean=job.clean,
+        vocabulary=job.vocabulary,
+        dataset=job.dataset,
+    )
+
+
+def check_texts(job: JobConfig) -> None:
+    """Raises `InputError` for the first file of `data` that cannot be prepared."""
+    if job.data.train or any(job.data.monolingual.values()):
+        plan_prepare(prepare_config(job))
+
+
+def check_documents(job: JobConfig) -> None:
+    """Raises `InputError` for the first file of `translate.input` that cannot be translated."""
+    from pipelines import translation_inputs
+
+    if not job.translate.input:
+        return
+    assert job.translate.output is not None
+    paths = translation_inputs.find_inputs(job.translate.input)
+    names = translation_inputs.output_names(paths)
+    translation_inputs.check_places(job.translate.input, paths, job.translate.output, names)
+    for path in paths:
+        translation_inputs.check(path, job.translate.text_field, job.translate.output_field)

@@ -1,0 +1,85 @@
+import gzip
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from electra_model.errors import InputError
+from runners import job_inputs, stages, work
+from runners.job import make_job
+
+
+def job(folder, **sections):
+    values = {"workdir": str(folder / "work"), "source_lang": "en", "target_lang": "de"}
+    return make_job(values | sections, "job.yaml")
+
+
+@pytest.fixture
+def documents(tmp_path):
+    """A job for one file in `documents/` with the given content."""
+
+    def make(name, content, **translate):
+        folder = tmp_path / "documents"
+        folder.mkdir(exist_ok=True)
+        (folder / name).write_bytes(content)
+        settings = {"input": [str(folder / name)], "output": str(tmp_path / "out"), **translate}
+        return job(tmp_path, translate=settings)
+
+    return make
+
+
+@pytest.mark.parametrize(
+    "name, content",
+    [
+        ("a.txt", b"one\ntwo\n"),
+        ("a.csv", b"id,text\n1,one\n"),
+        ("a.csv.gz", gzip.compress(b"id,text\n1,one\n")),
+        ("a.tsv", b"one\ttwo\n"),
+        ("a.jsonl", b'{"text": "one"}\n'),
+        ("a.txt", b""),
+    ],
+)
+def test_documents_that_can_be_translated(documents, name, content):
+    job_inputs.check_documents(documents(name, content))
+
+
+@pytest.mark.parametrize(
+    "name, content, message",
+    [
+        ("a.csv", b"id,body\n1,one\n", "a.csv: has no column 'text'; it has 'id', 'body'"),
+        ("a.csv.gz", gzip.compress(b"id,body\n"), "a.csv.gz: has no column 'text'"),
+        ("a.csv", b"text,translation\n", "has the column 'translation' already"),
+        ("a.parquet", b"no parquet", "cannot be read as Parquet"),
+        ("a.doc", b"x", "unknown kind of file"),
+        ("a.txt.gz", b"plain", "its name says gzip"),
+    ],
+)
+def test_documents_that_cannot(documents, name, content, message):
+    with pytest.raises(InputError, match=message):
+        job_inputs.check_documents(documents(name, content))
+
+
+def test_a_parquet_file_without_the_column(documents, tmp_path):
+    one = documents("a.parquet", b"", text_field="body")
+    pq.write_table(pa.table({"text": ["one"]}), tmp_path / "documents" / "a.parquet")
+    with pytest.raises(InputError, match="has no column 'body'; it has text"):
+        job_inputs.check_documents(one)
+
+
+def test_texts_without_their_columns(tmp_path):
+    (tmp_path / "train.csv").write_text("english,german\nyes,ja\n")
+    with pytest.raises(InputError, match="train.csv: has no column 'source'"):
+        job_inputs.check_texts(job(tmp_path, data={"train": [str(tmp_path / "train.csv")]}))
+    job_inputs.check_texts(job(tmp_path))  # no data, nothing to look at
+
+
+def test_a_run_looks_at_its_documents_before_it_begins(documents, tmp_path):
+    with pytest.raises(InputError, match="has no column 'text'"):
+        work.do_stages(documents("a.csv", b"id,body\n"), stages.STAGES)
+    assert not (tmp_path / "work").exists()
+
+
+@pytest.mark.parametrize("names", [["prepare"], ["train"], [stage.name for stage in stages.STAGES]])
+def test_a_job_without_data_and_without_model_is_told_so(tmp_path, names):
+    with pytest.raises(InputError, match="^data.train: the job file names no data; name the files"):
+        work.do_stages(job(tmp_path), [stages.BY_NAME[name] for name in names])
