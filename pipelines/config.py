@@ -82,7 +82,7 @@ class DatasetConfig:
     """
 
     seed: int = Field(default=1, ge=0)
-    unit_megabytes: float = Field(default=4.0, gt=0)
+    unit_megabytes: float = Field(default=4.0, ge=0.0001)
     valid_fraction: float = Field(default=0.01, ge=0, lt=0.5)
     valid_max_records: int = Field(default=2000, ge=0)
     window_length: int = Field(default=128, ge=8, le=4096)

@@ -52,6 +52,8 @@ def read_dataset_info(dataset: str) -> dict[str, Any]:
     path = pathlib.Path(dataset) / "dataset_info.json"
     try:
         info = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(info, dict):
+            raise ValueError("it holds no object")
     except FileNotFoundError:
         raise InputError(f"{path}: does not exist; run `electra prepare` first") from None
     except ValueError as error:

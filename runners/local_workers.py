@@ -94,7 +94,7 @@ class LocalProcessHandler(GrpcWorkerHandler):
         error = WorkError(f"a worker process ended with status {status} before its work was done")
         if status == -9:
             error = WorkError(f"{error}; if memory ran out, lower runner.workers and run again")
-        if not self._stopping:
+        if not self._stopping and status:
             deaths.append(error)
         while (
             not self._stopping
@@ -115,6 +115,11 @@ class LocalProcessHandler(GrpcWorkerHandler):
             "WORKER_ID": self.worker_id,
             "ELECTRA_PARENT": str(os.getpid()),
         }
+
+    def close(self) -> None:
+        """Ends the connections, whereupon the process ends by itself: that is no death."""
+        self._stopping = True
+        super().close()
 
     def stop_worker(self) -> None:
         """Waits a little for the process to end, then ends it."""

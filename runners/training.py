@@ -30,7 +30,7 @@ from .progress import say
 from .training_loop import TrainingLoop, finite
 from .training_steps import pretraining_step, training_step, validation
 
-# What may change between two runs without making the earlier steps worthless.
+# What changes no step; the length of the training does, through the learning rate, and is put back.
 _NOT_IN_STATE = (
     "steps",
     "minutes",
@@ -180,9 +180,9 @@ def completed(folder: str, expected: str) -> dict[str, Any] | None:
     """The counts of a training that is complete under this fingerprint, else None."""
     try:
         done = json.loads(pathlib.Path(folder, _COMPLETE).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        return done["counts"] if done["fingerprint"] == expected else None
+    except (OSError, ValueError, KeyError, TypeError):
         return None
-    return done["counts"] if done.get("fingerprint") == expected else None
 
 
 def _complete(folder: str, made_under: str, counts: dict[str, Any]) -> dict[str, Any]:

@@ -135,9 +135,11 @@ class TrainingLoop:
                     last_save = self.elapsed
             if window.count:
                 log.write(self.step, window.take(self.elapsed))
-            if self.validate:
-                log.write(self.step, self._validated())
             self._save()
+            if self.validate and stopped.number is None:
+                log.write(self.step, self._validated())
+            if stopped.number is not None:
+                raise Interrupted(stopped.number)
         return {
             "steps": self.step,
             "tokens": self.tokens,

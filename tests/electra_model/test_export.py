@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from electra_model.errors import InputError
-from electra_model.export import load_model, read_metadata, save_model
+from electra_model.export import load_model, missing_file, read_metadata, save_model
 from electra_model.tokenizer import Tokenizer
 
 SOURCE = np.array([[7, 9, 5, 3], [8, 6, 3, 0]], np.int32)
@@ -183,6 +183,21 @@ def test_what_is_no_model_is_not_overwritten(saved, tokenizer, tiny_config, tmp_
             save_model(tmp_path / name, saved[1], tokenizer, tiny_config)
     assert (tmp_path / "letters" / "love.txt").read_text() == "dear"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "letters"]
+
+
+def test_what_a_kill_has_left_is_in_nobodys_way(
+    saved, make_model, tokenizer, tiny_config, tmp_path
+):
+    folder, model, _ = saved
+    place = shutil.copytree(folder, tmp_path / "model")
+    (place / "model.json").unlink()
+    for name in (".model.tmp-abc", ".model.old-7"):
+        shutil.copytree(folder, tmp_path / name)
+    save_model(place, model, tokenizer, tiny_config)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["model"]
+    assert missing_file(place) is None
+    (place / "spm.model").unlink()
+    assert missing_file(place) == "spm.model"
 
 
 def test_a_model_is_replaced_and_its_fingerprint_follows_the_weights(

@@ -82,6 +82,33 @@ def test_a_worker_that_is_killed_ends_the_run(tmp_path):
         run(lambda p: p | beam.Create([1]) | beam.Reshuffle() | beam.Map(die), tmp_path, 2)
 
 
+def test_a_worker_that_is_killed_while_it_starts_ends_the_run(tmp_path):
+    """Beam by itself would wait for ever for one that was never connected."""
+    script = textwrap.dedent(ENDLESS).replace("sys.argv[1]", repr(str(tmp_path)))
+    (tmp_path / "endless.py").write_text(script)
+    command = subprocess.Popen([sys.executable, tmp_path / "endless.py"], stderr=subprocess.PIPE)
+    deadline = time.monotonic() + 60
+    while not (started := _workers_of(command.pid)) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    os.kill(started[0], signal.SIGKILL)
+    _, errors = command.communicate(timeout=60)
+    assert command.returncode == 1
+    assert "a worker process ended with status -9" in errors.decode()
+
+
+def _workers_of(parent: int) -> list[int]:
+    found = []
+    for name in os.listdir("/proc"):
+        try:
+            with open(f"/proc/{name}/stat") as stream, open(f"/proc/{name}/cmdline") as words:
+                is_child = int(stream.read().rsplit(")", 1)[1].split()[1]) == parent
+                if is_child and "runners.worker" in words.read():
+                    found.append(int(name))
+        except (OSError, IndexError, ValueError):
+            continue
+    return found
+
+
 ENDLESS = """
     import sys
     import apache_beam as beam

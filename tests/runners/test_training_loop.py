@@ -65,6 +65,18 @@ def test_what_is_compiled_takes_no_training_time(tmp_path, capsys):
     assert capsys.readouterr().err.count("toy: compiling, once for each length") == 1
 
 
+def test_a_signal_at_the_very_end_is_not_lost(tmp_path):
+    def validate():
+        os.kill(os.getpid(), signal.SIGTERM)
+        return {"valid_loss": 1.0}
+
+    toy = Toy(tmp_path, steps=3)
+    toy.loop.validate = validate
+    with pytest.raises(Interrupted):
+        toy.loop.run()
+    assert checkpoint.load_newest(tmp_path / "checkpoints").step == 3
+
+
 def test_runs_to_the_end_and_counts(tmp_path):
     toy = Toy(tmp_path)
     counts = toy.loop.run()

@@ -1,0 +1,58 @@
+import numpy as np
+import tensorflow as tf
+
+from electra_model.config import ModelConfig, TrainConfig
+from electra_model.electra import Electra
+from electra_model.optimizer import build_optimizer
+from runners.training_steps import _first_seed, training_step
+
+SIZES = ModelConfig(
+    num_layers=1, num_decoder_layers=1, d_model=16, num_heads=2, dff=32, max_length=8
+)
+SOURCE = np.array([[5, 6, 3, 0], [7, 8, 9, 3]], np.int32)
+SHIFTED = np.array([[2, 9, 0, 0], [2, 5, 6, 0]], np.int32)
+TARGET = np.array([[9, 3, 0, 0], [5, 6, 3, 0]], np.int32)
+
+
+def make(seed=1):
+    config = TrainConfig(steps=10)
+    model = Electra.from_config_and_vocabulary(SIZES, 12, seed=seed)
+    optimizer = build_optimizer(config, model.trainable_variables)
+    return model, optimizer, training_step(model, optimizer, 0.1, 1.0)
+
+
+def values(model, optimizer):
+    variables = [*model.trainable_variables, *optimizer.variables]
+    return [np.array(variable.numpy()) for variable in variables]
+
+
+def test_an_update_changes_the_weights():
+    model, optimizer, update = make()
+    before = values(model, optimizer)
+    metrics = update(SOURCE, SHIFTED, TARGET, 0)
+    assert np.isfinite(float(metrics["loss"])) and float(metrics["tokens"]) == 5
+    changed = [
+        not np.array_equal(a, b) for a, b in zip(before, values(model, optimizer), strict=True)
+    ]
+    assert sum(changed) > len(changed) // 2
+
+
+def test_an_update_that_is_not_finite_changes_nothing_at_all():
+    """Neither weights nor moments nor the count of updates: momentum must not go on by itself."""
+    model, optimizer, update = make()
+    update(SOURCE, SHIFTED, TARGET, 0)
+    table = model.embedding.table
+    poisoned = np.array(table.numpy())
+    poisoned[5, 0] = np.inf
+    table.assign(poisoned)
+    before = values(model, optimizer)
+    metrics = update(SOURCE, SHIFTED, TARGET, 1)
+    assert not np.isfinite(float(metrics["gradient_norm"]))
+    for old, new in zip(before, values(model, optimizer), strict=True):
+        np.testing.assert_array_equal(old, new)
+
+
+def test_seeds_of_any_size_fit_into_32_bits():
+    seeds = [_first_seed(seed) for seed in (0, 1, 12345, 2**31 - 1)]
+    assert seeds[:2] == [0, 1_000_003] and len(set(seeds)) == 4
+    assert all(int(tf.constant(seed + 10**8, tf.int32)) > 0 for seed in seeds)
