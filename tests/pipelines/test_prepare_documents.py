@@ -6,7 +6,8 @@ import os
 import pytest
 
 from electra_model.errors import InputError
-from pipelines import prepare
+from pipelines import clean, prepare
+from pipelines.units import Parts
 from tests.pipelines.small_jobs import (
     make_config,
     read_info,
@@ -137,3 +138,14 @@ def test_a_file_has_one_role(documents):
 def test_documents_are_no_pairs(documents, name):
     with pytest.raises(InputError, match=f"{name}: .* has one column, source and target are 2"):
         prepare.plan_prepare(job(documents, train=[f"{documents}/docs/{name}"], monolingual={}))
+
+
+def test_a_second_file_that_changes_while_it_is_read(tmp_path):
+    write_pair(tmp_path, "x", sentences(20))
+    config = make_config(tmp_path, train=[str(tmp_path / "x.en")])
+    plan = prepare.plan_prepare(config)
+    (task,) = clean.tasks_for(config, plan.units, plan.stamps)
+    with open(tmp_path / "x.de", "a") as stream:
+        stream.write("eine Zeile mehr\n")
+    with pytest.raises(InputError, match=r"x\.de: was changed after the work began"):
+        clean.work(config, task, Parts(str(tmp_path / "parts"), task.id, "x"))
