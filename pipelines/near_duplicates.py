@@ -21,9 +21,10 @@ deviation) at 0.8. So pairs at the very bound count as similar half of the time.
 On paper. A record takes 144 bytes in the part `signatures` and 12 for each band (16 bands at 0.8)
 in the part `keys`: 336 bytes on disk, 34 GB for 100 million. There are as many partitions as
 `clean` has, times the number of bands, so that a task has as many keys as 512 MB of input have
-records: 5 million if they have 100 bytes. It needs 40 bytes for each, 200 MB, and 160 for each
-record that shares a band with another, at most 800 MB. The last stage needs 100 bytes for each
-record in a cluster: 3 GB where 30 of 100 million records are near duplicates.
+records: 5 million if they have 100 bytes (100 million are 20 times 16 tasks). It needs 60 bytes for
+each, 0.3 GB, and 300 for each record that shares a band with another, 1.6 GB if all of them do. The
+last stage needs some 250 bytes for each record in a cluster: 2.5 GB where 10 of 100 million records
+are near duplicates.
 """
 
 from __future__ import annotations

@@ -36,6 +36,7 @@ REFUSED = [
 ]  # fmt: skip
 OFF = {
     "empty": False, "min_letters_share": False, "max_characters": False, "identical": False,
+    "control_characters": False, "broken_encoding": False, "placeholder_mismatch": False,
     "max_length_ratio": False, "duplicate": False, "leak": False, "max_rejected_fraction": 1.0,
 }  # fmt: skip
 
