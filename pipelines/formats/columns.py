@@ -110,7 +110,8 @@ def _texts(some: pa.RecordBatch, path: Sequence[str]) -> pa.Array:
     column = _leaf(some, path)
     if pa.types.is_dictionary(column.type):
         if pa.types.is_string_view(column.type.value_type):  # which cannot be decoded
-            column = column.dictionary.cast(pa.large_binary()).take(column.indices)  # pyright: ignore
+            values = column.dictionary.cast(pa.large_binary())
+            column = values.take(column.indices)  # pyright: ignore
         else:
             column = column.dictionary_decode()
     return column.cast(pa.binary())
