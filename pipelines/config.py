@@ -34,7 +34,8 @@ class DataConfig:
       text_field: the field of monolingual JSONL, CSV, Parquet and Arrow.
       text_rows: what is one record of a monolingual .txt file: a "line", a "paragraph" (lines
         without a blank one between them) or the whole "document". HTML and Markdown files are one
-        record each, and so is every document of a WARC or WET file.
+        record each, and so is every document of a WARC or WET file. Documents of more than 256
+        MiB (HTML: 64, Markdown: 2) are not read: a text file is an error, others are "too_large".
       tsv_header: whether the first row of TSV files names the columns; CSV always has such a row.
     """
 
