@@ -7,6 +7,7 @@ Which of the two it is shows in the first bytes (Arrow columnar format, "IPC Fil
 from __future__ import annotations
 
 import contextlib
+import struct
 from collections.abc import Iterator, Sequence
 
 import pyarrow as pa
@@ -20,6 +21,7 @@ from . import columns, lines
 _FILE = b"ARROW1"
 _FEATHER_1 = b"FEA1"
 _BATCH_ROWS = 20_000
+_RECORD_BATCH = 3  # of the union MessageHeader
 
 
 @contextlib.contextmanager
@@ -29,7 +31,11 @@ def _named(path: str) -> Iterator[None]:
         yield
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise InputError(f"{path}: cannot be read as Arrow ({reason}); is it complete?") from None
+        raise _damaged(path, reason) from None
+
+
+def _damaged(path: str, reason: str) -> InputError:
+    return InputError(f"{path}: cannot be read as Arrow ({reason}); is it complete?")
 
 
 @contextlib.contextmanager
@@ -63,10 +69,68 @@ def cut(path: str, unit_bytes: int) -> list[tuple[int, int, int]]:
             pa.ipc.open_stream(source)
             return [(0, -1, total)]
         batches = pa.ipc.open_file(source).num_record_batches
+        if _has_more_batches(source, total, batches):
+            raise _damaged(path, f"it holds more record batches than the {batches:,} of its footer")
     pieces = max(1, min(batches, -(-total // max(1, unit_bytes))))
     bounds = [batches * piece // pieces for piece in range(pieces + 1)]
     sizes = [total * piece // pieces for piece in range(pieces + 1)]
     return [(bounds[n], bounds[n + 1], sizes[n + 1] - sizes[n]) for n in range(pieces)]
+
+
+def _has_more_batches(source: pa.NativeFile, total: int, batches: int) -> bool:
+    """Whether more record batches stand in a file than its footer lists, whose rows would be lost.
+
+    Only the heads of the messages are read (Arrow columnar format, "Encapsulated message format"),
+    from the beginning on until something else follows.
+    """
+    found = 0
+    position = 8  # behind the mark and its padding
+    while found <= batches:
+        source.seek(position)
+        head = source.read(8)
+        if len(head) < 8:
+            return False
+        # Before version 0.15 of the format the size came first.
+        start = 4 if head[:4] == b"\xff\xff\xff\xff" else 0
+        size = struct.unpack_from("<i", head, start)[0]
+        position += start + 4
+        if not 0 < size <= total - position:
+            return False
+        source.seek(position)
+        try:
+            kind, body = _message(source.read(size))
+        except struct.error:
+            return False
+        if body < 0:
+            return False
+        found += kind == _RECORD_BATCH
+        position += size + body
+    return True
+
+
+def _message(data: bytes) -> tuple[int, int]:
+    """(what kind it is, bytes of its body) of a message's FlatBuffer (format/Message.fbs).
+
+    Raises:
+      struct.error: it is none.
+    """
+
+    def unpack(kind: str, place: int) -> int:
+        if place < 0:
+            raise struct.error
+        return struct.unpack_from(kind, data, place)[0]
+
+    table = unpack("<I", 0)
+    fields = table - unpack("<i", table)
+    length = unpack("<H", fields)
+
+    def read(number: int, kind: str) -> int:
+        """A field of the table; 0, the default, where it is left out."""
+        entry = 4 + 2 * number
+        offset = unpack("<H", fields + entry) if entry < length else 0
+        return unpack(kind, table + offset) if offset else 0
+
+    return read(1, "<B"), read(3, "<q")
 
 
 def check(path: str, fields: Sequence[str]) -> None:
@@ -74,8 +138,8 @@ def check(path: str, fields: Sequence[str]) -> None:
     with _opened(path) as source:
         opener = pa.ipc.open_file if _is_file(source, path) else pa.ipc.open_stream
         schema = opener(source).schema
-    for field in fields:
-        columns.find(schema, field, path)
+        for field in fields:
+            columns.find(schema, field, path)
 
 
 def read(unit: Unit, fields: Sequence[str]) -> Iterator[pa.RecordBatch]:

@@ -84,7 +84,8 @@ def _bounded(batch: pa.RecordBatch, paths: Sequence[Sequence[str]]) -> Iterator[
     for path in paths:
         column = _leaf(batch, path)
         if pa.types.is_dictionary(column.type):
-            lengths = pc.binary_length(column.dictionary).take(column.indices)  # pyright: ignore
+            values = column.dictionary.cast(pa.large_binary())
+            lengths = pc.binary_length(values).take(column.indices)  # pyright: ignore
         elif pa.types.is_null(column.type):
             continue
         else:
@@ -108,7 +109,11 @@ def _texts(some: pa.RecordBatch, path: Sequence[str]) -> pa.Array:
     """The column as bytes."""
     column = _leaf(some, path)
     if pa.types.is_dictionary(column.type):
-        column = column.dictionary_decode()
+        if pa.types.is_string_view(column.type.value_type):  # which cannot be decoded
+            values = column.dictionary.cast(pa.large_binary())
+            column = values.take(column.indices)  # pyright: ignore
+        else:
+            column = column.dictionary_decode()
     return column.cast(pa.binary())
 
 

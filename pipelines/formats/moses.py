@@ -11,6 +11,7 @@ import dataclasses
 import itertools
 import os
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -177,7 +178,7 @@ def read(unit: Unit, fields: Sequence[str], raw: bool) -> Iterator[pa.RecordBatc
     sides = [_whole(unit), _whole(other)]
     pairs = itertools.zip_longest(*map(_lines, sides))
     row = 0
-    while some := list(itertools.islice(pairs, _BATCH_ROWS)):
+    while some := _bounded(pairs):
         if None in some[-1]:
             counts = [row + sum(pair[side] is not None for pair in some) for side in (0, 1)]
             for pair in pairs:
@@ -186,6 +187,18 @@ def read(unit: Unit, fields: Sequence[str], raw: bool) -> Iterator[pa.RecordBatc
             raise _unequal(unit.path, counts[0], unit.partner, counts[1])
         yield _batch(row, some, fields, raw)
         row += len(some)
+
+
+def _bounded(pairs: Iterator[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    """The next pairs of lines, of about `lines.BATCH_BYTES`; empty when there are none."""
+    some: list[tuple[Any, ...]] = []
+    size = 0
+    for pair in itertools.islice(pairs, _BATCH_ROWS):
+        some.append(pair)
+        size += sum(len(line[0]) for line in pair if line is not None)
+        if size >= lines.BATCH_BYTES:
+            break
+    return some
 
 
 def _batch(

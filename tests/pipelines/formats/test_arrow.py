@@ -136,3 +136,63 @@ def test_what_is_not_read(tmp_path):
         read_all(tmp_path / "a.feather", ["text"])
     with pytest.raises(InputError, match=r"a\.arrow\.gz: Arrow is compressed inside"):
         registry.format_of("a.arrow.gz")
+
+
+@pytest.mark.parametrize(
+    "values",
+    [["a", None], pa.array(["a", None], pa.string_view()), pa.array([b"a", None], pa.binary())],
+)
+def test_dictionaries_of_every_kind_of_text(tmp_path, values):
+    column = pa.DictionaryArray.from_arrays(pa.array([0, None, 1, 0], pa.uint8()), pa.array(values))
+    write(tmp_path / "a.arrow", [pa.record_batch([column], names=["text"])])
+    missing = ("missing_field", None)
+    assert read_all(tmp_path / "a.arrow", ["text"]) == [(None, "a"), missing, missing, (None, "a")]
+
+
+def test_columns_of_nothing_but_nulls(tmp_path):
+    untyped = pa.nulls(2)
+    listed = pa.DictionaryArray.from_arrays(pa.array([0, None], pa.int8()), pa.nulls(1))
+    write(tmp_path / "a.arrow", [pa.record_batch([untyped, listed], names=["text", "listed"])])
+    for field in ("text", "listed"):
+        assert read_all(tmp_path / "a.arrow", [field]) == [("missing_field", None)] * 2
+
+
+def test_long_texts_of_a_dictionary_are_handed_on_in_small_batches(tmp_path):
+    column = pa.array(["a" * (3 << 20)] * 5).dictionary_encode()
+    write(tmp_path / "a.arrow", [pa.record_batch([column], names=["text"])])
+    (unit,) = registry.plan([str(tmp_path / "a.arrow")], ["train"], 1 << 30)
+    assert [batch.num_rows for batch in registry.read(unit, ["text"])] == [1, 1, 1, 2]
+
+
+def with_footer_of(data, other):
+    """The content of one file with the footer of another."""
+    content, footer = (
+        len(file) - 10 - int.from_bytes(file[-10:-6], "little") for file in (data, other)
+    )
+    return data[:content] + other[footer:]
+
+
+@pytest.mark.parametrize("listed", [0, 1, 2])
+@pytest.mark.parametrize("compression", [None, "zstd"])
+def test_a_footer_that_lists_too_few_batches(tmp_path, listed, compression):
+    batches = [texts(0, 3), texts(3, 6), texts(6, 9)]
+    path = tmp_path / "a.arrow"
+    write(path, batches, compression=compression)
+    data = path.read_bytes()
+    with pa.ipc.new_file(
+        str(path), batches[0].schema, options=pa.ipc.IpcWriteOptions(compression=compression)
+    ) as writer:
+        for batch in batches[:listed]:
+            writer.write_batch(batch)
+    path.write_bytes(with_footer_of(data, path.read_bytes()))
+    message = f"a.arrow: cannot be read as Arrow .it holds more record batches than the {listed} of"
+    with pytest.raises(InputError, match=message):
+        read_all(path, ["text"])
+
+
+def test_a_column_whose_name_is_damaged(tmp_path):
+    path = tmp_path / "a.arrow"
+    write(path, [pa.record_batch({"text": ["a"], "other": ["b"]})])
+    path.write_bytes(path.read_bytes().replace(b"other", b"oth\xff\xff"))
+    with pytest.raises(InputError, match="a.arrow: cannot be read as Arrow .*; is it complete?"):
+        read_all(path, ["missing"])

@@ -76,6 +76,13 @@ def test_large_pairs_are_many_units(tmp_path):
     ]
 
 
+def test_long_lines_are_handed_on_in_small_batches(tmp_path):
+    path = write(tmp_path, (b"a" * (3 << 20) + b"\n") * 3, b"b\n" * 3)
+    (unit,) = plan(path, 1 << 30)
+    sizes = [batch.num_rows for batch in registry.read(unit, ["source", "target"])]
+    assert sizes == [2, 1]
+
+
 def test_raw_rows(tmp_path):
     rows = rows_of(plan(write(tmp_path, SOURCE, TARGET)), raw=True)
     assert rows[3] == ("not_utf8", b"bad \xff\tvier\n", None, None)
