@@ -46,7 +46,7 @@ def _opened(path: str) -> Iterator[pa.NativeFile]:
                 yield source
         else:
             # Of a mapped file only the columns that are wanted are ever read.
-            with pa.memory_map(path) as source:
+            with pa.OSFile(path) as source:  # a map of a file that is cut short ends the process
                 yield source
 
 
