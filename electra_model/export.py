@@ -1,7 +1,7 @@
 """The model folder: what training ends with and translation begins with.
 
     model.json     languages, sizes, fingerprints, how it was trained
-    spm.model      the tokenizer
+    spm.model      the tokenizer, or vocab.txt
     saved_model/   strings in; strings, scores and attention out; needs only tensorflow and
                    tensorflow-text
 
@@ -86,7 +86,7 @@ def save_model(
         os.chmod(building, 0o755)
         module = _Module(LoadedModel(model, tokenizer, metadata))
         tf.saved_model.save(module, str(building / "saved_model"), signatures=module.signatures())
-        (building / "spm.model").write_bytes(tokenizer.model_bytes)
+        (building / tokenizer.file_name).write_bytes(tokenizer.model_bytes)
         text = json.dumps(metadata, indent=2, ensure_ascii=False) + "\n"
         (building / "model.json").write_text(text, encoding="utf-8")
         _sync(building)
@@ -107,7 +107,7 @@ def load_model(folder: str | os.PathLike) -> LoadedModel:
     tokenizer = Tokenizer.load(str(folder))
     if tokenizer.fingerprint() != metadata["vocabulary"]["fingerprint"]:
         raise InputError(
-            f"{folder}/spm.model: is not the vocabulary this model was trained with; "
+            f"{folder}/{tokenizer.file_name}: is not the vocabulary this model was trained with; "
             "export it again"
         )
     config = ModelConfig(**metadata["model"])

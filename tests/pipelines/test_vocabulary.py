@@ -1,7 +1,7 @@
 import pytest
 
 from electra_model.errors import InputError, WorkError
-from electra_model.tokenizer import Tokenizer
+from electra_model.sentencepiece_tokenizer import SentencePieceTokenizer
 from pipelines.config import VocabularyConfig
 from pipelines.vocabulary import train_pieces
 
@@ -13,7 +13,7 @@ def test_equal_words_give_equal_bytes_without_paths():
     model = train_pieces(WORDS, config)
     assert train_pieces(WORDS, config) == model
     assert b"/tmp" not in model and b"rules.tsv" not in model and b"words.tsv" not in model
-    assert Tokenizer(model).pieces([0, 4]) == ["<pad>", "<mask>"]
+    assert SentencePieceTokenizer(model).pieces([0, 4]) == ["<pad>", "<mask>"]
 
 
 def test_a_large_corpus_takes_no_more_memory_than_a_small_one():
@@ -21,14 +21,14 @@ def test_a_large_corpus_takes_no_more_memory_than_a_small_one():
     large = [(word, count * 1_000_000) for word, count in WORDS]
 
     def pieces(words):
-        tokenizer = Tokenizer(train_pieces(words, VocabularyConfig(size=64)))
+        tokenizer = SentencePieceTokenizer(train_pieces(words, VocabularyConfig(size=64)))
         return set(tokenizer.pieces(range(tokenizer.size)))
 
     assert len(pieces(large) ^ pieces(WORDS)) <= 4
 
 
 def test_a_size_that_the_text_does_not_support_is_lowered():
-    tokenizer = Tokenizer(train_pieces(WORDS, VocabularyConfig(size=30_000)))
+    tokenizer = SentencePieceTokenizer(train_pieces(WORDS, VocabularyConfig(size=30_000)))
     assert 15 < tokenizer.size < 64
 
 
