@@ -7,7 +7,7 @@ Seven stages with a barrier after each; see `stages` for what makes them safe to
       dedup       equal records, leaks of test data              per partition of the hashes
       split       what becomes of each record, overlap, words    per chunk of clean records
       words       counts added up                                per partition of the words
-      vocabulary  SentencePiece from the counts                  one
+      vocabulary  pieces from the counts                         one
       encode      token ids                                      per chunk
       shards      shuffled training records                      per shard
     dataset/, vocabulary/

@@ -5,8 +5,10 @@ SentencePiece), more of them than are wanted. The words are then cut as `WordPie
 it, the longest piece first; what is used least is dropped, in several rounds, because the words of
 a dropped piece make others more frequent. Every character of the alphabet stays.
 
-The learner of tensorflow-text, which counts all substrings in Python, took 26 s for the 5,000 most
-frequent words of 20 MB of text, and more than two minutes for 20,000.
+The learner of tensorflow-text counts all substrings in Python: on a busy machine it took 26 s for
+the 5,000 most frequent words of 20 MB of English and German, and was not done with 20,000 after two
+minutes. This way all the 189,000 words take 2 s of processor time, a million words (32,000 pieces)
+18 s and 1.3 GB.
 
 A placeholder or language tag among `vocabulary.symbols` is never cut: no piece may end within one
 or hold one, so that cutting from left to right always comes to its first character, where the

@@ -67,18 +67,19 @@ def test_a_kind_from_text_to_records(job, settings, file):
 
 
 def test_long_symbols_do_not_make_a_text_too_long(tmp_path):
-    """A text of few tokens may have many characters."""
+    """A text of few tokens may have more than 16 characters for each of them."""
     symbol = "<placeholder-of-thirty-letters>"
-    pairs = [(f"{symbol * 6} {source}", target) for source, target in sentences(40)]
+    pairs = [(f"{symbol * 8} {source}", target) for source, target in sentences(40)]
+    assert all(len(source) > 16 * 16 for source, _ in pairs)
     config = make_config(
         tmp_path,
         train=[write_tsv(tmp_path / "train.tsv", pairs)],
-        dataset={"valid_fraction": 0, "max_tokens": 20},
+        dataset={"valid_fraction": 0, "max_tokens": 16},
         clean={"max_length_ratio": False, "min_letters_share": False},
     )
-    config = dataclasses.replace(
-        config, vocabulary=dataclasses.replace(BASE, kind="wordpiece", symbols=(symbol,))
-    )
-    short = sum(6 + 2 + len(source.split()) <= 20 for source, _ in sentences(40))
-    assert short > 0
-    assert run(config)["ledger"]["out"] > 0
+    vocabulary = dataclasses.replace(BASE, kind="wordpiece", symbols=(symbol,))
+    ledger = run(dataclasses.replace(config, vocabulary=vocabulary))["ledger"]
+    # A mark of a word's start, 8 symbols, the words, each whole, and the end mark.
+    short = sum(1 + 8 + len(source.split()) + 1 <= 16 for source, _ in sentences(40))
+    assert 0 < short < 40
+    assert ledger == {"in": 40, "out": short, "rejected": {"max_tokens": 40 - short}}

@@ -1,6 +1,5 @@
 """A job with a WordPiece vocabulary: prepared, trained for some steps, and put to work."""
 
-import json
 import pathlib
 
 from electra_model.export import load_model
@@ -29,8 +28,6 @@ def test_from_text_to_translated_documents(tmp_path):
     assert (folder / "vocab.txt").read_text().startswith("<pad>\n<unk>\n<s>\n</s>\n<mask>\n")
     assert not (folder / "spm.model").exists()
     (outputs, _) = load_model(folder).translate(["the red house is here"], beam_size=1)
-    launch.run_translate(job)
+    launch.run_translate(job.translate, job.runner, job)
     lines = (tmp_path / "out" / "a.txt").read_text().split("\n")
     assert lines[0] == outputs[0] and lines[1] == "" and len(lines) == 4
-    manifest = json.loads((tmp_path / "out" / "_electra" / "manifest.json").read_text())
-    assert manifest["model"]["fingerprint"] == load_model(folder).fingerprint
