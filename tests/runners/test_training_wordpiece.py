@@ -1,5 +1,6 @@
 """A job with a WordPiece vocabulary: prepared, trained for some steps, and put to work."""
 
+import json
 import pathlib
 
 from electra_model.export import load_model
@@ -31,3 +32,5 @@ def test_from_text_to_translated_documents(tmp_path):
     launch.run_translate(job.translate, job.runner, job)
     lines = (tmp_path / "out" / "a.txt").read_text().split("\n")
     assert lines[0] == outputs[0] and lines[1] == "" and len(lines) == 4
+    manifest = json.loads((tmp_path / "out" / "_electra" / "manifest.json").read_text())
+    assert manifest["model_fingerprint"] == load_model(folder).fingerprint
