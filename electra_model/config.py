@@ -118,7 +118,7 @@ class LoopConfig(OptimizerConfig):
     steps: int | None = Field(default=None, ge=0)
     minutes: float | None = Field(default=None, ge=0)
     batch_tokens: int = Field(default=2048, ge=64)
-    seed: int = Field(default=1, ge=0)
+    seed: int = Field(default=1, ge=0, lt=1 << 31)
     checkpoint_minutes: float = Field(default=1.0, gt=0)
     keep_checkpoints: int = Field(default=3, ge=1)
     log_every_steps: int = Field(default=20, ge=1)

@@ -40,6 +40,9 @@ from electra_model.tokenizer import BOS_ID, PAD_ID, Tokenizer
 
 FORMAT_VERSION = 1
 
+# All that lies in a model folder.
+_FILES = ("model.json", "spm.model", "saved_model")
+
 
 def save_model(
     folder: str | os.PathLike,
@@ -60,8 +63,11 @@ def save_model(
     replaced. Raises InputError when something that is no model is in the way.
     """
     folder = pathlib.Path(folder)
-    ours = (folder / "model.json").is_file()
-    if folder.exists() and not ours and (not folder.is_dir() or any(folder.iterdir())):
+    for pattern in (f".{folder.name}.tmp-*", f".{folder.name}.old-*"):  # what a kill has left
+        for leftover in folder.parent.glob(pattern):
+            shutil.rmtree(leftover, ignore_errors=True)
+    names = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+    if folder.exists() and (not folder.is_dir() or (names and not names <= set(_FILES))):
         raise InputError(
             f"{folder}: is not a model folder and would be overwritten; name another one"
         )
@@ -90,11 +96,21 @@ def save_model(
         text = json.dumps(metadata, indent=2, ensure_ascii=False) + "\n"
         (building / "model.json").write_text(text, encoding="utf-8")
         _sync(building)
-        shutil.rmtree(folder, ignore_errors=True)
+        if folder.exists():
+            os.replace(folder, folder.parent / f".{folder.name}.old-{os.getpid()}")
         os.replace(building, folder)
+        _sync_folder(folder.parent)
+        shutil.rmtree(folder.parent / f".{folder.name}.old-{os.getpid()}", ignore_errors=True)
     finally:
         shutil.rmtree(building, ignore_errors=True)
     return metadata
+
+
+def missing_file(folder: str | os.PathLike) -> str | None:
+    """The name of a part of a model folder that is not there, or None when it is whole."""
+    folder = pathlib.Path(folder)
+    parts = (*_FILES, "saved_model/saved_model.pb", "saved_model/variables/variables.index")
+    return next((name for name in parts if not (folder / name).exists()), None)
 
 
 def load_model(folder: str | os.PathLike) -> LoadedModel:
@@ -175,11 +191,15 @@ def _fingerprint(variables, metadata) -> str:
 
 def _sync(folder: pathlib.Path) -> None:
     for path in [*folder.rglob("*"), folder]:
-        descriptor = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        _sync_folder(path)
+
+
+def _sync_folder(path: pathlib.Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 class _Module(tf.Module):
@@ -295,4 +315,4 @@ class _Module(tf.Module):
         return loaded.tokenizer.decode(ragged_rows(output)), score
 
 
-__all__ = ["FORMAT_VERSION", "load_model", "read_metadata", "save_model"]
+__all__ = ["FORMAT_VERSION", "load_model", "missing_file", "read_metadata", "save_model"]

@@ -16,6 +16,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from electra_model.errors import InputError
+
 from . import dedup, files, filters, records, rejections
 from .config import PrepareConfig
 from .formats import registry
@@ -69,12 +71,12 @@ def languages_for(config: PrepareConfig, role: str) -> list[str]:
     return [config.source_lang, config.target_lang]
 
 
-def tasks_for(config: PrepareConfig, units: list[Unit]) -> list[Task]:
-    """One task per unit of input."""
+def tasks_for(config: PrepareConfig, units: list[Unit], stamps: dict[str, str]) -> list[Task]:
+    """One task per unit of input. stamps: of the files, from before they were cut into units."""
     rules = dataclasses.asdict(config.clean)
     del rules["max_rejected_fraction"]  # decides whether the work goes on, not what it makes
+    del rules["near_duplicate"], rules["near_duplicate_shingle"]  # are of later stages
     partitions = partition_count(units)
-    stamps = {path: files.stamp(path) for path in dict.fromkeys(unit.path for unit in units)}
     return [
         Task(
             unit.id,
@@ -141,8 +143,12 @@ def work(config: PrepareConfig, task: Task, parts: Parts) -> dict[str, Any]:
     Returns:
       {"role", "path", "chunks": [{"rows", "kept", "mended", "rejected", "rejected_part"}]};
       "mended" counts the records that `clean.mend` has changed.
+
+    Raises:
+      InputError: the file is damaged, cannot be read, or is not as it was when it was cut.
     """
     unit = Unit(**task.payload["unit"])
+    _check_unchanged(unit.path, task.payload["stamp"])
     batches = registry.read(
         unit,
         task.payload["fields"],
@@ -155,7 +161,23 @@ def work(config: PrepareConfig, task: Task, parts: Parts) -> dict[str, Any]:
         if batch.num_rows:
             facts = _work_on_chunk(config, unit, batch, len(found), task, parts)
             found.append({**facts, "rejected_part": f"rejected-{len(found):05d}"})
+    _check_unchanged(unit.path, task.payload["stamp"])
     return {"role": unit.role, "path": unit.path, "chunks": found}
+
+
+def _check_unchanged(path: str, stamp: str) -> None:
+    """The units of a file must be pieces of the same file, or rows would be lost between them."""
+    try:
+        same = files.stamp(path) == stamp
+    except (OSError, IndexError):
+        raise InputError(
+            f"{path}: is gone since the work began; put it back and run the same command again"
+        ) from None
+    if not same:
+        raise InputError(
+            f"{path}: was changed after the work began; do not change inputs while they are read, "
+            "and run the same command again"
+        )
 
 
 def _work_on_chunk(
@@ -258,14 +280,15 @@ def _write_keys(
     parts.add(f"keys-{piece:05d}", records.to_bytes(records.KEYS, batches))
 
 
-def stage(units: list[Unit]) -> Stage:
-    """The first stage, which is planned from units."""
-    return Stage("clean", _Tasks(units), work)
+def stage(units: list[Unit], stamps: dict[str, str]) -> Stage:
+    """The first stage, which is planned from units; `stamps` as in `tasks_for`."""
+    return Stage("clean", _Tasks(units, stamps), work)
 
 
 @dataclasses.dataclass(frozen=True)
 class _Tasks:
     units: list[Unit]
+    stamps: dict[str, str]
 
     def __call__(self, config: PrepareConfig) -> list[Task]:
-        return tasks_for(config, self.units)
+        return tasks_for(config, self.units, self.stamps)

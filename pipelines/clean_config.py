@@ -31,6 +31,7 @@ _BOUNDS: dict[str, tuple[float, float]] = {
     "max_repetition": (2, 1000),
     "wrong_language": (0, 1),
     "overlap": (0, 1),
+    "near_duplicate": (0.3, 1),
 }
 
 # What `preset: published` switches on, with where the bounds come from: G is Gopher (Rae et al.
@@ -151,13 +152,19 @@ class CleanConfig:
       number_mismatch: numbers of the sides differ; digits of all scripts are the same, and
         separators do not count.
       wrong_language: least probability that a side is in its language; texts shorter than 40
-        characters pass. Slow: some 0.5 MB/s a core. [text]
+        characters pass. Slow: 1 to 2 MB/s a core. [text]
       identical: source equals target.
       duplicate: which equal records are dropped but for the first: "pair", "source" or off. [text]
       leak: training pairs whose source, lower-cased and without digits, punctuation and white
         space, is that of a validation or test pair.
       overlap: training pairs of whose source this share of word n-grams, or more, is in the sources
         of the validation and test files. overlap_words: the n; shorter sources pass.
+      near_duplicate: least similarity of a training pair's source, or of a monolingual text, to
+        others, of which all but the first are dropped. It is the share of runs of
+        `near_duplicate_shingle` words that two texts have in common, of all those in either. With
+        `leak`, training pairs as similar to a validation or test source are dropped, as
+        `near_leak`. See `near_duplicates`. [text]
+      near_duplicate_shingle: words in a run: 5 suits documents, 1 or 2 sentences.
       documents: rules for whole documents. [text]
       max_rejected_fraction: share of rejected training pairs, or monolingual texts, above which the
         work fails: so many are a sign of a wrong bound or a wrong file.
@@ -185,6 +192,8 @@ class CleanConfig:
     leak: bool = True
     overlap: float | Off = False
     overlap_words: int = Field(default=8, ge=1, le=64)
+    near_duplicate: float | Off = False
+    near_duplicate_shingle: int = Field(default=5, ge=1, le=100)
     documents: DocumentConfig = Field(default_factory=DocumentConfig)
     max_rejected_fraction: float = Field(default=0.9, gt=0, le=1)
 
@@ -196,6 +205,8 @@ class CleanConfig:
 
 def rule_names() -> tuple[str, ...]:
     """Every rule of `clean` that can reject a record, those of `documents` included."""
-    settings = {"mend", "overlap_words", "documents", "max_rejected_fraction"}
+    settings = {
+        "mend", "overlap_words", "near_duplicate_shingle", "documents", "max_rejected_fraction",
+    }  # fmt: skip
     fields = [field.name for field in dataclasses.fields(CleanConfig)]
     return (*(name for name in fields if name not in settings), *_DOCUMENT_BOUNDS)

@@ -31,6 +31,9 @@ class DataConfig:
         what `dataset` splits off.
       monolingual: language -> globs of documents or lines, for pretraining; pairs are used for it
         as well.
+        Catalogues (TMX, XLIFF, gettext's .po and .mo) are read by language instead: texts in
+        `source_lang` with theirs in `target_lang`, or those of a monolingual language. A tag for
+        another region will do where there is none for the very same one.
       source_field, target_field: names (dots reach into nested objects) in JSONL, CSV and Parquet.
         TSV without a header is source TAB target.
       text_field: the field of monolingual JSONL, CSV and Parquet.

@@ -20,7 +20,7 @@ import xxhash
 
 from . import clean, records, split
 from .config import PrepareConfig
-from .stages import Stage, Task, load_index
+from .stages import Stage, Task, load_index, part_path
 from .units import Parts
 
 _VERSION = 2
@@ -134,6 +134,23 @@ def work(config: PrepareConfig, task: Task, parts: Parts) -> dict[str, Any]:
     smallest = split.smallest_groups(places, sizes, config.dataset.valid_max_records)
     parts.add("groups", records.to_bytes(split.GROUPS, [smallest]))
     return {"groups": len(places), "records": len(left)}
+
+
+def dropped_of(
+    config: PrepareConfig, stage: str, chunk: clean.Chunk
+) -> tuple[np.ndarray, np.ndarray]:
+    """The records of a chunk that a stage with parts `dropped` has dropped: rows, int64 [m], and
+    rules, int8 [m].
+    """
+    rows, rules = [np.empty(0, np.int64)], [np.empty(0, np.int8)]
+    for receipt in load_index(config, stage).receipts:
+        dropped = records.open_table(part_path(config, stage, receipt, "dropped")).get_batch(0)
+        start, stop = np.searchsorted(
+            dropped.column("chunk").to_numpy(), [chunk.number, chunk.number + 1]
+        )
+        rows.append(dropped.column("row").to_numpy()[start:stop])
+        rules.append(dropped.column("rule").to_numpy()[start:stop])
+    return np.concatenate(rows), np.concatenate(rules)
 
 
 _MEASURE, _TRAIN, _TEXT = range(3)

@@ -55,6 +55,9 @@ _STOP_WORDS["nb"] = _STOP_WORDS["no"]
 
 _EDGES = re.compile(r"^\W+|\W+$")
 
+# With the marks around it. Longer words are passed over, on which `_EDGES` could take very long.
+_LONGEST_STOP_WORD = 24
+
 
 class Document:
     """A text taken apart: its lines, stripped, without empty ones, and its words."""
@@ -98,7 +101,8 @@ def mean_word_length(document: Document) -> float:
 def stop_words(document: Document) -> int:
     """How many different function words of the language occur."""
     known = _STOP_WORDS[primary(document.language)]
-    return len({_EDGES.sub("", word).lower() for word in document.words} & known)
+    short = {word for word in document.words if len(word) <= _LONGEST_STOP_WORD}
+    return len({_EDGES.sub("", word).lower() for word in short} & known)
 
 
 def duplicate_lines(document: Document) -> float:

@@ -141,7 +141,7 @@ def expand(patterns: Iterable[str], key: str) -> list[str]:
     """The files that the globs name, sorted within each pattern, without repetition.
 
     A folder stands for the files directly in it. Raises `InputError` naming `key` when a pattern
-    matches nothing.
+    matches nothing, or a file whose name is not UTF-8: receipts and reports could not name it.
     """
     found: dict[str, None] = {}
     for pattern in patterns:
@@ -150,8 +150,18 @@ def expand(patterns: Iterable[str], key: str) -> list[str]:
             raise InputError(
                 f"{key}: no file matches {pattern!r}; name an existing file, folder or glob"
             )
+        for path in paths:
+            _check_name(path, key)
         found.update(dict.fromkeys(paths))
     return list(found)
+
+
+def _check_name(path: str, key: str) -> None:
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        shown = os.fsencode(path).decode("utf-8", "backslashreplace")
+        raise InputError(f"{key}: the name of {shown} is not UTF-8; rename the file") from None
 
 
 def _match(pattern: str) -> list[str]:

@@ -38,7 +38,7 @@ _PERCENT = re.compile(
     rf"%(?:%|(?:(\(\w{{1,80}}\))|[0-9]{{1,2}}\$){_WIDTH}([sdiufFeEgGxXoc@])"
     rf"|(?<![0-9]%){_WIDTH}(?:([sd])|([iufFeEgGxXoc@])(?![A-Za-z])))"
 )
-_TAG = re.compile(r"<(/?)([A-Za-z][A-Za-z0-9:_.-]{0,40})(?:\s[^<>]{0,1000}?)?(/?)>")
+_TAG = re.compile(r"<(/?)([A-Za-z][A-Za-z0-9:_.-]{0,40})(?:\s(?=[^<>]*=)[^<>]{0,1000}?)?\s?(/?)>")
 _MATCHES = (("{", _BRACES.findall), ("%", _PERCENT.findall), ("<", _TAG.findall))
 _ICU = re.compile(r"\{\s*\w{1,80}\s*,\s*(?:plural|select|selectordinal)\s*,")
 

@@ -1,10 +1,12 @@
 """Sentence pairs and documents to training shards, a vocabulary and `dataset_info.json`.
 
-Seven stages with a barrier after each; see `stages` for what makes them safe to kill and repeat.
+Seven stages with a barrier after each, and three more where near duplicates are dropped; see
+`stages` for what makes them safe to kill and repeat.
 
     units of input
       clean       read, normalise, apply the rules, hash         one task per unit
       dedup       equal records, leaks of test data              per partition of the hashes
+      (signatures, bands, near: see `near_duplicates`)
       split       what becomes of each record, overlap, words    per chunk of clean records
       words       counts added up                                per partition of the words
       vocabulary  pieces from the counts                         one
@@ -30,6 +32,7 @@ from . import (
     examples,
     files,
     filters,
+    near_duplicates,
     publish,
     shards,
     split,
@@ -50,11 +53,12 @@ class PreparePlan:
     """What is to be read.
 
     Attributes:
-      units: of all input files. fingerprint: of the settings, the units, and the files' sizes and
-        times of change.
+      units: of all input files. stamps: path -> size and time of change, from before the file was
+        cut into units. fingerprint: of the settings, the units and the stamps.
     """
 
     units: list[Unit]
+    stamps: dict[str, str]
     fingerprint: str
 
 
@@ -93,6 +97,7 @@ def plan_prepare(config: PrepareConfig) -> PreparePlan:
         if found and not any(files.size(path) for path in found):
             raise InputError(f"{key}: the files are empty; name files with text")
 
+    stamps = {path: files.stamp(path) for path in paths}
     planned = registry.plan(
         list(paths), list(paths.values()), max(1, int(config.dataset.unit_megabytes * 1e6))
     )
@@ -105,8 +110,8 @@ def plan_prepare(config: PrepareConfig) -> PreparePlan:
         )
     settings = dataclasses.asdict(config)
     del settings["workdir"]
-    tasks = [task.payload for task in clean.tasks_for(config, planned)]
-    return PreparePlan(planned, units.fingerprint(settings, tasks))
+    tasks = [task.payload for task in clean.tasks_for(config, planned, stamps)]
+    return PreparePlan(planned, stamps, units.fingerprint(settings, tasks))
 
 
 def completed(config: PrepareConfig, plan: PreparePlan) -> dict[str, Any] | None:
@@ -122,11 +127,21 @@ def build_prepare(pipeline: beam.Pipeline, config: PrepareConfig, plan: PrepareP
     info = completed(config, plan)
     if info is not None:
         return pipeline | "AlreadyComplete" >> beam.Create([info["ledger"]])
-    return (
+    compared = (
         pipeline
         | "Start" >> beam.Create([""])
-        | "CleanUnits" >> stages.RunStage(clean.stage(plan.units), config)
+        | "CleanUnits" >> stages.RunStage(clean.stage(plan.units, plan.stamps), config)
         | "FindDuplicates" >> stages.RunStage(dedup.STAGE, config)
+    )
+    if config.clean.near_duplicate is not False:
+        compared = (
+            compared
+            | "SignChunks" >> stages.RunStage(near_duplicates.SIGNATURES_STAGE, config)
+            | "CompareBands" >> stages.RunStage(near_duplicates.BANDS_STAGE, config)
+            | "DropNearDuplicates" >> stages.RunStage(near_duplicates.NEAR_STAGE, config)
+        )
+    return (
+        compared
         | "SplitChunks" >> stages.RunStage(split.STAGE, config)
         | "AddWords" >> stages.RunStage(words.STAGE, config)
         | "LearnVocabulary" >> stages.RunStage(vocabulary.STAGE, config)

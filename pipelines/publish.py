@@ -106,6 +106,21 @@ def read_complete(config: PrepareConfig, plan_fingerprint: str) -> dict[str, Any
         return None
 
 
+def missing_file(workdir: str) -> str | None:
+    """The name of a file of a complete dataset or vocabulary that is not there, or not of its size;
+    None when all are."""
+    try:
+        complete = json.loads(files.read_bytes(files.join(workdir, "prepare", "complete.json")))
+        sizes = complete["files"].items()
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return "prepare/complete.json"
+    for name, size in sizes:
+        path = files.join(workdir, name)
+        if not files.exists(path) or files.size(path) != size:
+            return name
+    return None
+
+
 def _order(shards: dict[str, Any]) -> list[str]:
     return [name for name in (*split.SPLITS, examples.PRETRAIN) if name in shards]
 

@@ -21,7 +21,7 @@ import pyarrow.compute as pc
 
 from electra_model.errors import InputError
 
-from . import clean, dedup, files, overlap, records, rejections, words
+from . import clean, dedup, files, near_duplicates, overlap, records, rejections, words
 from .config import PrepareConfig
 from .stages import Stage, Task, folder_of, load_index, part_path
 from .units import Parts
@@ -29,9 +29,9 @@ from .units import Parts
 _VERSION = 2
 
 # What can become of a record: a split of pairs, text for pretraining only, or a rule: the last ones
-# are those of `dedup`.
+# are those of `dedup` and of `near_duplicates`.
 SPLITS = ("train", "valid", "test")
-FATES = (*SPLITS, "text", "overlap", "leak", "duplicate")
+FATES = (*SPLITS, "text", "overlap", "leak", "duplicate", "near_leak", "near_duplicate")
 TEXT = FATES.index("text")
 
 GROUPS = pa.schema(
@@ -46,6 +46,12 @@ def wanted(config: PrepareConfig) -> bool:
     """Whether validation data are split off the training data."""
     dataset = config.dataset
     return not config.data.valid and dataset.valid_fraction > 0 and dataset.valid_max_records > 0
+
+
+def dropping_stages(config: PrepareConfig) -> list[tuple[str, tuple[str, ...]]]:
+    """The stages that drop records because of others, with their rules in the order of `FATES`."""
+    near = [("near", near_duplicates.RULES)] if config.clean.near_duplicate is not False else []
+    return [("dedup", dedup.RULES), *near]
 
 
 def count_groups(high: np.ndarray, low: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -65,6 +71,17 @@ def smallest_groups(places: np.ndarray, sizes: np.ndarray, most: int) -> pa.Reco
     return pa.RecordBatch.from_arrays(
         [pa.array(places[: most + 1]), pa.array(sizes[: most + 1])], schema=GROUPS
     )
+
+
+def subtract_groups(
+    places: np.ndarray, sizes: np.ndarray, lost: pa.RecordBatch
+) -> tuple[np.ndarray, np.ndarray]:
+    """Groups, as of `count_groups`, without the records that were lost of them (`GROUPS`)."""
+    left = sizes.copy()
+    found = np.isin(lost.column("place").to_numpy(), places)
+    at = np.searchsorted(places, lost.column("place").to_numpy()[found])
+    left[at] -= lost.column("records").to_numpy()[found]
+    return places[left > 0], left[left > 0]
 
 
 def choose_range(
@@ -98,6 +115,7 @@ def plan(config: PrepareConfig) -> list[Task]:
     chunks = clean.chunks(config)
     _check_input(config, chunks)
     found = load_index(config, "dedup")
+    near = load_index(config, "near") if len(dropping_stages(config)) > 1 else None
     places = 0, 0
     if wanted(config):
         groups = pa.Table.from_batches(
@@ -106,13 +124,17 @@ def plan(config: PrepareConfig) -> list[Task]:
                 for receipt in found.receipts
             ]
         ).sort_by("place")
-        places = choose_range(
-            groups.column("place").to_numpy(),
-            groups.column("records").to_numpy(),
-            sum(receipt.facts["groups"] for receipt in found.receipts),
-            sum(receipt.facts["records"] for receipt in found.receipts),
-            config,
-        )
+        place, size = groups.column("place").to_numpy(), groups.column("records").to_numpy()
+        all_groups = sum(receipt.facts["groups"] for receipt in found.receipts)
+        all_records = sum(receipt.facts["records"] for receipt in found.receipts)
+        if near is not None:
+            (receipt,) = near.receipts
+            lost = records.open_table(part_path(config, "near", receipt, "lost")).get_batch(0)
+            place, size = subtract_groups(place, size, lost)
+            all_records -= receipt.facts["lost"]
+            # Groups that were lost are known only where all are listed; elsewhere there are many.
+            all_groups = min(all_groups - len(groups) + len(place), all_records)
+        places = choose_range(place, size, all_groups, all_records, config)
     has_pairs = any(chunk.role == "train" for chunk in chunks)
     held_out = _held_out(config, chunks)
     return [
@@ -122,6 +144,7 @@ def plan(config: PrepareConfig) -> list[Task]:
                 "version": _VERSION,
                 "chunk": dataclasses.asdict(chunk),
                 "dropped": found.digest,
+                **({"near": near.digest} if near is not None else {}),
                 "places": places,
                 "words_of": "train" if has_pairs else "text",
                 "overlap": held_out if chunk.role == "train" else None,
@@ -170,15 +193,9 @@ def work(config: PrepareConfig, task: Task, parts: Parts) -> dict[str, Any]:
     if task.payload["overlap"]:
         fates[_overlapping(config, task.payload["overlap"], kept)] = FATES.index("overlap")
     rows = kept.column("row").to_numpy()
-    for receipt in load_index(config, "dedup").receipts:
-        dropped = records.open_table(part_path(config, "dedup", receipt, "dropped")).get_batch(0)
-        start, stop = np.searchsorted(
-            dropped.column("chunk").to_numpy(), [chunk.number, chunk.number + 1]
-        )
-        positions = np.searchsorted(rows, dropped.column("row").to_numpy()[start:stop])
-        fates[positions] = (
-            dropped.column("rule").to_numpy()[start:stop] + len(FATES) - len(dedup.RULES)
-        )
+    for stage, rules in dropping_stages(config):
+        dropped, rule = dedup.dropped_of(config, stage, chunk)
+        fates[np.searchsorted(rows, dropped)] = rule + FATES.index(rules[0])
     batch = pa.RecordBatch.from_arrays([pa.array(fates)], schema=records.FATES)
     parts.add("fates", records.to_bytes(records.FATES, [batch]))
 

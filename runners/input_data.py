@@ -21,6 +21,7 @@ from electra_model import buckets as bucketing
 from electra_model import features
 from electra_model.errors import InputError
 from electra_model.tokenizer import BOS_ID
+from pipelines.units import fingerprint
 
 _RECORDS_AT_ONCE = 65_536
 
@@ -61,6 +62,21 @@ def read_dataset_info(dataset: str) -> dict[str, Any]:
             f"{features.FORMAT_VERSION}; run `electra prepare` again"
         )
     return info
+
+
+# What each training reads of a dataset; the test data are not among it.
+_READS = {"pretrain": ("pretrain",), "train": ("train", "valid")}
+
+
+def dataset_identity(dataset: str, stage: str) -> str:
+    """Fingerprint of the shards and the vocabulary that "pretrain" or "train" reads."""
+    info = read_dataset_info(dataset)
+    shards = {
+        name: [shard["sha256"] for shard in info["splits"][name]["shards"]]
+        for name in _READS[stage]
+        if name in info["splits"]
+    }
+    return fingerprint(info["format_version"], info["vocabulary_fingerprint"], shards)
 
 
 def read_split(dataset: str, split: str, names: Sequence[str]) -> Columns:

@@ -25,6 +25,7 @@ from .job import JobConfig
 from .progress import Progress, say
 
 _POLL_SECONDS = 0.2
+_DEATH_SECONDS = 3.0
 _RECEIPT = ".receipt.json"
 
 
@@ -53,6 +54,8 @@ def run_pipeline(
     """
     import apache_beam as beam
 
+    from . import local_workers
+
     options = engines.pipeline_options(runner)
     engine = engines.pipeline_runner(runner)
     outcome = _Outcome()
@@ -71,6 +74,7 @@ def run_pipeline(
             outcome.over.set()
 
     _ignore_lost_connections()
+    local_workers.deaths.clear()
     thread = threading.Thread(target=work, daemon=True, name=f"pipeline-{label}")
     with Progress(label, total, "units") as bar:
         thread.start()
@@ -78,22 +82,30 @@ def run_pipeline(
         over = False
         while not over:
             over = outcome.over.wait(_POLL_SECONDS)
+            if local_workers.deaths and not over:
+                outcome.over.wait(_DEATH_SECONDS)  # the pipeline may notice by itself, or never
+                over = True
             now, planned, facts = watch() if watch else (count_receipts(receipts), total, {})
             # A pipeline that is through tidies its receipts away: that is no step back.
             done = max(done, now)
             bar.update(done, planned, **facts)
+    if local_workers.deaths:
+        raise local_workers.deaths[0]
     if outcome.error is not None:
         raise _plain_error(outcome.error, label) from outcome.error
 
 
+_READERS_OF_WORKERS = ("beam_control_read", "read_grpc_client_inputs")
+
+
 def _ignore_lost_connections() -> None:
-    """Beam's thread that reads from a worker complains when that is gone; we know already."""
+    """Beam's threads that read from a worker complain when it is gone; we know already."""
     before = threading.excepthook
     if getattr(before, "ignores_lost_connections", False):
         return
 
     def hook(failure: threading.ExceptHookArgs) -> None:
-        if failure.thread is None or failure.thread.name != "beam_control_read":
+        if failure.thread is None or failure.thread.name not in _READERS_OF_WORKERS:
             before(failure)
 
     hook.ignores_lost_connections = True  # type: ignore[attr-defined]

@@ -25,6 +25,10 @@ from google.protobuf import text_format
 
 from electra_model.errors import WorkError
 
+# What is wrong with workers of this process that died before their work was done. Beam does not
+# notice one that dies before it is connected, so whoever waits for a pipeline looks here as well.
+deaths: list[WorkError] = []
+
 URN = "electra:environment:local_processes:v1"
 _STOP_SECONDS = 5.0
 
@@ -90,6 +94,8 @@ class LocalProcessHandler(GrpcWorkerHandler):
         error = WorkError(f"a worker process ended with status {status} before its work was done")
         if status == -9:
             error = WorkError(f"{error}; if memory ran out, lower runner.workers and run again")
+        if not self._stopping:
+            deaths.append(error)
         while (
             not self._stopping
         ):  # again and again, for instructions that are given after its death

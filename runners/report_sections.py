@@ -50,6 +50,8 @@ RULES = {
     "identical": "the target is a copy of the source",
     "duplicate": "the same record came before",
     "leak": "the source is also in the validation or test data",
+    "near_duplicate": "nearly the same text came before",
+    "near_leak": "the source is nearly one of the validation or test data",
     "max_tokens": "more tokens than the model can take",
     "empty_line": "a blank line",
     "malformed_json": "the line is not JSON",
@@ -59,6 +61,13 @@ RULES = {
     "not_text": "the field holds something other than text",
     "wrong_columns": "the row has another number of columns",
     "not_utf8": "the bytes are not UTF-8",
+    "missing_language": "the translation unit has no text in one of the languages",
+    "missing_source": "the unit has no source text",
+    "missing_target": "the unit is not translated",
+    "untranslated": "the message is not translated",
+    "fuzzy": "the translation is marked as a guess (fuzzy)",
+    "obsolete": "the message is no longer in use (obsolete)",
+    "no_plural_form": "the catalogue has no usable rule for plural forms",
 }
 
 

@@ -31,6 +31,7 @@ class Stage:
       settings: the keys and sections of the job file that its result depends on.
       data: describes what else it depends on, as JSON values.
       absent: why the job has no such stage, or None. run: does it, and returns counts.
+      missing: a file of what the stage has made that is not there any more, or None.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Stage:
     data: Callable[[JobConfig], dict[str, Any]]
     absent: Callable[[JobConfig], str | None]
     run: Callable[[JobConfig], dict[str, Any]]
+    missing: Callable[[JobConfig], str | None] = lambda job: None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,12 +73,18 @@ def look(stage: Stage, job: JobConfig) -> State:
         changed = _differences(before, made_from)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return State("new", "not complete yet", made_from, {})
-    if not files.exists(product(stage, job)):
-        return State("new", f"{stage.product} is not there", made_from, {})
+    missing = stage.product if not files.exists(product(stage, job)) else stage.missing(job)
+    if missing:
+        return State("new", f"{missing} is not there", made_from, {})
     if changed:
         shown = ", ".join(changed[:3]) + (", ..." if len(changed) > 3 else "")
         return State("changed", f"changed since it was complete: {shown}", made_from, {})
     return State("complete", "complete", made_from, counts)
+
+
+def begin(stage: Stage, job: JobConfig) -> None:
+    """Takes the receipt back: what the stage has made is about to change."""
+    files.remove(_receipt(stage, job))
 
 
 def complete(stage: Stage, job: JobConfig, state: State, counts: dict[str, Any]) -> None:
@@ -152,10 +160,55 @@ def _dataset(job: JobConfig) -> dict[str, Any]:
     return {"the dataset": _content(job.path("dataset", "dataset_info.json"))}
 
 
-def _dataset_and_pretraining(job: JobConfig) -> dict[str, Any]:
+def _texts_of(job: JobConfig, stage: str) -> dict[str, Any]:
+    """What a training reads of the dataset: other test data cost no second training."""
+    from .input_data import dataset_identity
+
+    there = files.exists(job.path("dataset", "dataset_info.json"))
+    return {"the dataset": dataset_identity(job.path("dataset"), stage) if there else None}
+
+
+def _for_pretraining(job: JobConfig) -> dict[str, Any]:
+    return _texts_of(job, "pretrain")
+
+
+def _for_training(job: JobConfig) -> dict[str, Any]:
+    found = _texts_of(job, "train")
     if job.pretrain.skipped or not job.train.warm_start:
-        return {**_dataset(job), "pretraining": None}
-    return {**_dataset(job), "pretraining": _content(job.path(".stages", "pretrain.json"))}
+        return {**found, "pretraining": None}
+    return {**found, "pretraining": _content(job.path(".stages", "pretrain.json"))}
+
+
+def _missing_of_prepare(job: JobConfig) -> str | None:
+    from pipelines import publish
+
+    return publish.missing_file(job.workdir)
+
+
+def _missing_of_pretrain(job: JobConfig) -> str | None:
+    from electra_model import checkpoint
+
+    found = checkpoint.list_checkpoints(job.path("pretrain", "checkpoints"))
+    return None if found else "the checkpoint"
+
+
+def _missing_of_train(job: JobConfig) -> str | None:
+    parts = ("saved_model/saved_model.pb", "saved_model/variables/variables.index", "spm.model")
+    return next((name for name in parts if not files.exists(job.path("model", name))), None)
+
+
+def _missing_of_evaluate(job: JobConfig) -> str | None:
+    return None if files.exists(job.path("evaluation", "test.hyp.txt")) else "test.hyp.txt"
+
+
+def _missing_of_translate(job: JobConfig) -> str | None:
+    folder = job.translate.output or ""
+    try:
+        manifest = json.loads(files.read_bytes(files.join(folder, "_electra", "manifest.json")))
+        names = [entry["name"] for entry in manifest["files"]]
+    except (OSError, ValueError, KeyError, TypeError):
+        return "_electra/manifest.json"
+    return next((name for name in names if not files.exists(files.join(folder, name))), None)
 
 
 def _model(job: JobConfig) -> dict[str, Any]:
@@ -264,24 +317,27 @@ STAGES: tuple[Stage, ...] = (
         _texts,
         _no_text,
         _prepare,
+        _missing_of_prepare,
     ),
     Stage(
         "pretrain",
         "pretraining the encoder by replaced-token detection",
         "pretrain/metrics.jsonl",
         _PRETRAIN,
-        _dataset,
+        _for_pretraining,
         _no_pretraining,
         _pretrain,
+        _missing_of_pretrain,
     ),
     Stage(
         "train",
         "training the encoder-decoder",
         "model/model.json",
         (*_LANGUAGES, "model", "train"),
-        _dataset_and_pretraining,
+        _for_training,
         _no_training,
         _train,
+        _missing_of_train,
     ),
     Stage(
         "evaluate",
@@ -291,6 +347,7 @@ STAGES: tuple[Stage, ...] = (
         _model,
         _no_model,
         _evaluate,
+        _missing_of_evaluate,
     ),
     Stage(
         "translate",
@@ -300,6 +357,7 @@ STAGES: tuple[Stage, ...] = (
         _documents,
         _no_documents,
         _translate,
+        _missing_of_translate,
     ),
     Stage("report", "writing the report", "report.html", (), _everything, _always, _report),
 )

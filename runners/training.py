@@ -24,7 +24,7 @@ from electra_model.tokenizer import Tokenizer
 from pipelines import files
 from pipelines.units import fingerprint
 
-from .input_data import PairData, WindowData, read_dataset_info
+from .input_data import PairData, WindowData, dataset_identity
 from .job import JobConfig
 from .progress import say
 from .training_loop import TrainingLoop, finite
@@ -48,11 +48,13 @@ def pretrain(job: JobConfig) -> dict[str, Any]:
     folder = os.path.join(job.workdir, "pretrain")
     if job.pretrain.skipped:
         return {"skipped": True}
-    facts = _facts(job, job.pretrain)
+    facts = _facts(job, job.pretrain, "pretrain")
     done = completed(folder, facts["complete"])
-    if done is not None:
+    if done is not None and checkpoint.list_checkpoints(os.path.join(folder, "checkpoints")):
         return done
 
+    # What is there from now on is of these settings, complete or not.
+    files.remove(os.path.join(folder, _COMPLETE))
     dataset = _dataset(job)
     tokenizer = Tokenizer.load(os.path.join(job.workdir, "vocabulary"))
     length = job.dataset.window_length
@@ -93,11 +95,13 @@ def train(job: JobConfig) -> dict[str, Any]:
     if job.train.skipped:
         return {"skipped": True}
     pretrained = _pretrained(job)
-    facts = _facts(job, job.train, pretrained["fingerprint"] if pretrained else None)
+    before = pretrained["fingerprint"] if pretrained else None
+    facts = _facts(job, job.train, "train", before)
     done = completed(folder, facts["complete"])
-    if done is not None and files.exists(os.path.join(job.workdir, "model", "model.json")):
+    if done is not None and export.missing_file(os.path.join(job.workdir, "model")) is None:
         return done
 
+    files.remove(os.path.join(folder, _COMPLETE))
     dataset = _dataset(job)
     tokenizer = Tokenizer.load(os.path.join(job.workdir, "vocabulary"))
     config = job.train
@@ -159,11 +163,10 @@ def _dataset(job: JobConfig) -> str:
     return os.path.join(job.workdir, "dataset")
 
 
-def _facts(job: JobConfig, config: LoopConfig, *upstream: Any) -> dict[str, str]:
+def _facts(job: JobConfig, config: LoopConfig, stage: str, *upstream: Any) -> dict[str, str]:
     """Fingerprints: `dataset`; `state`, under which checkpoints are continued; `complete`, of the
     whole result."""
-    info = read_dataset_info(_dataset(job))
-    dataset = fingerprint(info)
+    dataset = dataset_identity(_dataset(job), stage)
     settings = dataclasses.asdict(config)
     state = {name: value for name, value in settings.items() if name not in _NOT_IN_STATE}
     model = dataclasses.asdict(job.model.resolved())
@@ -193,7 +196,7 @@ def _pretrained(job: JobConfig) -> dict[str, Any] | None:
     if not job.train.warm_start or job.pretrain.skipped:
         return None
     path = pathlib.Path(job.workdir, "pretrain", _COMPLETE)
-    expected = _facts(job, job.pretrain)["complete"]
+    expected = _facts(job, job.pretrain, "pretrain")["complete"]
     if completed(str(path.parent), expected) is None:
         raise InputError(
             f"{path}: there is no complete pretraining under these settings; "
@@ -209,6 +212,10 @@ def _warm_start(job: JobConfig, model: Electra, folder: str) -> None:
     found = checkpoint.load_newest(source, warn=say)
     if found is None:
         raise WorkError(f"{source}: holds no readable checkpoint; run `electra pretrain` again")
+    if found.state.get("fingerprint") != _facts(job, job.pretrain, "pretrain")["state"]:
+        raise WorkError(
+            f"{source}: the newest checkpoint is of other settings; run `electra pretrain` again"
+        )
     # Only the network: the optimizer's moments and the heads have no counterpart.
     network = {
         name: value for name, value in found.tensors.items() if not name.startswith("optimizer/")

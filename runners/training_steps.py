@@ -17,8 +17,14 @@ from electra_model.pretraining import ReplacedTokenDetection
 
 from .input_data import PairData
 
-# Seeds of different trainings must not meet: step numbers stay below this.
+# Update n draws from the seed n behind that of the training: so far apart, that those of two
+# trainings with different seeds do not meet, and low enough for 32 bits.
 _SEED_STRIDE = 1_000_003
+_HIGHEST_SEED = (1 << 31) - (1 << 28)
+
+
+def _first_seed(seed: int) -> int:
+    return seed * _SEED_STRIDE % _HIGHEST_SEED
 
 
 def pretraining_step(model: ReplacedTokenDetection, optimizer, length: int):
@@ -31,7 +37,7 @@ def pretraining_step(model: ReplacedTokenDetection, optimizer, length: int):
     def update(token_ids, segment_ids, number):
         with tf.GradientTape() as tape:
             output = model.losses_of(
-                token_ids, segment_ids, number + model.pretrain.seed * _SEED_STRIDE
+                token_ids, segment_ids, number + _first_seed(model.pretrain.seed)
             )
         norm = _update(model, optimizer, tape, output.loss, model.pretrain.clip_norm)
         tokens = tf.reduce_sum(tf.cast(tf.not_equal(token_ids, 0), tf.float32))
@@ -52,7 +58,7 @@ def training_step(model: Electra, optimizer, label_smoothing: float, clip_norm: 
     def update(source, shifted, target, number):
         with tf.GradientTape() as tape:
             sums, tokens = _sums(
-                model, source, shifted, target, label_smoothing, number + model.seed * _SEED_STRIDE
+                model, source, shifted, target, label_smoothing, number + _first_seed(model.seed)
             )
             loss = sums[0] / tokens
         norm = _update(model, optimizer, tape, loss, clip_norm)
@@ -68,12 +74,16 @@ def training_step(model: Electra, optimizer, label_smoothing: float, clip_norm: 
 
 
 def _update(model, optimizer, tape, loss, clip_norm):
-    """Applies the gradients, or none of them where one is not finite. Returns their norm."""
+    """Applies the gradients; where one is not finite, nothing changes, the optimizer's state
+    included. Returns their norm."""
     gradients = tape.gradient(loss, [variable.value for variable in model.trainable_variables])
     norm = tf.linalg.global_norm(gradients)
-    sound = tf.math.is_finite(norm)
-    gradients = [tf.where(sound, gradient, tf.zeros_like(gradient)) for gradient in gradients]
-    apply_clipped(optimizer, gradients, model.trainable_variables, clip_norm)
+
+    def apply():
+        apply_clipped(optimizer, gradients, model.trainable_variables, clip_norm)
+        return 0
+
+    tf.cond(tf.math.is_finite(norm), apply, lambda: 0)
     return norm
 
 

@@ -89,6 +89,7 @@ def _do(stage: Stage, job: JobConfig, record: RunRecord) -> dict[str, Any]:
     again = f" again ({state.reason})" if state.status == "changed" else ""
     say(f"{stage.name}: {stage.title}{again}")
     try:
+        stages.begin(stage, job)
         with record.stage(stage.name) as entry:
             counts = entry["counts"] = stage.run(job)
     except OSError as error:

@@ -39,9 +39,14 @@ UTF16 = "utf-16"
 _UTF16_MARKS = {b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}
 _UTF32_MARKS = (b"\xff\xfe\x00\x00", b"\x00\x00\xfe\xff")
 
-# Small blocks of compressed input bound what one step can expand to.
 _STORED_BLOCK = 1 << 14
 _PLAIN_BLOCK = 1 << 20
+# A few bytes may stand for gigabytes, so that what one step gives is bounded. The library of zstd
+# takes no bound; there, a block of 128 KiB is written in 4 bytes at least, so the input is bounded.
+_MOST_AT_ONCE = 1 << 20
+_ZSTD_INPUT = 1 << 10
+# The bytes at the beginning that tell what a file is.
+_HEAD = 4096
 
 
 def compression_of_bytes(head: bytes) -> str | None:
@@ -68,7 +73,15 @@ def packed_as(path: str, compression: str | None) -> str | None:
 
 def _read_head(path: str) -> bytes:
     with files.open_read(path) as stream:
-        return stream.read(4096)
+        return stream.read(_HEAD)
+
+
+def beginning(blocks: Iterator[bytes]) -> bytes:
+    """At least the first 4,096 bytes, whatever the sizes of the blocks; less if there are less."""
+    head = b""
+    while len(head) < _HEAD and (more := next(blocks, None)) is not None:
+        head += more
+    return head
 
 
 def utf16_of(head: bytes) -> str | None:
@@ -154,12 +167,10 @@ def read_packed(path: str, packed: str | None) -> Iterator[bytes]:
         blocks = read_range(path, 0, files.size(path))
     else:
         blocks = decompress(path, packed)
-    first = next(blocks, b"")
-    while 0 < len(first) < 4 and (more := next(blocks, b"")):
-        first += more
+    first = beginning(blocks)
     codec = utf16_of(first)
     if codec is None:
-        check_text(path, first[:4096])
+        check_text(path, first[:_HEAD])
         if first:
             yield first
         yield from blocks
@@ -168,10 +179,8 @@ def read_packed(path: str, packed: str | None) -> Iterator[bytes]:
     yield decoder.decode(first[2:]).encode("utf-8", "surrogatepass")
     for block in blocks:
         yield decoder.decode(block).encode("utf-8", "surrogatepass")
-    try:
-        decoder.decode(b"", final=True)
-    except UnicodeDecodeError:
-        yield b"\xff"  # half a character at the end
+    if decoder.getstate()[0]:
+        yield b"\xff"  # half a character at the end: a byte, or one of two surrogates
 
 
 def open_packed(path: str, packed: str | None) -> io.BufferedReader:
@@ -211,12 +220,12 @@ def read_compressed(path: str, compression: str) -> Iterator[bytes]:
     Raises:
       InputError: as `decompress`, and for text that is no UTF-8 at all.
     """
-    first = True
-    for content in decompress(path, compression):
-        if first:
-            check_text(path, content[:4096])
-            first = False
-        yield content
+    blocks = decompress(path, compression)
+    head = beginning(blocks)
+    check_text(path, head[:_HEAD])
+    if head:
+        yield head
+    yield from blocks
 
 
 def decompress(path: str, compression: str) -> Iterator[bytes]:
@@ -237,7 +246,7 @@ def decompress_members(path: str, compression: str, start: int = 0) -> Iterator[
         block = stream.read(_STORED_BLOCK)
         member = start
         while block:
-            decoder = _decoder(compression)
+            decoder = _Decoder(compression)
             while not decoder.eof:
                 if not block:
                     raise InputError(
@@ -245,16 +254,15 @@ def decompress_members(path: str, compression: str, start: int = 0) -> Iterator[
                         "off; copy it again"
                     )
                 try:
-                    content = decoder.decompress(block)
+                    for content in decoder.contents(block):
+                        yield member, content
                 except Exception as error:  # every library has its own
                     raise InputError(
                         f"{path}: the {compression} data is damaged ({error}); copy it again"
                     ) from None
-                if content:
-                    yield member, content
                 block = b"" if decoder.eof else stream.read(_STORED_BLOCK)
             # Zero bytes may pad the end of a stream; another stream may follow.
-            block = decoder.unused_data.lstrip(b"\x00")
+            block = decoder.unused.lstrip(b"\x00")
             while not block and (more := stream.read(_STORED_BLOCK)):
                 block = more.lstrip(b"\x00")
             if block and len(block) < 16:
@@ -267,15 +275,59 @@ def decompress_members(path: str, compression: str, start: int = 0) -> Iterator[
                 )
 
 
-def _decoder(compression: str) -> Any:
-    """A decompressor of one stream, with `decompress`, `eof` and `unused_data`."""
-    if compression == "gzip":
-        return zlib.decompressobj(wbits=31)
-    if compression == "bzip2":
-        return bz2.BZ2Decompressor()
-    if compression == "xz":
-        return lzma.LZMADecompressor(format=lzma.FORMAT_XZ)
-    import zstandard
+class _Decoder:
+    """A decompressor of one stream that gives its content in bounded pieces.
 
-    # The default bound on the window, 8 MiB, is less than `zstd --long` writes.
-    return zstandard.ZstdDecompressor(max_window_size=1 << 31).decompressobj()
+    Attributes:
+      eof: whether the stream has ended. unused: then, what was given to it beyond its end.
+    """
+
+    def __init__(self, compression: str) -> None:
+        self.eof = False
+        self.unused = b""
+        if compression == "gzip":
+            self._contents, self._decoder = self._of_zlib, zlib.decompressobj(wbits=31)
+        elif compression == "zstd":
+            import zstandard
+
+            # The default bound on the window, 8 MiB, is less than `zstd --long` writes.
+            library = zstandard.ZstdDecompressor(max_window_size=1 << 31)
+            self._contents, self._decoder = self._of_zstd, library.decompressobj()
+        else:
+            self._contents = self._of_python
+            self._decoder: Any = (
+                bz2.BZ2Decompressor()
+                if compression == "bzip2"
+                else lzma.LZMADecompressor(format=lzma.FORMAT_XZ)
+            )
+
+    def contents(self, block: bytes) -> Iterator[bytes]:
+        """What the next stored bytes stand for; nothing of it is empty.
+
+        Raises:
+          Exception: the data is damaged; every library has its own.
+        """
+        yield from filter(None, self._contents(block))
+        self.eof = self._decoder.eof
+        self.unused = self.unused or self._decoder.unused_data
+
+    def _of_zlib(self, block: bytes) -> Iterator[bytes]:
+        content = self._decoder.decompress(block, _MOST_AT_ONCE)
+        yield content
+        # A full piece may have more behind it, even when all input is taken.
+        while len(content) == _MOST_AT_ONCE and not self._decoder.eof:
+            content = self._decoder.decompress(self._decoder.unconsumed_tail, _MOST_AT_ONCE)
+            yield content
+
+    def _of_python(self, block: bytes) -> Iterator[bytes]:
+        yield self._decoder.decompress(block, _MOST_AT_ONCE)
+        while not self._decoder.eof and not self._decoder.needs_input:
+            yield self._decoder.decompress(b"", _MOST_AT_ONCE)
+
+    def _of_zstd(self, block: bytes) -> Iterator[bytes]:
+        for start in range(0, len(block), _ZSTD_INPUT):
+            stop = start + _ZSTD_INPUT
+            yield self._decoder.decompress(block[start:stop])
+            if self._decoder.eof:
+                self.unused = self._decoder.unused_data + block[stop:]
+                return

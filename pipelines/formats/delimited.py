@@ -31,8 +31,11 @@ MALFORMED_CSV = "malformed_csv"
 
 # A quoted cell that goes on for longer than this has lost its closing mark.
 _LONGEST_RECORD = 1 << 20
-# Rows handed on at once; a row is seldom above some hundred bytes.
+# Rows handed on at once.
 _BATCH_ROWS = 20_000
+
+# A CSV record byte for byte, and its cells if its quotation marks come out.
+_Record = tuple[bytes, list[bytes] | None]
 
 
 def read_tsv(
@@ -98,11 +101,11 @@ def read_csv(unit: Unit, fields: Sequence[str], raw: bool) -> Iterator[pa.Record
         blocks = compression.read_packed(unit.path, unit.compression)
     else:
         blocks = compression.read_range(unit.path, unit.start, unit.stop)
-    records = csv_records(blocks, unit.path)
+    records = csv_records(blocks, unit.path, unit.start == 0)
     if unit.start == 0:
         next(records, None)  # the header
     row = 0
-    while some := [record for _, record in zip(range(_BATCH_ROWS), records, strict=False)]:
+    for some in _batches(records):
         errors: list[str | None] = []
         columns: list[list[str | None]] = [[] for _ in fields]
         for raw_record, cells in some:
@@ -113,6 +116,20 @@ def read_csv(unit: Unit, fields: Sequence[str], raw: bool) -> Iterator[pa.Record
         raws = [raw_record for raw_record, _ in some] if raw else None
         yield lines.batch(row, errors, raws, fields, columns)
         row += len(some)
+
+
+def _batches(records: Iterator[_Record]) -> Iterator[list[_Record]]:
+    """Runs of records, bounded in number and in bytes: a record may be long."""
+    some: list[_Record] = []
+    size = 0
+    for record in records:
+        some.append(record)
+        size += len(record[0])
+        if len(some) == _BATCH_ROWS or size >= lines.BATCH_BYTES:
+            yield some
+            some, size = [], 0
+    if some:
+        yield some
 
 
 def _csv_cells(
@@ -171,7 +188,8 @@ def read_header(unit: Unit) -> tuple[list[str], bytes]:
         names = [cell.decode() for cell in cells]
     except ValueError:
         raise InputError(
-            f"{unit.path}: its first row must name the columns in UTF-8, found {raw[:60]!r}"
+            f"{unit.path}: its first row must name the columns in UTF-8, found {raw[:60]!r}; "
+            "give it such a row"
         ) from None
     return names, raw
 
@@ -196,72 +214,96 @@ def _places(path: str, names: list[str] | None, fields: Sequence[str]) -> list[i
     return [names.index(field) for field in fields]
 
 
-def csv_records(blocks: Iterator[bytes], path: str) -> Iterator[tuple[bytes, list[bytes] | None]]:
+def csv_records(
+    blocks: Iterator[bytes], path: str, first_of_file: bool = True
+) -> Iterator[_Record]:
     """Every record byte for byte, with its cells, or None where its quotation marks do not come
     out.
 
-    A byte order mark at the very beginning belongs to the bytes and not to the first cell.
+    A byte order mark at the very beginning of the file belongs to the bytes and not to the first
+    cell.
     """
     source = (
         line for some in lines.split_lines(blocks, path, batch_bytes=1 << 16) for line in some.raw()
     )
-    back: deque[bytes] = deque()  # lines that a failed attempt has taken
-    first = True
+    # Lines that an attempt to close a cell has looked at. All but perhaps the last are known to
+    # leave an open cell open, so that the next attempt passes over them: each line is parsed twice
+    # at most, whatever a file is made of.
+    ahead: deque[bytes] = deque()
+    open_lines = open_bytes = 0
+    last: _Parsed | None = None  # of the line behind them, within an open cell
+    first = first_of_file
     while True:
-        line = back.popleft() if back else next(source, None)
+        if open_lines:
+            line = ahead.popleft()
+            open_lines, open_bytes = open_lines - 1, open_bytes - len(line)
+        else:
+            line, last = ahead.popleft() if ahead else next(source, None), None
         if line is None:
             return
         body = line.removeprefix(lines.BOM) if first else line
-        mark, first = line[: len(line) - len(body)], False
+        first = False
         if b'"' not in body:
             yield line, _without_end(body).split(b",")
             continue
-        taken: list[bytes] = []
-        parsed = _quoted_record(body, back, source, taken)
-        if parsed is None:
-            back.extendleft(reversed(taken))
-            yield line, None
+        state, cells = _parse(body)
+        while state == _OPEN:
+            if open_lines == len(ahead):
+                more = next(source, None)
+                if more is None:
+                    break
+                ahead.append(more)
+            more = ahead[-1]
+            if len(body) + open_bytes + len(more) > _LONGEST_RECORD:
+                break
+            last = last or _parse(more, inside=True)
+            if last[0] != _OPEN:
+                state = last[0]
+                break
+            last, open_lines, open_bytes = None, open_lines + 1, open_bytes + len(more)
         else:
-            yield mark + parsed[0], parsed[1]
+            yield line, cells if state == _ENDED else None
+            continue
+        if state != _ENDED:
+            yield line, None
+            continue
+        rest = b"".join(ahead)
+        ahead.clear()
+        open_lines, open_bytes, last = 0, 0, None
+        yield line + rest, _parse(body + rest)[1]
 
 
-def _quoted_record(
-    line: bytes, back: deque[bytes], source: Iterator[bytes], taken: list[bytes]
-) -> tuple[bytes, list[bytes]] | None:
-    """Parses one record that begins with `line`, taking further lines as open cells need them."""
-    text = bytearray(line)
-    end = len(_without_end(line))
+# How the bytes of one or more lines end: with the record, in an open cell, or against the rules.
+_ENDED, _OPEN, _BROKEN = range(3)
+_Parsed = tuple[int, list[bytes]]
+
+
+def _parse(text: bytes, inside: bool = False) -> _Parsed:
+    """How whole lines end, and the cells up to there.
+
+    inside: the text begins within a cell in quotation marks.
+    """
+    end = len(_without_end(text))
     cells: list[bytes] = []
     position = 0
     while True:
-        if text[position : position + 1] != b'"':
+        if not inside and text[position : position + 1] != b'"':
             comma = text.find(b",", position, end)
             stop = comma if comma >= 0 else end
-            cells.append(bytes(text[position:stop]))
+            cells.append(text[position:stop])
         else:
-            look = position + 1
-            while True:
-                quote = text.find(b'"', look)
-                if quote >= 0 and text[quote + 1 : quote + 2] != b'"':
-                    break
-                if quote >= 0:
-                    look = quote + 2
-                    continue
-                more = back.popleft() if back else next(source, None)
-                if more is None or len(text) + len(more) > _LONGEST_RECORD:
-                    if more is not None:
-                        taken.append(more)
-                    return None
-                taken.append(more)
-                look = len(text)
-                text += more
-                end = len(text) - (len(more) - len(_without_end(more)))
-            cells.append(bytes(text[position + 1 : quote]).replace(b'""', b'"'))
+            start = look = position + (not inside)
+            inside = False
+            while (quote := text.find(b'"', look)) >= 0 and text[quote + 1 : quote + 2] == b'"':
+                look = quote + 2
+            if quote < 0:
+                return _OPEN, cells
+            cells.append(text[start:quote].replace(b'""', b'"'))
             stop = quote + 1
             if stop < end and text[stop : stop + 1] != b",":
-                return None
+                return _BROKEN, cells
         if stop >= end:
-            return bytes(text), cells
+            return _ENDED, cells
         position = stop + 1
 
 

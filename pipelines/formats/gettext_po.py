@@ -102,16 +102,17 @@ def read_po(stream: io.BufferedReader[Any], path: str) -> Iterator[Message]:
         obsolete = line.startswith("#~")
         if obsolete:
             line = line[2:].strip()
-            if not line or line.startswith("|"):
+            if line.startswith("|"):
                 continue
-        elif line.startswith("#"):
+        # Comments of obsolete messages are obsolete as well: "#~ #, fuzzy".
+        if line.startswith("#"):
             if draft.forms:
                 yield draft.finish(place)
                 draft = _Draft()
             if line.startswith("#,"):
                 draft.fuzzy |= "fuzzy" in re.split(r"[,\s]+", line)
             continue
-        elif not line:
+        if not line:
             continue
         match = _LINE.fullmatch(line)
         if not match:

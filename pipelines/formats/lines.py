@@ -24,8 +24,10 @@ NOT_UTF8 = "not_utf8"
 
 # About this much text is handed on at once.
 BATCH_BYTES = 4 << 20
-# What Arrow can hold in one cell, with room to spare.
-LONGEST_LINE = 1 << 30
+# And no more rows than these, for a row without text costs memory as well.
+BATCH_ROWS = 100_000
+# A line is in memory some five times while it is worked on.
+LONGEST_LINE = 256 << 20
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,14 +62,16 @@ def read_lines(unit: Unit) -> Iterator[Lines]:
     """The lines whose first byte lies in the unit, in batches of about `BATCH_BYTES`.
 
     A byte order mark at the beginning of the file is left where it is. Raises `InputError` for
-    damaged compression and for a line of more than 1 GiB.
+    damaged compression and for a line of more than 256 MiB.
     """
     if unit.compression is not None and unit.stop >= 0:
         blocks = members.read_whole_lines(unit.path, unit.compression, unit.start, unit.stop)
     elif unit.compression is not None:
         blocks = compression.read_packed(unit.path, unit.compression)
     else:
-        start, stop = _line_start(unit.path, unit.start), _line_start(unit.path, unit.stop)
+        start = _line_start(unit.path, unit.start)
+        # A unit in the midst of a long line has none of its own.
+        stop = _line_start(unit.path, unit.stop) if start < unit.stop else start
         blocks = compression.read_range(unit.path, start, stop)
     return split_lines(blocks, unit.path)
 
@@ -84,26 +88,43 @@ def split_lines(
         if size >= batch_bytes and b"\n" in block:
             data = b"".join(waiting)
             end = data.rfind(b"\n") + 1
-            yield Lines(data[: end - 1].split(b"\n"), True)
+            yield from _lines(data[: end - 1], True)
             waiting, size = [data[end:]], len(data) - end
         elif size > LONGEST_LINE:
-            raise InputError(f"{path}: a line is longer than 1 GiB; is this text?")
+            raise _too_long(path)
     data = b"".join(waiting)
     if data:
         ended = data.endswith(b"\n")
-        yield Lines((data[:-1] if ended else data).split(b"\n"), ended)
+        yield from _lines(data[:-1] if ended else data, ended)
+
+
+def _lines(data: bytes, ended: bool) -> Iterator[Lines]:
+    bodies = data.split(b"\n")
+    for start in range(0, len(bodies), BATCH_ROWS):
+        stop = start + BATCH_ROWS
+        yield Lines(bodies[start:stop], ended or stop < len(bodies))
+
+
+def _too_long(path: str) -> InputError:
+    return InputError(
+        f"{path}: a line is longer than {LONGEST_LINE >> 20} MiB, so this is hardly text; "
+        "break it into lines or name the right file"
+    )
 
 
 def _line_start(path: str, position: int) -> int:
     """Where the first line begins whose first byte is at `position` or later; the file's size if
-    none does.
+    none does. Raises `InputError` where none does for too long.
     """
     if position == 0:
         return 0
     with files.open_read(path) as stream:
         stream.seek(position - 1)
         position -= 1
+        furthest = position + LONGEST_LINE
         while block := stream.read(1 << 16):
+            if position > furthest:
+                raise _too_long(path)
             found = block.find(b"\n")
             if found >= 0:
                 return position + found + 1

@@ -35,7 +35,7 @@ def cut(path: str, packed: str, unit_bytes: int) -> list[tuple[int, int]]:
     stored = max(1, unit_bytes // _SHRINKS)
     if total <= stored or packed not in ("gzip", "zstd"):
         return [(0, -1)]
-    _, head = next(compression.decompress_members(path, packed), (0, b""))
+    head = compression.beginning(compression.decompress(path, packed))
     if compression.utf16_of(head):
         return [(0, -1)]  # a line end is not to be found byte by byte
     compression.check_text(path, head[:4096])
@@ -94,9 +94,19 @@ def _frames(path: str) -> Iterator[int]:
     total = files.size(path)
     with files.open_read(path) as stream:
         position = 0
-        while position < total:
+        while (position := _after_zeros(stream, position)) < total:
             yield position
             position = _frame_end(path, stream, position)
+
+
+def _after_zeros(stream: BinaryIO, position: int) -> int:
+    """Where the first byte stands, at `position` or later, that is not zero: zeros may pad."""
+    stream.seek(position)
+    while block := stream.read(1 << 10):
+        if rest := block.lstrip(b"\x00"):
+            return position + len(block) - len(rest)
+        position += len(block)
+    return position
 
 
 def _frame_end(path: str, stream: BinaryIO, start: int) -> int:

@@ -6,7 +6,7 @@ import platform
 import sys
 from importlib.metadata import version
 
-from . import document_speed, prepare_speed
+from . import document_speed, near_duplicates, prepare_speed
 
 HERE = pathlib.Path(__file__).parent
 
@@ -27,6 +27,8 @@ def main() -> None:
         *prepare_speed.measure(folder),
         "",
         *document_speed.measure(folder),
+        "",
+        *near_duplicates.measure(folder),
         "",
     ]
     text = "\n".join(lines)

@@ -13,6 +13,9 @@ from pipelines.config import CleanConfig, DatasetConfig, PrepareConfig
         {"max_characters": 1},
         {"max_length_ratio": 1.5},
         {"min_letters_share": False, "max_characters": False, "max_length_ratio": False},
+        {"near_duplicate": 0.3},
+        {"near_duplicate": 1},
+        {"near_duplicate": False, "near_duplicate_shingle": 1},
         {"duplicate": False},
         {"duplicate": "source"},
     ],
@@ -33,6 +36,10 @@ def test_bounds_and_off(bounds):
         ({"min_letters_share": -1}, "must be at least 0, or off: got -1"),
         ({"max_characters": 0}, "must be at least 1, or off: got 0"),
         ({"max_length_ratio": 0.5}, "must be at least 1, or off: got 0.5"),
+        ({"near_duplicate": True}, "takes a bound, or off: got on"),
+        ({"near_duplicate": 0.2}, "must be at least 0.3, or off: got 0.2"),
+        ({"near_duplicate": 80}, "must be at most 1, or off: got 80"),
+        ({"near_duplicate_shingle": 0}, "greater than or equal to 1"),
         ({"duplicate": True}, "'pair' or 'source'"),
         ({"max_rejected_fraction": 1.5}, "less than or equal to 1"),
         ({"min_letter_share": 0.5}, "min_letter_share"),
@@ -41,6 +48,10 @@ def test_bounds_and_off(bounds):
 def test_wrong_bounds(bounds, message):
     with pytest.raises(pydantic.ValidationError, match=message):
         CleanConfig(**bounds)
+
+
+def test_near_duplicates_are_off_unless_asked_for():
+    assert CleanConfig().near_duplicate is False and CleanConfig().near_duplicate_shingle == 5
 
 
 def test_defaults_of_the_whole():

@@ -1,3 +1,5 @@
+import dataclasses
+
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
@@ -249,3 +251,19 @@ def test_the_verdict_on_a_row_hangs_on_that_row_alone(rows, draw):
         order = list(range(len(rows)))
         draw.shuffle(order)
         assert judged([rows[i] for i in order]) == [together[i] for i in order]
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize(
+    "piece",
+    ["<", "<a ", "<!--", "{", "{{ ", "${", "%", "%(", "%-#+", "a@", "a.", "www.", "1", "1 111 ",
+     "&#", "a=", "=", ".)", "\u00ad", "漢", "ab ", "a://"],
+)  # fmt: skip
+def test_no_text_takes_long(piece):
+    text = "a" + piece * (60_000 // len(piece)) + "b"
+    config = dataclasses.replace(ALL_RULES, max_characters=False)
+    sides = (pa.array([text, "x"]), pa.array([text[:-1] + "c", "y"]))
+    assert len(judge(sides, "pair", config, ("en", "ru"))) == 2
+    bounds = dataclasses.asdict(CleanConfig(documents={"preset": "published"}).documents)
+    only = CleanConfig(min_letters_share=False, empty=False, documents=bounds)
+    assert len(judge(sides[:1], "text", only, ("en",), [text, "x"])) == 2

@@ -25,7 +25,8 @@ def differ(rule, source, target):
         ("<b>x</b> <BR/> <br>", ["<b>", "</b>", "<br>", "<br>"]),
         ("<a href='{url}'>x</a>", ["{url}", "<a>", "</a>"]),
         ("<x-y>z</x-y>", ["<x-y>", "</x-y>"]),
-        ("cp <file> <directory>", []),
+        ("<br /> <img src='a.png' alt=''>", ["<br>", "<img>"]),
+        ("cp <file> <directory>, -t <table one>", []),
         ("a < b > c, {not this}, { }", []),
     ],
 )

@@ -7,6 +7,7 @@ import pytest
 
 from electra_model.errors import InputError
 from pipelines import prepare
+from runners import report_sections
 from tests.pipelines.small_jobs import make_config, read_rejected, run, sentences
 
 PAIRS = sentences(240)
@@ -31,6 +32,7 @@ def write_xliff(path):
         for source, target in PAIRS[80:160]
     ]
     units.append("<trans-unit><source>not yet</source></trans-unit>")
+    units.append("<trans-unit><source/><target>von irgendwo</target></trans-unit>")
     path.write_text(
         '<xliff version="1.2" xmlns="urn:oasis:names:tc:xliff:document:1.2">'
         '<file source-language="en" target-language="de"><body>'
@@ -64,12 +66,13 @@ def test_catalogues_as_training_data_balance(tmp_path):
     info = run(config)
 
     train, valid = (info["splits"][split]["ledger"] for split in ("train", "valid"))
-    assert train["in"] + valid["in"] == 80 + 2 + 80 + 1 + 80 + 5
+    assert train["in"] + valid["in"] == 80 + 2 + 80 + 2 + 80 + 5
     assert train["out"] + valid["out"] == 240
     assert train["rejected"] == {
-        "fuzzy": 1, "missing_language": 2, "missing_target": 1, "no_plural_form": 2,
-        "obsolete": 1, "untranslated": 1,
+        "fuzzy": 1, "missing_language": 2, "missing_source": 1, "missing_target": 1,
+        "no_plural_form": 2, "obsolete": 1, "untranslated": 1,
     }  # fmt: skip
+    assert set(train["rejected"]) <= set(report_sections.RULES)
     # Compiled, what is fuzzy or obsolete is gone.
     assert info["splits"]["pretrain"]["ledger"]["in"] == 82
     ledger = info["ledger"]

@@ -2,7 +2,13 @@ import numpy as np
 import pytest
 
 from pipelines.config import DataConfig, DatasetConfig, PrepareConfig
-from pipelines.split import choose_range, count_groups, smallest_groups, wanted
+from pipelines.split import (
+    choose_range,
+    count_groups,
+    smallest_groups,
+    subtract_groups,
+    wanted,
+)
 
 
 def config(**dataset):
@@ -23,6 +29,17 @@ def test_groups_are_counted_and_ordered_by_place():
 def test_smallest_groups_keep_one_more_as_bound():
     batch = smallest_groups(np.arange(9, dtype=np.uint64), np.ones(9, np.int64), 3)
     assert batch.column("place").to_pylist() == [0, 1, 2, 3]
+
+
+def test_groups_without_what_was_lost_of_them():
+    places = np.array([3, 5, 8], np.uint64)
+    sizes = np.array([2, 1, 4], np.int64)
+    lost = smallest_groups(np.array([5, 6, 8], np.uint64), np.array([1, 9, 3], np.int64), 9)
+    left = subtract_groups(places, sizes, lost)
+    assert [part.tolist() for part in left] == [[3, 8], [2, 1]]
+    assert sizes.tolist() == [2, 1, 4]
+    nothing = smallest_groups(places[:0], sizes[:0], 9)
+    assert subtract_groups(places, sizes, nothing)[1].tolist() == [2, 1, 4]
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,8 @@ import pytest
 from electra_model.errors import InputError, WorkError
 from pipelines import units
 from runners.engines import RunnerConfig
-from runners.launch import count_receipts, run_pipeline
+from runners.job import make_job
+from runners.launch import count_receipts, run_pipeline, run_prepare
 
 
 def run(build, folder, workers=1):
@@ -134,3 +135,27 @@ def _alive(process: int) -> bool:
     except OSError:
         return False
     return state != "Z"
+
+
+def test_warnings_of_prepare_are_said_and_counted(tmp_path, capsys):
+    pairs = [
+        f"the old house number {n} in town\tdas alte Haus Nummer {n} dort\n" for n in range(40)
+    ]
+    copies = [f"the same text {n} as ever\tthe same text {n} as ever\n" for n in range(30)]
+    (tmp_path / "train.tsv").write_text("".join(pairs + copies))
+    values = {
+        "workdir": str(tmp_path / "work"),
+        "source_lang": "en",
+        "target_lang": "de",
+        "data": {"train": [str(tmp_path / "train.tsv")]},
+        "clean": {"leak": False},
+        "vocabulary": {"size": 100},
+        "dataset": {"valid_fraction": 0},
+    }
+    counts = run_prepare(make_job(values, "a job"))
+    (warning,) = [one for one in counts["warnings"] if "identical" in one]
+    assert warning == (
+        "the rule identical rejected 43% of the 70 records for train; "
+        "look into dataset/rejected/identical.jsonl.gz"
+    )
+    assert f"prepare: warning: {warning}\n" in capsys.readouterr().err

@@ -79,6 +79,7 @@ def write_dataset(workdir):
                 "train": {"source": {"2": 5, "9": 3}, "target": {"3": 8}},
                 "pretrain": {"text": {}},
             },
+            "warnings": ["the rule empty rejected 40% of <b>all</b>"],
             "vocabulary_fingerprint": "abc",
         },
     )
@@ -223,6 +224,7 @@ def test_page_says_what_the_files_say(page):
         "+36.2 against copying",
         "1,245 records came in, 1,234 were kept, 11 were rejected",
         "home made rule",
+        "the rule empty rejected 40% of <b>all</b>",
         "the same record came before",
         "train.tsv, row 5",
         "120 updates in 1 min",

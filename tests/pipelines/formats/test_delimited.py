@@ -1,3 +1,6 @@
+import gzip
+import time
+
 import pytest
 
 from electra_model.errors import InputError
@@ -91,6 +94,83 @@ def test_csv_quotation_mark_that_never_closes_costs_its_line_only(tmp_path):
     rows = read_all(path, ["text"])
     assert rows[0] == ("malformed_csv", None)
     assert rows[1:] == [(None, "line")] * 1000
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b'5","7',  # marks stripped off the ends of rows
+        b'a,"b',  # never closed
+        b'"',
+        b'"a""',
+        b'a","""b',
+        b'""","""',
+    ],
+)
+def test_csv_rows_that_hang_together_cost_time_in_proportion(tmp_path, line):
+    """Each looks like the beginning of a cell that goes on through all that follow."""
+    path = tmp_path / "a.csv"
+    path.write_bytes(b"source,target\n" + (line + b"\n") * 100_000)
+    start = time.monotonic()
+    units = registry.plan([str(path)], ["train"], 1 << 20)
+    raws = []
+    for unit in units:
+        for batch in registry.read(unit, ["source", "target"], raw=True):
+            raws += batch.column(2).to_pylist()
+    assert b"".join(raws) == (line + b"\n") * 100_000
+    assert time.monotonic() - start < 30  # parsed again from every line it would be hours
+
+
+@pytest.mark.parametrize("cut", [1, 7, 40, 1 << 20])
+def test_csv_attempts_to_close_a_cell_leave_no_trace(tmp_path, cut):
+    path = tmp_path / "a.csv"
+    path.write_bytes(
+        b"source,target\n"
+        b'"opens, never well closed\n'
+        b"one,eins\n"
+        b'"two\nlines",zwei\n'
+        b'"opens again\n'
+        b'"three",drei\n'
+        b'"four\n\n\nlines","vier"\n'
+        b'five,"opens at the end\n'
+        b"six,sechs\n"
+        b"seven,sieben"
+    )
+    found = []
+    for unit in registry.plan([str(path)], ["train"], cut):
+        for batch in registry.read(unit, ["source", "target"]):
+            columns = batch.to_pydict()
+            found += zip(columns["error"], columns["source"], columns["target"], strict=True)
+    assert found == [
+        ("malformed_csv", None, None),
+        (None, "one", "eins"),
+        (None, "two\nlines", "zwei"),
+        ("malformed_csv", None, None),
+        (None, "three", "drei"),
+        (None, "four\n\n\nlines", "vier"),
+        ("malformed_csv", None, None),
+        (None, "six", "sechs"),
+        (None, "seven", "sieben"),
+    ]
+
+
+def test_csv_mark_of_byte_order_within_the_file_stays_text(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_bytes('\ufefftext\none\n\ufefftwo\n\ufeff"three"\n'.encode())
+    for unit_bytes in (1, 100):
+        found = []
+        for unit in registry.plan([str(path)], ["train"], unit_bytes):
+            for batch in registry.read(unit, ["text"]):
+                found += batch.column(2).to_pylist()
+        assert found == ["one", "\ufefftwo", '\ufeff"three"']
+
+
+def test_csv_batches_are_bounded_in_bytes(tmp_path):
+    path = tmp_path / "a.csv.gz"
+    path.write_bytes(gzip.compress(b"text\n" + (b"x" * 600_000 + b"\n") * 40))
+    (unit,) = registry.plan([str(path)], ["train"], 1 << 30)
+    sizes = [batch.num_rows for batch in registry.read(unit, ["text"], raw=True)]
+    assert sizes == [7, 7, 7, 7, 7, 5]
 
 
 def test_csv_records_keep_every_byte():

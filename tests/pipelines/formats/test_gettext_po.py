@@ -35,6 +35,10 @@ HEADER = 'msgid ""\nmsgstr "Content-Type: text/plain; charset={}\\n"\n\n'
             Message(None, "a", None, {0: "bc"}, obsolete=True),
         ),
         (
+            '#~ # c\n#~ #, fuzzy\n#~\n#~ msgid "a"\n#~ msgstr "b"',
+            Message(None, "a", None, {0: "b"}, fuzzy=True, obsolete=True),
+        ),
+        (
             'msgid "a"\nmsgid_plural "as"\nmsgstr[0] "b"\nmsgstr[1] ""\n"bs"',
             Message(None, "a", "as", {0: "b", 1: "bs"}),
         ),

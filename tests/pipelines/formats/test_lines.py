@@ -1,7 +1,7 @@
 import pytest
 
 from electra_model.errors import InputError
-from pipelines.formats import lines
+from pipelines.formats import lines, registry
 from pipelines.formats.lines import Lines, split_lines
 
 
@@ -25,9 +25,31 @@ def test_line_ends():
 
 
 def test_endless_line(monkeypatch):
-    monkeypatch.setattr(lines, "LONGEST_LINE", 100)
-    with pytest.raises(InputError, match="a.txt: a line is longer than"):
-        list(split_lines(iter([b"x" * 60] * 3), "a.txt", 1))
+    monkeypatch.setattr(lines, "LONGEST_LINE", 3 << 20)
+    with pytest.raises(InputError, match="a.txt: a line is longer than 3 MiB, so this is hardly"):
+        list(split_lines(iter([b"x" * (2 << 20)] * 2), "a.txt", 1))
+
+
+def test_units_within_an_endless_line_are_no_search_for_its_end(tmp_path, monkeypatch):
+    monkeypatch.setattr(lines, "LONGEST_LINE", 1 << 20)
+    path = tmp_path / "a.txt"
+    path.write_bytes(b"one\n" + b"x" * (5 << 20) + b"\nlast\n")
+    first, *_, last = registry.plan([str(path)], ["train"], 100_000)
+    with pytest.raises(InputError, match="a.txt: a line is longer than 1 MiB"):
+        list(lines.read_lines(first))
+    assert [some.bodies for some in lines.read_lines(last)] == [[b"last"]]
+
+
+def test_batches_are_bounded_in_rows():
+    found = list(split_lines(iter([b"\n" * 250_000 + b"end"]), "a.txt"))
+    assert [len(some.bodies) for some in found] == [100_000, 100_000, 50_001]
+    assert [some.ended for some in found] == [True, True, False]
+    found = list(split_lines(iter([b"\n" * 250_000]), "a.txt", batch_bytes=10))
+    assert [(len(some.bodies), some.ended) for some in found] == [
+        (100_000, True),
+        (100_000, True),
+        (50_000, True),
+    ]
 
 
 def test_decoding():
