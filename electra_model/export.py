@@ -37,11 +37,12 @@ from electra_model.inference import (
 )
 from electra_model.search import target_limit
 from electra_model.tokenizer import BOS_ID, PAD_ID, Tokenizer
+from electra_model.tokenizer import FILES as VOCABULARIES
 
 FORMAT_VERSION = 1
 
-# All that lies in a model folder.
-_FILES = ("model.json", "spm.model", "saved_model")
+# All that may lie in a model folder; of the vocabularies it has one.
+_FILES = ("model.json", "saved_model", *VOCABULARIES)
 
 
 def save_model(
@@ -109,8 +110,11 @@ def save_model(
 def missing_file(folder: str | os.PathLike) -> str | None:
     """The name of a part of a model folder that is not there, or None when it is whole."""
     folder = pathlib.Path(folder)
-    parts = (*_FILES, "saved_model/saved_model.pb", "saved_model/variables/variables.index")
-    return next((name for name in parts if not (folder / name).exists()), None)
+    parts = ("model.json", "saved_model/saved_model.pb", "saved_model/variables/variables.index")
+    if missing := next((name for name in parts if not (folder / name).exists()), None):
+        return missing
+    found = any((folder / name).exists() for name in VOCABULARIES)
+    return None if found else VOCABULARIES[0]
 
 
 def load_model(folder: str | os.PathLike) -> LoadedModel:

@@ -9,7 +9,7 @@ import pytest
 
 from electra_model.electra import Electra
 from electra_model.errors import InputError
-from electra_model.export import load_model, read_metadata, save_model
+from electra_model.export import load_model, missing_file, read_metadata, save_model
 from electra_model.tokenizer import Tokenizer
 from pipelines.config import VocabularyConfig
 from pipelines.vocabulary import tokenizer_of, train_pieces
@@ -124,8 +124,11 @@ def test_a_model_with_a_list_of_pieces(sentences, tiny_config, tmp_path):
     outputs, scores = loaded.translate(texts, beam_size=2, length_penalty=0.6)
     assert answers["serving_default"][0] == outputs
     np.testing.assert_allclose(answers["serving_default"][1], scores, rtol=1e-5)
-    (tmp_path / "model" / "vocab.txt").write_bytes(tokenizer.model_bytes + b"more\n")
+    (tmp_path / "model" / "vocab.txt").write_bytes(tokenizer.model_bytes + b"so\n")
     assert "vocab.txt: is not the vocabulary" in refused(tmp_path / "model")
+    assert missing_file(tmp_path / "model") is None
+    (tmp_path / "model" / "vocab.txt").unlink()
+    assert missing_file(tmp_path / "model") == "spm.model"
 
 
 # === what is refused ===

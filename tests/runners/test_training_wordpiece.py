@@ -4,7 +4,7 @@ import json
 import pathlib
 
 from electra_model.export import load_model
-from runners import launch, training
+from runners import launch, stages, training
 from tests.runners.conftest import toy_job
 
 
@@ -34,3 +34,7 @@ def test_from_text_to_translated_documents(tmp_path):
     assert lines[0] == outputs[0] and lines[1] == "" and len(lines) == 4
     manifest = json.loads((tmp_path / "out" / "_electra" / "manifest.json").read_text())
     assert manifest["model_fingerprint"] == load_model(folder).fingerprint
+    train = next(stage for stage in stages.STAGES if stage.name == "train")
+    assert train.missing(job) is None
+    (folder / "vocab.txt").unlink()
+    assert train.missing(job) == "spm.model or vocab.txt"
