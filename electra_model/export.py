@@ -68,7 +68,8 @@ def save_model(
         for leftover in folder.parent.glob(pattern):
             shutil.rmtree(leftover, ignore_errors=True)
     names = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
-    if folder.exists() and (not folder.is_dir() or (names and not names <= set(_FILES))):
+    ours = "model.json" in names or names <= set(_FILES)
+    if folder.exists() and not (folder.is_dir() and ours):
         raise InputError(
             f"{folder}: is not a model folder and would be overwritten; name another one"
         )

@@ -84,6 +84,7 @@ def tasks_for(config: PrepareConfig, units: list[Unit], stamps: dict[str, str]) 
                 "version": _VERSION,
                 "unit": dataclasses.asdict(unit),
                 "stamp": stamps[unit.path],
+                "partner_stamp": None if unit.partner is None else stamps[unit.partner],
                 "fields": fields_for(config, unit.role),
                 "languages": languages_for(config, unit.role),
                 "header": config.data.tsv_header,
@@ -148,11 +149,11 @@ def work(config: PrepareConfig, task: Task, parts: Parts) -> dict[str, Any]:
       InputError: the file is damaged, cannot be read, or is not as it was when it was cut.
     """
     unit = Unit(**task.payload["unit"])
-    _check_unchanged(unit.path, task.payload["stamp"])
+    _check_unchanged(unit, task)
     batches = registry.read(
         unit,
         task.payload["fields"],
-        raw=unit.format in registry.LINE_FORMATS,
+        raw=unit.format in registry.RAW_FORMATS,
         header=task.payload["header"],
         languages=task.payload["languages"],
     )
@@ -161,12 +162,17 @@ def work(config: PrepareConfig, task: Task, parts: Parts) -> dict[str, Any]:
         if batch.num_rows:
             facts = _work_on_chunk(config, unit, batch, len(found), task, parts)
             found.append({**facts, "rejected_part": f"rejected-{len(found):05d}"})
-    _check_unchanged(unit.path, task.payload["stamp"])
+    _check_unchanged(unit, task)
     return {"role": unit.role, "path": unit.path, "chunks": found}
 
 
-def _check_unchanged(path: str, stamp: str) -> None:
+def _check_unchanged(unit: Unit, task: Task) -> None:
     """The units of a file must be pieces of the same file, or rows would be lost between them."""
+    for path, key in zip(unit.paths, ("stamp", "partner_stamp"), strict=False):
+        _check_stamp(path, task.payload[key])
+
+
+def _check_stamp(path: str, stamp: str) -> None:
     try:
         same = files.stamp(path) == stamp
     except (OSError, IndexError):
@@ -194,7 +200,7 @@ def _work_on_chunk(
     errors = batch.column(1)
     if errors.null_count != rows_read:
         bad = batch.filter(errors.is_valid())
-        has_raw = unit.format in registry.LINE_FORMATS
+        has_raw = unit.format in registry.RAW_FORMATS
         # Without raw bytes, what texts there are.
         kept = bad.columns[2:3] if has_raw else bad.columns[2:]
         columns = [column.to_pylist() for column in [*bad.columns[:2], *kept]]

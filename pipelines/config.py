@@ -28,15 +28,20 @@ class DataConfig:
 
     Attributes:
       train, valid, test: globs of files with pairs. Without `valid` (or `test`) none is used but
-        what `dataset` splits off.
+        what `dataset` splits off. A pair of line-aligned files, `x.en` and `x.de`, is named by the
+        file of the source; its endings are the languages of the job.
       monolingual: language -> globs of documents or lines, for pretraining; pairs are used for it
         as well.
         Catalogues (TMX, XLIFF, gettext's .po and .mo) are read by language instead: texts in
         `source_lang` with theirs in `target_lang`, or those of a monolingual language. A tag for
         another region will do where there is none for the very same one.
-      source_field, target_field: names (dots reach into nested objects) in JSONL, CSV and Parquet.
-        TSV without a header is source TAB target.
-      text_field: the field of monolingual JSONL, CSV and Parquet.
+      source_field, target_field: names (dots reach into nested objects) in JSONL, CSV, Parquet and
+        Arrow. TSV without a header is source TAB target.
+      text_field: the field of monolingual JSONL, CSV, Parquet and Arrow.
+      text_rows: what is one record of a monolingual .txt file: a "line", a "paragraph" (lines
+        without a blank one between them) or the whole "document". HTML and Markdown files are one
+        record each, and so is every document of a WARC or WET file. Documents of more than 256
+        MiB (HTML: 64, Markdown: 2) are not read: a text file is an error, others are "too_large".
       tsv_header: whether the first row of TSV files names the columns; CSV always has such a row.
     """
 
@@ -47,6 +52,7 @@ class DataConfig:
     source_field: str = "source"
     target_field: str = "target"
     text_field: str = "text"
+    text_rows: Literal["line", "paragraph", "document"] = "line"
     tsv_header: bool = False
 
 

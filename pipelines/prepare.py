@@ -42,7 +42,7 @@ from . import (
     words,
 )
 from .config import PrepareConfig
-from .formats import registry
+from .formats import moses, registry
 from .units import Unit
 
 __all__ = ["PreparePlan", "PrepareConfig", "build_prepare", "completed", "plan_prepare"]
@@ -67,12 +67,14 @@ def plan_prepare(config: PrepareConfig) -> PreparePlan:
 
     Raises:
       InputError: no input, a glob without files, an unknown or damaged file, a missing column, a
-        file with two roles, files without a byte, or a rule that does not know a language.
+        file with two roles, half a pair of files, files without a byte, or a rule that does not
+        know a language.
     """
     filters.check_languages(
         config.clean, (config.source_lang, config.target_lang, *config.data.monolingual)
     )
     paths: dict[str, str] = {}
+    partners: dict[str, str | None] = {}
     wanted: list[tuple[str, str, tuple[str, ...]]] = [
         (role, f"data.{role}", getattr(config.data, role)) for role in ("train", "valid", "test")
     ]
@@ -83,7 +85,12 @@ def plan_prepare(config: PrepareConfig) -> PreparePlan:
     identities: dict[str, tuple[str, str]] = {}
     for role, key, patterns in wanted:
         found = files.expand(patterns, key) if patterns else []
-        for path in found:
+        if not role.startswith(clean.MONOLINGUAL):
+            pairs = moses.pair_up(found, config.source_lang, config.target_lang)
+            partners |= pairs
+            found = list(pairs)
+        second = {partner for path in found if (partner := partners.get(path)) is not None}
+        for path in [*found, *sorted(second)]:
             identity = path if files.is_remote(path) else os.path.realpath(path)
             if identity in identities:
                 other_key, other_path = identities[identity]
@@ -93,13 +100,19 @@ def plan_prepare(config: PrepareConfig) -> PreparePlan:
                     f"{key}: {path} is also in {other_key} ({other_path}); name a file in one only"
                 )
             identities[identity] = key, path
-            paths[path] = role
+            if path not in second:
+                paths[path] = role
         if found and not any(files.size(path) for path in found):
             raise InputError(f"{key}: the files are empty; name files with text")
 
-    stamps = {path: files.stamp(path) for path in paths}
+    second = [partner for path in paths if (partner := partners.get(path)) is not None]
+    stamps = {path: files.stamp(path) for path in [*paths, *second]}
     planned = registry.plan(
-        list(paths), list(paths.values()), max(1, int(config.dataset.unit_megabytes * 1e6))
+        list(paths),
+        list(paths.values()),
+        max(1, int(config.dataset.unit_megabytes * 1e6)),
+        text_rows=config.data.text_rows,
+        partners=partners,
     )
     for unit in {unit.path: unit for unit in planned}.values():
         registry.check_fields(

@@ -159,16 +159,21 @@ def _absolute(path: str) -> str:
     return path if files.is_remote(path) else os.path.abspath(path)
 
 
+def _check_translated(path: str, form: str) -> None:
+    if form not in TRANSLATED:
+        what = "a catalogue of translations" if form in registry.CATALOGUES else f"in {form}"
+        raise InputError(
+            f"{path}: is {what}, which can be trained on and not yet be translated; what is "
+            f"translated is {' '.join(TRANSLATED)}"
+        )
+
+
 def examine(path: str, name: str) -> InputFile:
     """Format and checksum of an input. Raises `InputError` when it cannot be read or is not what
-    its name says."""
+    its name says, and for a format that is not translated."""
     try:
         form, compression = registry.format_of(path)
-        if form not in TRANSLATED:
-            raise InputError(
-                f"{path}: is a catalogue of translations, which can be trained on and not yet be "
-                f"translated; what is translated is {' '.join(TRANSLATED)}"
-            )
+        _check_translated(path, form)
         size = files.size(path)
         if size and form != "parquet":
             check_head(path, compression)
@@ -183,6 +188,7 @@ def check(path: str, text_field: str, output_field: str) -> None:
     """
     try:
         form, compression = registry.format_of(path)
+        _check_translated(path, form)
         size = files.size(path)
         if form == "parquet":
             file = InputFile(path, "", form, None, "", size, plain=path)

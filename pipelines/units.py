@@ -30,6 +30,8 @@ class Unit:
         file.
       size: bytes of work, for progress.
       role: what the file is in the job: "train", "valid", "test", "monolingual:en", "translate" ...
+      partner, partner_start, partner_stop: the second file of a pair of files and what is read of
+        it, where the format has one; see `formats.moses`.
     """
 
     index: int
@@ -41,6 +43,14 @@ class Unit:
     stop: int
     size: int
     role: str
+    partner: str | None = None
+    partner_start: int = 0
+    partner_stop: int = -1
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """The files that the unit is read from."""
+        return (self.path,) if self.partner is None else (self.path, self.partner)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -68,6 +68,11 @@ RULES = {
     "fuzzy": "the translation is marked as a guess (fuzzy)",
     "obsolete": "the message is no longer in use (obsolete)",
     "no_plural_form": "the catalogue has no usable rule for plural forms",
+    "malformed_html": "the page cannot be parsed: its elements are nested too deep",
+    "malformed_markdown": "the file cannot be parsed: its quotes and lists are nested too deep",
+    "not_a_document": "the record of the archive is neither a page nor its text",
+    "unreadable_http": "the headers or the compression of the archived page cannot be read",
+    "too_large": "the document is too large to be read",
 }
 
 

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from typing import Any
 
 from pipelines import files
+from pipelines.formats import moses
 from pipelines.units import fingerprint
 
 from .job import JobConfig
@@ -132,10 +133,14 @@ def _differences(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
 # --- what the stages depend on -------------------------------------------------------------------
 
 
-def _identity(patterns: tuple[str, ...], key: str) -> str:
-    """Fingerprint of the names, sizes and times of input files."""
+def _identity(patterns: tuple[str, ...], key: str, languages: tuple[str, str] | None = None) -> str:
+    """Fingerprint of the names, sizes and times of input files, second files of pairs included."""
     described = []
-    for path in files.expand(patterns, key):
+    paths = files.expand(patterns, key)
+    if languages is not None:
+        partners = moses.pair_up(paths, *languages).values()
+        paths = list(dict.fromkeys([*paths, *(path for path in partners if path is not None)]))
+    for path in paths:
         time = None if files.is_remote(path) else os.stat(path).st_mtime_ns
         described.append([path, files.size(path), time])
     return fingerprint(described)
@@ -149,7 +154,12 @@ def _content(path: str) -> str | None:
 def _texts(job: JobConfig) -> dict[str, Any]:
     data = job.data
     named = {"train": data.train, "valid": data.valid, "test": data.test}
-    found = {f"files of data.{key}": _identity(p, f"data.{key}") for key, p in named.items() if p}
+    languages = (job.source_lang, job.target_lang)
+    found = {
+        f"files of data.{key}": _identity(patterns, f"data.{key}", languages)
+        for key, patterns in named.items()
+        if patterns
+    }
     for language, patterns in data.monolingual.items():
         key = f"data.monolingual.{language}"
         found[f"files of {key}"] = _identity(patterns, key)

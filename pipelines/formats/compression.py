@@ -189,6 +189,11 @@ def open_packed(path: str, packed: str | None) -> io.BufferedReader:
         blocks = read_range(path, 0, files.size(path))
     else:
         blocks = decompress(path, packed)
+    return stream_of(blocks)
+
+
+def stream_of(blocks: Iterator[bytes]) -> io.BufferedReader:
+    """Blocks of bytes as a stream."""
     return io.BufferedReader(_BlockStream(blocks), 1 << 16)
 
 

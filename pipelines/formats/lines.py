@@ -69,9 +69,9 @@ def read_lines(unit: Unit) -> Iterator[Lines]:
     elif unit.compression is not None:
         blocks = compression.read_packed(unit.path, unit.compression)
     else:
-        start = _line_start(unit.path, unit.start)
+        start = line_start(unit.path, unit.start)
         # A unit in the midst of a long line has none of its own.
-        stop = _line_start(unit.path, unit.stop) if start < unit.stop else start
+        stop = line_start(unit.path, unit.stop) if start < unit.stop else start
         blocks = compression.read_range(unit.path, start, stop)
     return split_lines(blocks, unit.path)
 
@@ -112,7 +112,7 @@ def _too_long(path: str) -> InputError:
     )
 
 
-def _line_start(path: str, position: int) -> int:
+def line_start(path: str, position: int) -> int:
     """Where the first line begins whose first byte is at `position` or later; the file's size if
     none does. Raises `InputError` where none does for too long.
     """

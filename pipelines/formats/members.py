@@ -25,8 +25,14 @@ _FRAME = b"\x28\xb5\x2f\xfd"
 _SKIPPABLE = b"\x2a\x4d\x18"
 
 
-def cut(path: str, packed: str, unit_bytes: int) -> list[tuple[int, int]]:
+def cut(
+    path: str, packed: str, unit_bytes: int, mark: bytes | None = None
+) -> list[tuple[int, int]]:
     """Runs of whole streams as [start, stop) in stored bytes; (0, -1), all, where there is but one.
+
+    Args:
+      mark: of gzip members only: a run begins with one whose content begins so. Without a mark the
+        content must be text.
 
     Raises:
       InputError: the file is damaged.
@@ -35,11 +41,12 @@ def cut(path: str, packed: str, unit_bytes: int) -> list[tuple[int, int]]:
     stored = max(1, unit_bytes // _SHRINKS)
     if total <= stored or packed not in ("gzip", "zstd"):
         return [(0, -1)]
-    head = compression.beginning(compression.decompress(path, packed))
-    if compression.utf16_of(head):
-        return [(0, -1)]  # a line end is not to be found byte by byte
-    compression.check_text(path, head[:4096])
-    starts = _frames(path) if packed == "zstd" else _gzip_members(path)
+    if mark is None:
+        head = compression.beginning(compression.decompress(path, packed))
+        if compression.utf16_of(head):
+            return [(0, -1)]  # a line end is not to be found byte by byte
+        compression.check_text(path, head[:4096])
+    starts = _frames(path) if packed == "zstd" else _gzip_members(path, mark or b"")
     bounds = [0]
     for start in starts:
         if start - bounds[-1] >= stored:
@@ -76,14 +83,30 @@ def read_whole_lines(path: str, packed: str, start: int, stop: int) -> Iterator[
         yield content
 
 
-def _gzip_members(path: str) -> Iterator[int]:
-    """Where each member begins, found by decompressing: nothing else tells surely."""
+def read_members(path: str, packed: str, start: int, stop: int) -> Iterator[bytes]:
+    """The content of the streams that begin in [start, stop), in blocks."""
+    for member, content in compression.decompress_members(path, packed, start):
+        if member >= stop:
+            return
+        yield content
+
+
+def _gzip_members(path: str, mark: bytes) -> Iterator[int]:
+    """Where each member begins whose content begins with `mark`, found by decompressing: nothing
+    else tells surely.
+    """
     last, end = -1, _LONGEST_FIRST_MEMBER * 8
     size = 0
+    head: bytes | None = None
     for member, content in compression.decompress_members(path, "gzip"):
         if member != last:
-            yield member
-            last = member
+            last, head = member, b""
+        if head is not None:
+            head += content[: len(mark)]
+            if len(head) >= len(mark):
+                if head.startswith(mark):
+                    yield member
+                head = None
         size += len(content)
         if member == 0 and size > end:
             return

@@ -15,14 +15,22 @@ from electra_model.errors import InputError
 from ..units import Unit
 from . import lines
 
+# How a message names a file of a format.
+_KINDS = {"html": "an HTML page", "markdown": "a Markdown file", "warc": "a WARC file"}
+
+
+def check(unit: Unit, fields: Sequence[str]) -> None:
+    """Raises `InputError` where more than the one column is wanted that text without fields has."""
+    if len(fields) != 1:
+        kind = _KINDS.get(unit.format, "a text file")
+        raise InputError(
+            f"{unit.path}: {kind} has one column, {' and '.join(fields)} are {len(fields)}; "
+            "use .tsv, .csv, .jsonl, .parquet or a pair of files for pairs"
+        )
+
 
 def read(unit: Unit, fields: Sequence[str], raw: bool) -> Iterator[pa.RecordBatch]:
     """One row per line; a blank line is a row with an empty text. Error: "not_utf8"."""
-    if len(fields) != 1:
-        raise InputError(
-            f"{unit.path}: a text file has one column, {' and '.join(fields)} are {len(fields)}; "
-            "use .tsv, .csv, .jsonl or .parquet for pairs"
-        )
     row = 0
     for some in lines.read_lines(unit):
         texts = lines.decode_column(some.bodies, first_of_file=row == 0 and unit.start == 0)

@@ -76,6 +76,28 @@ def test_output_that_is_a_file_or_takes_our_folder(tmp_path):
         check_places(["x"], ["x"], str(tmp_path / "new"), ["_electra/a.txt"])
 
 
+@pytest.mark.parametrize(
+    ("name", "form"),
+    [
+        ("a.html", "html"),
+        ("a.htm.gz", "html"),
+        ("a.md", "markdown"),
+        ("a.warc.gz", "warc"),
+        ("a.arrow", "arrow"),
+    ],
+)
+def test_documents_and_archives_are_not_translated(tmp_path, name, form):
+    (tmp_path / name).write_bytes(b"")
+    message = f"{name}: is in {form}, which can be trained on and not yet be translated; what is"
+    with pytest.raises(InputError, match=message):
+        translation_inputs.examine(str(tmp_path / name), name)
+    with pytest.raises(InputError, match=message):
+        translation_inputs.check(str(tmp_path / name), "text", "translation")
+    (tmp_path / "a.en").write_bytes(b"")
+    with pytest.raises(InputError, match="a.en: unknown kind of file"):
+        translation_inputs.examine(str(tmp_path / "a.en"), "a.en")
+
+
 def test_examine_tells_what_cannot_be_read(tmp_path):
     with pytest.raises(InputError, match="gone.txt: cannot be read \\(No such file"):
         translation_inputs.examine(str(tmp_path / "gone.txt"), "gone.txt")
