@@ -1,7 +1,7 @@
 """The model folder: what training ends with and translation begins with.
 
     model.json     languages, sizes, fingerprints, how it was trained
-    spm.model      the tokenizer
+    spm.model      the tokenizer, or vocab.txt
     saved_model/   strings in; strings, scores and attention out; needs only tensorflow and
                    tensorflow-text
 
@@ -37,11 +37,12 @@ from electra_model.inference import (
 )
 from electra_model.search import target_limit
 from electra_model.tokenizer import BOS_ID, PAD_ID, Tokenizer
+from electra_model.tokenizer import FILES as VOCABULARIES
 
 FORMAT_VERSION = 1
 
-# All that lies in a model folder.
-_FILES = ("model.json", "spm.model", "saved_model")
+# All that may lie in a model folder; of the vocabularies it has one.
+_FILES = ("model.json", "saved_model", *VOCABULARIES)
 
 
 def save_model(
@@ -93,7 +94,7 @@ def save_model(
         os.chmod(building, 0o755)
         module = _Module(LoadedModel(model, tokenizer, metadata))
         tf.saved_model.save(module, str(building / "saved_model"), signatures=module.signatures())
-        (building / "spm.model").write_bytes(tokenizer.model_bytes)
+        (building / tokenizer.file_name).write_bytes(tokenizer.model_bytes)
         text = json.dumps(metadata, indent=2, ensure_ascii=False) + "\n"
         (building / "model.json").write_text(text, encoding="utf-8")
         _sync(building)
@@ -110,8 +111,11 @@ def save_model(
 def missing_file(folder: str | os.PathLike) -> str | None:
     """The name of a part of a model folder that is not there, or None when it is whole."""
     folder = pathlib.Path(folder)
-    parts = (*_FILES, "saved_model/saved_model.pb", "saved_model/variables/variables.index")
-    return next((name for name in parts if not (folder / name).exists()), None)
+    parts = ("model.json", "saved_model/saved_model.pb", "saved_model/variables/variables.index")
+    if missing := next((name for name in parts if not (folder / name).exists()), None):
+        return missing
+    found = any((folder / name).exists() for name in VOCABULARIES)
+    return None if found else VOCABULARIES[0]
 
 
 def load_model(folder: str | os.PathLike) -> LoadedModel:
@@ -124,7 +128,7 @@ def load_model(folder: str | os.PathLike) -> LoadedModel:
     tokenizer = Tokenizer.load(str(folder))
     if tokenizer.fingerprint() != metadata["vocabulary"]["fingerprint"]:
         raise InputError(
-            f"{folder}/spm.model: is not the vocabulary this model was trained with; "
+            f"{folder}/{tokenizer.file_name}: is not the vocabulary this model was trained with; "
             "export it again"
         )
     config = ModelConfig(**metadata["model"])

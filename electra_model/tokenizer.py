@@ -1,83 +1,118 @@
-"""Text to piece ids and back: a SentencePiece unigram model, run by tensorflow-text in the graph.
+"""Text to piece ids and back, run by tensorflow-text in the graph.
 
-Text is brought to one form first, in the graph: Unicode NFC, and words between white space. So a
-saved model cuts a sentence exactly as its training data was cut. The first five ids are fixed:
-padding, unknown, begin, end and mask. TensorFlow is imported only when a method needs it.
+`Tokenizer` is what the rest of the system sees; there are two kinds of it, told apart by the file
+in a vocabulary's or a model's folder: `spm.model` (`sentencepiece_tokenizer`) and `vocab.txt`
+(`wordpiece_tokenizer`).
+
+Text is brought to one form first: Unicode NFC, and one space for every run of white space. Then
+every word is cut by itself. So a saved model cuts a sentence exactly as its training data was cut.
+The first five ids are fixed: padding, unknown, begin, end and mask. TensorFlow is imported only
+when a method needs it.
 """
 
 from __future__ import annotations
 
-import functools
+import abc
 import hashlib
 import pathlib
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from electra_model.errors import InputError
+from electra_model.word_columns import WHITE_SPACE, lay_end_to_end, single_spaced, split_words
 
 if TYPE_CHECKING:
+    import pyarrow as pa
     import tensorflow as tf
 
 PAD_ID, UNK_ID, BOS_ID, EOS_ID, MASK_ID = range(5)
 FIRST_PIECE_ID = 5
 SPECIAL_PIECES = ("<pad>", "<unk>", "<s>", "</s>", "<mask>")
-MODEL_FILE = "spm.model"
+SENTENCEPIECE_FILE = "spm.model"
+WORDPIECE_FILE = "vocab.txt"
+FILES = (SENTENCEPIECE_FILE, WORDPIECE_FILE)
 
-# Every white space of Unicode, as the inside of a character class.
-WHITE_SPACE = "\t-\r\x1c-\x1f \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
+# What stands for the beginning of a word in pieces, and so never in them as a character.
+WORD_START = "\u2581"
 
 # Strings that are handed to the tokenizer at once: bounds the memory of `encode_columns`.
 _BATCH = 65_536
 
 
-class Tokenizer:
-    """One SentencePiece model.
+class Tokenizer(abc.ABC):
+    """One vocabulary.
 
     Attributes:
-      model_bytes: the serialized model, as in `spm.model`.
+      file_name: of the vocabulary in its folder. model_bytes: what that file holds.
       size: number of ids.
-
-    Raises:
-      InputError: the bytes are no SentencePiece model, or its special ids are not the five above.
     """
 
-    def __init__(self, model_bytes: bytes):
-        import sentencepiece
+    file_name: ClassVar[str]
+    model_bytes: bytes
+    size: int
 
-        self.model_bytes = model_bytes
-        try:
-            processor = sentencepiece.SentencePieceProcessor(model_proto=model_bytes)
-            self.size = int(processor.get_piece_size())
-        except (RuntimeError, OSError):
+    @staticmethod
+    def load(vocabulary_dir: str) -> Tokenizer:
+        """Reads the one vocabulary in a local folder.
+
+        Raises:
+          InputError: there is none, there are two, or it cannot be used.
+        """
+        folder = pathlib.Path(vocabulary_dir)
+        found = [name for name in FILES if (folder / name).exists()]
+        if len(found) > 1:
             raise InputError(
-                f"the vocabulary ({len(model_bytes)} bytes) is not a SentencePiece model; "
-                "make it again with `electra prepare`"
-            ) from None
-        found = tuple(
-            processor.id_to_piece(number) for number in range(min(FIRST_PIECE_ID, self.size))
-        )
-        if found != SPECIAL_PIECES:
-            raise InputError(
-                f"the vocabulary begins with the pieces {', '.join(found)}; "
-                f"it must begin with {', '.join(SPECIAL_PIECES)}"
+                f"{folder}: holds two vocabularies, {' and '.join(found)}; "
+                "remove the one that does not belong there"
             )
-        self._processor = processor
-
-    @classmethod
-    def load(cls, vocabulary_dir: str) -> Tokenizer:
-        """Reads `spm.model` in a local folder. Raises `InputError` when it is not there."""
-        path = pathlib.Path(vocabulary_dir) / MODEL_FILE
+        path = folder / (found or FILES)[0]
         try:
-            return cls(path.read_bytes())
+            data = path.read_bytes()
         except OSError as error:
+            other = "" if found else f", nor is there a {WORDPIECE_FILE}"
             raise InputError(
-                f"{path}: cannot be read ({error.strerror}); make it with `electra prepare`"
+                f"{path}: cannot be read ({error.strerror}){other}; make it with `electra prepare`"
             ) from None
+        return Tokenizer.of(path.name, data)
+
+    @staticmethod
+    def of(file_name: str, data: bytes) -> Tokenizer:
+        """The tokenizer of a file by its name, one of `FILES`, and what it holds.
+
+        Raises:
+          InputError: that is not such a vocabulary, or it does not begin with `SPECIAL_PIECES`.
+        """
+        if file_name == SENTENCEPIECE_FILE:
+            from electra_model.sentencepiece_tokenizer import SentencePieceTokenizer
+
+            return SentencePieceTokenizer(data)
+        if file_name == WORDPIECE_FILE:
+            from electra_model.wordpiece_tokenizer import WordPieceTokenizer
+
+            return WordPieceTokenizer(data)
+        raise InputError(f"{file_name}: is no vocabulary; one is named {' or '.join(FILES)}")
+
+    @property
+    @abc.abstractmethod
+    def layer(self) -> Any:
+        """What an exported module must hold in an attribute, so that it is saved along."""
+
+    @abc.abstractmethod
+    def pieces(self, token_ids: Sequence[int]) -> list[str]:
+        """The piece of each id, for people to read (`▁` marks the start of a word)."""
+
+    @abc.abstractmethod
+    def cut(self, words: tf.Tensor) -> tf.RaggedTensor:
+        """Words [k] in NFC, without white space -> ragged int32 [k, (length)], no end marks."""
+
+    @abc.abstractmethod
+    def join(self, token_ids: tf.RaggedTensor) -> tf.Tensor:
+        """Ragged int32 [n, (length)], no special ids among them -> strings [n]."""
 
     def fingerprint(self) -> str:
-        """First 16 hex digits of the sha256 of the model: equal for equal ids, on every machine."""
+        """First 16 hex digits of the sha256 of the file: equal for equal ids, on every machine."""
         return hashlib.sha256(self.model_bytes).hexdigest()[:16]
 
     def encode(self, texts: tf.Tensor) -> tf.RaggedTensor:
@@ -92,7 +127,7 @@ class Tokenizer:
 
         normal: Any = tensorflow_text.normalize_utf8(texts, "NFC")
         words: Any = tf.strings.split(tf.strings.regex_replace(normal, f"[{WHITE_SPACE}]+", " "))
-        pieces: Any = self.layer.tokenize(words.flat_values)
+        pieces: Any = self.cut(words.flat_values)
         ids = words.with_flat_values(pieces).merge_dims(1, 2)
         ends = tf.fill([ids.nrows(), 1], EOS_ID)
         joined: Any = tf.concat([ids, tf.cast(ends, ids.dtype)], axis=1)
@@ -103,46 +138,53 @@ class Tokenizer:
         import tensorflow as tf
 
         kept = tf.ragged.boolean_mask(token_ids, tf.greater_equal(token_ids, FIRST_PIECE_ID))
-        return self.layer.detokenize(kept)  # pyright: ignore
+        return self.join(kept)
 
-    def encode_words(self, words: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    def encode_words(
+        self, words: Sequence[str], *, normalized: bool = True
+    ) -> tuple[np.ndarray, np.ndarray]:
         """k words -> (ids int32 [m], offsets int64 [k + 1]), without end marks.
 
-        Words are NFC and hold no white space; `encode` gives texts the same ids word by word.
-        """
-        return self._columns(words, self.layer.tokenize)
-
-    def encode_columns(self, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-        """n texts -> (ids int32 [m], offsets int64 [n + 1]), the same ids as `encode`."""
-        return self._columns(texts, self.encode)
-
-    def _columns(self, texts: Sequence[str], encode: Any) -> tuple[np.ndarray, np.ndarray]:
-        import tensorflow as tf
-
-        values, lengths = [np.empty(0, np.int32)], [np.zeros(1, np.int64)]
-        for start in range(0, len(texts), _BATCH):
-            batch = np.array([text.encode() for text in texts[start : start + _BATCH]], object)
-            with tf.device("/CPU:0"):
-                ragged: Any = encode(tf.constant(batch, tf.string))
-            values.append(ragged.values.numpy())
-            lengths.append(np.diff(ragged.row_splits.numpy()))
-        return np.concatenate(values), np.cumsum(np.concatenate(lengths))
-
-    def pieces(self, token_ids: Sequence[int]) -> list[str]:
-        """The piece of each id, for people to read (`▁` marks the start of a word)."""
-        return [self._processor.id_to_piece(int(number)) for number in token_ids]
-
-    @functools.cached_property
-    def layer(self):
-        """The `tensorflow_text.SentencepieceTokenizer`.
-
-        An exported module must hold it in an attribute, so that its table is saved along.
+        Words hold no white space; `encode` gives texts the same ids word by word. `normalized` says
+        that they are NFC, which saves looking.
         """
         import tensorflow as tf
         import tensorflow_text
 
-        # The op holds a table, which must live outside of any graph that is being traced.
-        with tf.init_scope():
-            return tensorflow_text.SentencepieceTokenizer(
-                model=self.model_bytes, out_type=tf.dtypes.int32
-            )
+        values, lengths = [np.empty(0, np.int32)], [np.zeros(1, np.int64)]
+        for start in range(0, len(words), _BATCH):
+            batch = np.array([word.encode() for word in words[start : start + _BATCH]], object)
+            with tf.device("/CPU:0"):
+                strings: Any = tf.constant(batch, tf.string)
+                if not normalized:
+                    strings = tensorflow_text.normalize_utf8(strings, "NFC")
+                ragged: Any = self.cut(strings)
+            values.append(ragged.values.numpy())
+            lengths.append(np.diff(ragged.row_splits.numpy()))
+        return np.concatenate(values), np.cumsum(np.concatenate(lengths))
+
+    def encode_columns(
+        self, texts: Sequence[str] | pa.StringArray, *, normalized: bool = False
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """n texts -> (ids int32 [m], offsets int64 [n + 1]), the same ids as `encode`.
+
+        Each distinct word of a batch is cut once. `normalized` says that the texts are NFC with
+        single spaces and none at the ends, as prepare's are, which saves looking.
+        """
+        values, lengths = [np.empty(0, np.int32)], [np.zeros(1, np.int64)]
+        for start in range(0, len(texts), _BATCH):
+            ids, offsets = self._encode_batch(texts[start : start + _BATCH], normalized)
+            values.append(ids)
+            lengths.append(np.diff(offsets))
+        return np.concatenate(values), np.cumsum(np.concatenate(lengths))
+
+    def _encode_batch(self, texts: Any, normalized: bool) -> tuple[np.ndarray, np.ndarray]:
+        import pyarrow as pa
+
+        column = texts if isinstance(texts, pa.Array) else pa.array(texts, pa.string())
+        words = split_words(column if normalized else single_spaced(column))
+        # White space composes with nothing, so a text is NFC when its words are.
+        ids, starts = self.encode_words(words.distinct.to_pylist(), normalized=normalized)
+        table = np.concatenate([np.array([EOS_ID], np.int32), ids])
+        rows = np.concatenate([np.zeros(1, np.int64), starts + 1])
+        return lay_end_to_end(words, np.arange(1, len(starts)), table, rows)

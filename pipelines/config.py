@@ -6,14 +6,20 @@ Frozen and validated; defaults live here, those of `clean` in `clean_config`, an
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from typing import Literal
 
 import pydantic
 from pydantic import Field
 
 from electra_model.config import STRICT
+from electra_model.tokenizer import SPECIAL_PIECES, WORD_START
 
 from .clean_config import CleanConfig as CleanConfig
+
+# SentencePiece's names of the bytes that characters without a piece become.
+_BYTE_PIECE = re.compile(r"<0x[0-9A-F]{2}>")
 
 
 @pydantic.dataclasses.dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -50,21 +56,61 @@ class DataConfig:
     tsv_header: bool = False
 
 
+def _problem_of_symbol(symbol: str) -> str:
+    if not symbol or not symbol.isprintable() or any(map(str.isspace, symbol)):
+        return "must be printable characters without white space"
+    if WORD_START in symbol or "\ufffd" in symbol:
+        return f"must not hold {WORD_START} or the replacement character"
+    if not unicodedata.is_normalized("NFC", symbol):
+        return "is never met, for text is brought to NFC; write it in NFC"
+    if symbol in SPECIAL_PIECES or _BYTE_PIECE.fullmatch(symbol):
+        return "is a piece that the vocabulary has by itself"
+    return ""
+
+
 @pydantic.dataclasses.dataclass(frozen=True, kw_only=True, config=STRICT)
 class VocabularyConfig:
     """The pieces that text is cut into, learned from word counts of the training pairs' two sides
     (of the monolingual texts where there are no pairs).
 
     Attributes:
+      kind: "sentencepiece" is SentencePiece's unigram model, "bpe" its byte-pair encoding, both in
+        `spm.model`; "wordpiece" a list of pieces in `vocab.txt`, the fastest to cut text with.
       size: number of pieces; less when the text does not support so many (see `vocabulary.json`).
       character_coverage: share of the running characters that get a piece of their own at least.
       max_words: the most frequent words that are learned from.
+      byte_fallback: a character without a piece becomes its UTF-8 bytes instead of unknown; takes
+        256 of the pieces. Not for "wordpiece".
+      symbols: strings that are one piece wherever they stand, such as placeholders (`{name}`) and
+        language tags (`<2de>`).
     """
 
-    kind: Literal["sentencepiece"] = "sentencepiece"
+    kind: Literal["sentencepiece", "bpe", "wordpiece"] = "sentencepiece"
     size: int = Field(default=8000, ge=64, le=250_000)
     character_coverage: float = Field(default=0.9998, gt=0.9, le=1)
     max_words: int = Field(default=100_000, ge=1000)
+    byte_fallback: bool = False
+    symbols: tuple[str, ...] = ()
+
+    @pydantic.field_validator("byte_fallback")
+    @classmethod
+    def _check_fallback(cls, value: bool, info: pydantic.ValidationInfo) -> bool:
+        if value and info.data.get("kind") == "wordpiece":
+            raise ValueError(
+                "is not for kind: wordpiece; use sentencepiece or bpe, or leave it out"
+            )
+        return value
+
+    @pydantic.field_validator("symbols")
+    @classmethod
+    def _check_symbols(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for symbol in value:
+            if problem := _problem_of_symbol(symbol):
+                raise ValueError(f"{symbol!r} {problem}")
+        for symbol in value:
+            if value.count(symbol) > 1:
+                raise ValueError(f"{symbol!r} is named twice")
+        return value
 
 
 @pydantic.dataclasses.dataclass(frozen=True, kw_only=True, config=STRICT)

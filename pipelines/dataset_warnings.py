@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from electra_model.tokenizer import Tokenizer
+
 from . import clean, langid
 from .config import PrepareConfig
 from .records import Ledger
@@ -32,13 +34,11 @@ _FEW_CHARACTERS = 200
 _IDENTIFIED_CHARACTERS = 20_000
 
 
-def find(
-    config: PrepareConfig, ledgers: Mapping[str, Ledger], vocabulary_model: bytes
-) -> list[str]:
+def find(config: PrepareConfig, ledgers: Mapping[str, Ledger], tokenizer: Tokenizer) -> list[str]:
     """The warnings, each one line.
 
     Args:
-      ledgers: split -> what became of its records. vocabulary_model: the SentencePiece model.
+      ledgers: split -> what became of its records. tokenizer: of the vocabulary.
     """
     warnings = large_rejections(ledgers)
     chunks = clean.chunks(config)
@@ -50,7 +50,7 @@ def find(
             role = clean.MONOLINGUAL + language
             texts[language], _ = sample(config, [chunk for chunk in chunks if chunk.role == role])
     for language, some in texts.items():
-        warnings += split_words(some, language, vocabulary_model)
+        warnings += split_words(some, language, tokenizer)
     return warnings
 
 
@@ -103,16 +103,13 @@ def swapped_sides(
     ]
 
 
-def split_words(texts: Sequence[str], language: str, vocabulary_model: bytes) -> list[str]:
+def split_words(texts: Sequence[str], language: str, tokenizer: Tokenizer) -> list[str]:
     """Whether a vocabulary has more than 4 tokens per word of these texts."""
-    import sentencepiece
-
     words = sum(len(text.split()) for text in texts)
     if words < _FEW_WORDS or not is_spaced(language):
         return []
-    processor = sentencepiece.SentencePieceProcessor(model_proto=vocabulary_model)
-    encoded = processor.encode(list(texts))  # pyright: ignore[reportAttributeAccessIssue]
-    per_word = sum(map(len, encoded)) / words
+    pieces, _ = tokenizer.encode_columns(texts)
+    per_word = (len(pieces) - len(texts)) / words  # without the end marks
     if per_word <= MOST_TOKENS_PER_WORD:
         return []
     return [

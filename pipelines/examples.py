@@ -32,7 +32,7 @@ _VERSION = 2
 TOO_LONG = "max_tokens"
 PRETRAIN = "pretrain"
 
-# Characters that SentencePiece puts into one piece at most.
+# Characters that SentencePiece puts into one piece at most, but for the symbols that a user names.
 _LONGEST_PIECE = 16
 _DOCUMENT_CHARACTERS = 1 << 16
 
@@ -102,8 +102,9 @@ def work(config: PrepareConfig, task: Task, parts: Parts) -> dict[str, Any]:
     pair_rows = np.flatnonzero(fate < len(split.SPLITS))
     pairs = kept.take(pa.array(pair_rows))
     most = payload["max_tokens"]
-    source, source_fits = ragged_up_to(pieces_of, pairs.column("source"), most)
-    target, target_fits = ragged_up_to(pieces_of, pairs.column("target"), most)
+    longest = max([_LONGEST_PIECE, *map(len, config.vocabulary.symbols)])
+    source, source_fits = ragged_up_to(pieces_of, pairs.column("source"), most, longest)
+    target, target_fits = ragged_up_to(pieces_of, pairs.column("target"), most, longest)
     fits = source_fits & target_fits
     rejected = _reject_long(chunk, pairs, np.flatnonzero(~fits))
 
@@ -157,13 +158,16 @@ def work(config: PrepareConfig, task: Task, parts: Parts) -> dict[str, Any]:
 
 
 def ragged_up_to(
-    pieces_of: WordPieces, texts: pa.StringArray, max_tokens: int
+    pieces_of: WordPieces,
+    texts: pa.StringArray,
+    max_tokens: int,
+    longest_piece: int = _LONGEST_PIECE,
 ) -> tuple[pa.ListArray, np.ndarray]:
     """Texts -> lists of ids, and bool [n], whether a text has at most `max_tokens` of them.
 
     What has too many characters for that is not tokenised: its list holds the end mark alone.
     """
-    hopeless = pc.greater(pc.utf8_length(texts), max_tokens * _LONGEST_PIECE)
+    hopeless = pc.greater(pc.utf8_length(texts), max_tokens * longest_piece)
     ids = pieces_of.encode(pc.if_else(hopeless, "", texts))
     return ids, (_lengths(ids) <= max_tokens) & ~hopeless.to_numpy(zero_copy_only=False)
 
@@ -293,13 +297,14 @@ def _counts(codes: np.ndarray) -> dict[str, int]:
 
 def _word_pieces(config: PrepareConfig, sha256: str) -> WordPieces:
     (receipt,) = load_index(config, "vocabulary").receipts
-    return _load(part_path(config, "vocabulary", receipt, vocabulary.MODEL_PART), sha256)
+    path = part_path(config, "vocabulary", receipt, vocabulary.MODEL_PART)
+    return _load(receipt.facts["file"], path, sha256)
 
 
 @functools.lru_cache(maxsize=1)
-def _load(path: str, sha256: str) -> WordPieces:
+def _load(file_name: str, path: str, sha256: str) -> WordPieces:
     """One per process; the checksum is there so that another vocabulary is loaded anew."""
-    return WordPieces(Tokenizer(files.read_bytes(path)))
+    return WordPieces(Tokenizer.of(file_name, files.read_bytes(path)))
 
 
 STAGE = Stage("encode", plan, work)

@@ -9,7 +9,7 @@ Seven stages with a barrier after each, and three more where near duplicates are
       (signatures, bands, near: see `near_duplicates`)
       split       what becomes of each record, overlap, words    per chunk of clean records
       words       counts added up                                per partition of the words
-      vocabulary  SentencePiece from the counts                  one
+      vocabulary  pieces from the counts                         one
       encode      token ids                                      per chunk
       shards      shuffled training records                      per shard
     dataset/, vocabulary/

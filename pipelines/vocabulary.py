@@ -1,11 +1,13 @@
 """Fifth stage: counted words to a vocabulary of word pieces.
 
-SentencePiece learns a unigram model (Kudo 2018) from the most frequent words (see `words`): a short
-list, whatever the corpus.
+SentencePiece learns a unigram model (Kudo 2018) or byte-pair encoding (Sennrich et al. 2016) from
+the most frequent words (see `words`): a short list, whatever the corpus. A WordPiece vocabulary is
+chosen from the pieces of such an encoding (see `wordpiece`).
 """
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import json
 import os
@@ -19,15 +21,16 @@ from electra_model.tokenizer import (
     BOS_ID,
     EOS_ID,
     FIRST_PIECE_ID,
-    MODEL_FILE,
     PAD_ID,
+    SENTENCEPIECE_FILE,
     SPECIAL_PIECES,
     UNK_ID,
-    WHITE_SPACE,
+    WORDPIECE_FILE,
     Tokenizer,
 )
+from electra_model.word_columns import WHITE_SPACE
 
-from . import words
+from . import wordpiece, words
 from .config import PrepareConfig, VocabularyConfig
 from .stages import Stage, Task, load_index
 from .units import Parts
@@ -36,6 +39,14 @@ _VERSION = 2
 
 MODEL_PART = "model"
 CARD_FILE = "vocabulary.json"
+
+# Kind of vocabulary -> its file, and what SentencePiece learns for it.
+_FILES = {
+    "sentencepiece": SENTENCEPIECE_FILE,
+    "bpe": SENTENCEPIECE_FILE,
+    "wordpiece": WORDPIECE_FILE,
+}
+_MODEL_TYPES = {"sentencepiece": "unigram", "bpe": "bpe", "wordpiece": "bpe"}
 
 # Candidates that the learning starts from. A million, SentencePiece's own, cost twice the time and
 # did not make the pieces longer (1.144 a word, with 8,000 pieces from 300,000 words of English).
@@ -54,9 +65,7 @@ def plan_vocabulary(config: PrepareConfig) -> list[Task]:
     payload = {
         "version": _VERSION,
         "words": load_index(config, "words").digest,
-        "size": config.vocabulary.size,
-        "character_coverage": config.vocabulary.character_coverage,
-        "max_words": config.vocabulary.max_words,
+        **dataclasses.asdict(config.vocabulary),
         "sentencepiece": sentencepiece.__version__,
     }
     return [Task("vocabulary", payload)]
@@ -70,17 +79,19 @@ def make_vocabulary(config: PrepareConfig, task: Task, parts: Parts) -> dict[str
     counts = words.most_frequent(words.read_counts(config, receipts), config.vocabulary.max_words)
     columns = (column.to_pylist() for column in counts.columns)
     model = train_pieces(list(zip(*columns, strict=True)), config.vocabulary)
-    tokenizer = Tokenizer(model)
+    tokenizer = tokenizer_of(config.vocabulary, model)
     parts.add(MODEL_PART, model)
     card: dict[str, Any] = {
         "kind": config.vocabulary.kind,
-        "file": MODEL_FILE,
+        "file": tokenizer.file_name,
         "size": tokenizer.size,
         "size_requested": config.vocabulary.size,
         "fingerprint": tokenizer.fingerprint(),
         "special_pieces": list(SPECIAL_PIECES),  # ids 0 to 4
         "words": {"different": distinct, "running": running, "learned_from": counts.num_rows},
         "character_coverage": config.vocabulary.character_coverage,
+        "byte_fallback": config.vocabulary.byte_fallback,
+        "symbols": list(config.vocabulary.symbols),
         "sentencepiece": task.payload["sentencepiece"],
     }
     if tokenizer.size < config.vocabulary.size:
@@ -91,19 +102,38 @@ def make_vocabulary(config: PrepareConfig, task: Task, parts: Parts) -> dict[str
     return card
 
 
+def tokenizer_of(config: VocabularyConfig, model: bytes) -> Tokenizer:
+    """The tokenizer of what `train_pieces` returned."""
+    return Tokenizer.of(_FILES[config.kind], model)
+
+
 def train_pieces(counted: list[tuple[str, int]], config: VocabularyConfig) -> bytes:
-    """The serialized SentencePiece model of counted words; equal for equal words, byte for byte.
+    """The vocabulary file that counted words give; equal for equal words, byte for byte.
 
     Where the words do not support `config.size` pieces, there are as many as they do support.
 
     Raises:
-      WorkError: there are no words. InputError: the size is less than the characters alone need.
+      WorkError: there are no words. InputError: the size is less than the characters, symbols and
+      bytes alone need.
     """
     if not counted:
         raise WorkError(
             "vocabulary: no word is left to learn from; look into dataset/rejected for the reason"
         )
-    size = config.size
+    if config.kind != "wordpiece":
+        return _learn(counted, config, config.size)
+    import sentencepiece
+
+    more = _learn(counted, config, round(config.size * wordpiece.CANDIDATES))
+    found = sentencepiece.SentencePieceProcessor(model_proto=more)
+    candidates = [found.id_to_piece(number) for number in range(len(found))]
+    try:
+        return wordpiece.choose(candidates[FIRST_PIECE_ID:], counted, config)
+    except wordpiece.TooSmall as error:
+        raise _too_small(config, error.needed) from None
+
+
+def _learn(counted: list[tuple[str, int]], config: VocabularyConfig, size: int) -> bytes:
     for _ in range(8):
         try:
             return _without_path(_train(counted, config, size))
@@ -121,9 +151,11 @@ def train_pieces(counted: list[tuple[str, int]], config: VocabularyConfig) -> by
 
 
 def _too_small(config: VocabularyConfig, needed: int) -> InputError:
+    extra = " and the symbols" * bool(config.symbols) + " and the bytes" * config.byte_fallback
     return InputError(
-        f"vocabulary.size: {config.size} pieces are too few, the text's characters alone need "
-        f"{needed}; raise it, or lower vocabulary.character_coverage ({config.character_coverage})"
+        f"vocabulary.size: {config.size} pieces are too few, the text's characters{extra} alone "
+        f"need {needed}; raise it, or lower vocabulary.character_coverage "
+        f"({config.character_coverage})"
     )
 
 
@@ -139,7 +171,7 @@ def _train(counted: list[tuple[str, int]], config: VocabularyConfig, size: int) 
             sentence_iterator=iter([f"{word}\t{count}" for word, count in _scaled(counted)]),
             input_format="tsv",
             model_writer=model,
-            model_type="unigram",
+            model_type=_MODEL_TYPES[config.kind],
             vocab_size=size,
             character_coverage=config.character_coverage,
             # The text is normalised already; what is left is what a user of the model may type.
@@ -149,6 +181,8 @@ def _train(counted: list[tuple[str, int]], config: VocabularyConfig, size: int) 
             bos_id=BOS_ID,
             eos_id=EOS_ID,
             control_symbols=[SPECIAL_PIECES[-1]],
+            user_defined_symbols=list(config.symbols),
+            byte_fallback=config.byte_fallback,
             seed_sentencepiece_size=max(_LEAST_SEEDS, _SEEDS_PER_PIECE * size),
             # Sums are taken in the order of the threads, so their number must be the same on every
             # machine: it decides ties.

@@ -13,7 +13,6 @@ of all words while adding up.
 
 from __future__ import annotations
 
-import dataclasses
 import zlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -23,6 +22,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from electra_model.tokenizer import EOS_ID
+from electra_model.word_columns import lay_end_to_end, split_words
 
 from . import records
 from .config import PrepareConfig
@@ -33,29 +33,6 @@ if TYPE_CHECKING:
     from electra_model.tokenizer import Tokenizer
 
 _VERSION = 2
-
-
-@dataclasses.dataclass(frozen=True)
-class Words:
-    """A column of texts as words.
-
-    Attributes:
-      distinct: string [k], in the order in which they first stand in the column.
-      index: int32 [m], which of them each running word is.
-      offsets: int64 [n + 1]; text i is `index[offsets[i]:offsets[i + 1]]`.
-    """
-
-    distinct: pa.StringArray
-    index: np.ndarray
-    offsets: np.ndarray
-
-
-def split_words(texts: pa.StringArray) -> Words:
-    """Normalised texts (single spaces, none at the ends), without nulls -> their words."""
-    lists = pc.split_pattern(texts, " ")
-    words = lists.flatten().dictionary_encode()
-    offsets = lists.offsets.to_numpy().astype(np.int64)
-    return Words(words.dictionary, words.indices.to_numpy(), offsets - offsets[0])
 
 
 def count_words(texts: pa.StringArray) -> tuple[pa.StringArray, np.ndarray]:
@@ -107,20 +84,8 @@ class WordPieces:
         """
         words = split_words(texts)
         places = self._places(words.distinct.to_pylist())
-        sizes = np.diff(self._starts)
-
-        count = len(texts)
-        running = np.zeros(len(words.index) + count, np.int64)
-        ends = words.offsets[1:] + np.arange(count)  # where the end marks stand among the words
-        inside = np.ones(len(running), bool)
-        inside[ends] = False
-        running[inside] = places[words.index]
-        lengths = sizes[running]
-        stops = np.cumsum(lengths)
-        source = np.repeat(self._starts[running] - (stops - lengths), lengths)
-        source += np.arange(len(source))
-        offsets = np.concatenate([[0], stops[ends]]).astype(np.int32)
-        return pa.ListArray.from_arrays(pa.array(offsets), pa.array(self._values[source]))
+        ids, offsets = lay_end_to_end(words, places, self._values, self._starts)
+        return pa.ListArray.from_arrays(pa.array(offsets.astype(np.int32)), pa.array(ids))
 
     def _places(self, words: list[str]) -> np.ndarray:
         """int64 [k]: the row of each word; new ones are cut."""

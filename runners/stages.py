@@ -203,8 +203,14 @@ def _missing_of_pretrain(job: JobConfig) -> str | None:
 
 
 def _missing_of_train(job: JobConfig) -> str | None:
-    parts = ("saved_model/saved_model.pb", "saved_model/variables/variables.index", "spm.model")
-    return next((name for name in parts if not files.exists(job.path("model", name))), None)
+    from electra_model import tokenizer
+
+    parts = ("saved_model/saved_model.pb", "saved_model/variables/variables.index")
+    for name in parts:
+        if not files.exists(job.path("model", name)):
+            return name
+    found = any(files.exists(job.path("model", name)) for name in tokenizer.FILES)
+    return None if found else " or ".join(tokenizer.FILES)
 
 
 def _missing_of_evaluate(job: JobConfig) -> str | None:

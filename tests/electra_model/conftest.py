@@ -12,7 +12,8 @@ import sentencepiece
 from electra_model.config import ModelConfig
 from electra_model.electra import Electra
 from electra_model.export import load_model, save_model
-from electra_model.tokenizer import SPECIAL_PIECES, Tokenizer
+from electra_model.sentencepiece_tokenizer import SentencePieceTokenizer
+from electra_model.tokenizer import SPECIAL_PIECES
 
 NOUNS = {"dog": "Hund", "tree": "Baum", "table": "Tisch", "moon": "Mond", "river": "Fluss"}
 VERBS = {"sees": "sieht", "finds": "findet", "paints": "malt", "knows": "kennt"}
@@ -48,7 +49,7 @@ def tokenizer(sentences):
         num_threads=1,
         minloglevel=2,
     )
-    return Tokenizer(written.getvalue())
+    return SentencePieceTokenizer(written.getvalue())
 
 
 @pytest.fixture(scope="session")

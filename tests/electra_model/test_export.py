@@ -7,9 +7,12 @@ import textwrap
 import numpy as np
 import pytest
 
+from electra_model.electra import Electra
 from electra_model.errors import InputError
 from electra_model.export import load_model, missing_file, read_metadata, save_model
 from electra_model.tokenizer import Tokenizer
+from pipelines.config import VocabularyConfig
+from pipelines.vocabulary import tokenizer_of, train_pieces
 
 SOURCE = np.array([[7, 9, 5, 3], [8, 6, 3, 0]], np.int32)
 TARGET = np.array([[2, 11, 12], [2, 15, 0]], np.int32)
@@ -71,13 +74,11 @@ SERVE = """
 """
 
 
-def test_the_saved_model_needs_tensorflow_alone(saved, loaded, sentences, tmp_path):
-    texts = [source for source, _ in sentences[:5]]
-    texts += ["dog", "", "the dog sees the tree " * 5]
-    assert loaded.count_tokens(texts[:3]).max() <= 16, "one bucket for the greedy ones"
+def serve(folder, texts, cwd):
+    """What a process with nothing of ours answers."""
     done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(SERVE), saved[0] / "saved_model", json.dumps(texts)],
-        cwd=tmp_path,
+        [sys.executable, "-c", textwrap.dedent(SERVE), folder / "saved_model", json.dumps(texts)],
+        cwd=cwd,
         capture_output=True,
         text=True,
         timeout=240,
@@ -85,7 +86,14 @@ def test_the_saved_model_needs_tensorflow_alone(saved, loaded, sentences, tmp_pa
     assert done.returncode == 0, done.stderr[-2000:]
     found = json.loads(done.stdout.splitlines()[-1])
     assert found["ours"] == []
-    answers = found["answers"]
+    return found["answers"]
+
+
+def test_the_saved_model_needs_tensorflow_alone(saved, loaded, sentences, tmp_path):
+    texts = [source for source, _ in sentences[:5]]
+    texts += ["dog", "", "the dog sees the tree " * 5]
+    assert loaded.count_tokens(texts[:3]).max() <= 16, "one bucket for the greedy ones"
+    answers = serve(saved[0], texts, tmp_path)
     for name, chosen, beam_size in (("serving_default", texts, 2), ("greedy", texts[:3], 1)):
         outputs, scores = loaded.translate(chosen, beam_size=beam_size, length_penalty=0.6)
         assert answers[name][0] == outputs
@@ -98,6 +106,29 @@ def test_the_saved_model_needs_tensorflow_alone(saved, loaded, sentences, tmp_pa
     assert np.shape(found["decoder_cross"])[-1] == len(expected["source_pieces"])
     np.testing.assert_allclose(np.sum(found["decoder_cross"], axis=-1), 1.0, atol=1e-5)
     assert len(found["target_ids"][0]) == np.shape(found["decoder_self"])[-1]
+
+
+def test_a_model_with_a_list_of_pieces(sentences, tiny_config, tmp_path):
+    words = sorted({word for pair in sentences for word in " ".join(pair).split()})
+    config = VocabularyConfig(kind="wordpiece", size=90, symbols=("<2de>",))
+    tokenizer = tokenizer_of(config, train_pieces([(word, 5) for word in words], config))
+    model = Electra.from_config_and_vocabulary(tiny_config, tokenizer.size, seed=5)
+    model((SOURCE, TARGET))  # makes the weights
+    save_model(tmp_path / "model", model, tokenizer, tiny_config, beam_size=2)
+    names = sorted(path.name for path in (tmp_path / "model").iterdir())
+    assert names == ["model.json", "saved_model", "vocab.txt"]
+    loaded = load_model(tmp_path / "model")
+    assert loaded.tokenizer.fingerprint() == tokenizer.fingerprint()
+    texts = ["<2de> the dog", "moon \u2603", "the tree"]
+    answers = serve(tmp_path / "model", texts, tmp_path)
+    outputs, scores = loaded.translate(texts, beam_size=2, length_penalty=0.6)
+    assert answers["serving_default"][0] == outputs
+    np.testing.assert_allclose(answers["serving_default"][1], scores, rtol=1e-5)
+    (tmp_path / "model" / "vocab.txt").write_bytes(tokenizer.model_bytes + b"so\n")
+    assert "vocab.txt: is not the vocabulary" in refused(tmp_path / "model")
+    assert missing_file(tmp_path / "model") is None
+    (tmp_path / "model" / "vocab.txt").unlink()
+    assert missing_file(tmp_path / "model") == "spm.model"
 
 
 # === what is refused ===

@@ -23,12 +23,13 @@ def model_folder(tmp_path_factory):
     from electra_model.config import ModelConfig
     from electra_model.electra import Electra
     from electra_model.export import save_model
-    from electra_model.tokenizer import Tokenizer
+    from electra_model.sentencepiece_tokenizer import SentencePieceTokenizer
     from pipelines.config import VocabularyConfig
     from pipelines.vocabulary import train_pieces
 
     words = "the quick brown fox jumps over a lazy dog and runs home . , ! ?".split()
-    tokenizer = Tokenizer(train_pieces([(word, 9) for word in words], VocabularyConfig(size=64)))
+    counted = [(word, 9) for word in words]
+    tokenizer = SentencePieceTokenizer(train_pieces(counted, VocabularyConfig(size=64)))
     sizes = ModelConfig(
         num_layers=1, num_decoder_layers=1, d_model=16, num_heads=2, dff=16, max_length=16
     )

@@ -1,5 +1,6 @@
 import pytest
 
+from electra_model.tokenizer import Tokenizer
 from pipelines.dataset_warnings import large_rejections, split_words, swapped_sides
 from pipelines.records import Ledger
 from tests.pipelines.small_jobs import make_config, run, sentences, write_tsv
@@ -54,18 +55,17 @@ def small_vocabulary(tmp_path_factory):
     write_tsv(tmp_path / "train.tsv", [(target, source) for source, target in sentences(200)])
     config = make_config(tmp_path, train=[str(tmp_path / "train.tsv")])
     info = run(config)
-    with open(f"{config.workdir}/vocabulary/spm.model", "rb") as stream:
-        return info, stream.read()
+    return info, Tokenizer.load(f"{config.workdir}/vocabulary")
 
 
 def test_a_vocabulary_that_cuts_words_into_characters(small_vocabulary):
-    _, model = small_vocabulary
+    _, tokenizer = small_vocabulary
     words = ["the red house and the old tree"] * 30
-    assert split_words(words, "en", model) == []
-    (warning,) = split_words(["hautbrennend untergeworfen"] * 60, "en", model)
+    assert split_words(words, "en", tokenizer) == []
+    (warning,) = split_words(["hautbrennend untergeworfen"] * 60, "en", tokenizer)
     assert "raise vocabulary.size" in warning
-    assert split_words(["hautbrennend untergeworfen"] * 40, "en", model) == []  # too few words
-    assert split_words(["hautbrennend untergeworfen"] * 60, "zh", model) == []
+    assert split_words(["hautbrennend untergeworfen"] * 40, "en", tokenizer) == []  # too few words
+    assert split_words(["hautbrennend untergeworfen"] * 60, "zh", tokenizer) == []
 
 
 def test_warnings_are_in_the_info(small_vocabulary):

@@ -2,11 +2,12 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from electra_model.tokenizer import EOS_ID, Tokenizer
+from electra_model.sentencepiece_tokenizer import SentencePieceTokenizer
+from electra_model.tokenizer import EOS_ID
 from pipelines import records
 from pipelines.config import VocabularyConfig
 from pipelines.vocabulary import train_pieces
-from pipelines.words import WordPieces, count_words, most_frequent, split_words, words_part
+from pipelines.words import WordPieces, count_words, most_frequent, words_part
 
 WORDS = [("house", 9), ("houses", 7), ("Haus", 8), ("Häuser", 5), ("the", 20), ("das", 18)]
 
@@ -17,20 +18,7 @@ def strings(*texts):
 
 @pytest.fixture(scope="module")
 def tokenizer():
-    return Tokenizer(train_pieces(WORDS, VocabularyConfig(size=64)))
-
-
-def test_texts_as_words():
-    words = split_words(strings("the house", "", "Häuser the"))
-    assert words.distinct.to_pylist() == ["the", "house", "", "Häuser"]
-    assert words.index.tolist() == [0, 1, 2, 3, 0]
-    assert words.offsets.tolist() == [0, 2, 3, 5]
-
-
-def test_a_part_of_a_column_is_a_column():
-    words = split_words(strings("x y", "the house", "z").slice(1, 1))
-    assert words.distinct.to_pylist() == ["the", "house"]
-    assert words.offsets.tolist() == [0, 2]
+    return SentencePieceTokenizer(train_pieces(WORDS, VocabularyConfig(size=64)))
 
 
 def test_words_are_counted():

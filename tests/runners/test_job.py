@@ -64,7 +64,8 @@ def test_leniency(load):
         ("vocab: {}", "job.yaml: vocab: unknown key; did you mean vocabulary?"),
         ("pretrain: {stepz: 3}", "job.yaml: pretrain.stepz: unknown key; did you mean pretrain.steps?"),
         ("vocabulary: {colour: 3}", "job.yaml: vocabulary.colour: unknown key; known here are "
-         "vocabulary.kind, vocabulary.size, vocabulary.character_coverage, vocabulary.max_words"),
+         "vocabulary.kind, vocabulary.size, vocabulary.character_coverage, vocabulary.max_words, "
+         "vocabulary.byte_fallback, vocabulary.symbols"),
         ("clean: {documents: {max_bullets: 1}}", "job.yaml: clean.documents.max_bullets: unknown key; "
          "did you mean clean.documents.max_bullet_lines?"),
         ("clean: {documents: {max_bullet_lines: 2}}", "job.yaml: clean.documents.max_bullet_lines: "
@@ -75,7 +76,10 @@ def test_leniency(load):
         ("vocabulary: {size: 1.5}", "job.yaml: vocabulary.size: found 1.5; a whole number is needed"),
         ("vocabulary: {size: true}", "job.yaml: vocabulary.size: found true, which is not a value of it"),
         ("vocabulary: {size: 1}", "job.yaml: vocabulary.size: found 1; it should be greater than or equal to 64"),
-        ("vocabulary: {kind: bpe}", "job.yaml: vocabulary.kind: found 'bpe'; allowed is 'sentencepiece'"),
+        ("vocabulary: {kind: char}", "job.yaml: vocabulary.kind: found 'char'; allowed is 'sentencepiece', 'bpe' or 'wordpiece'"),
+        ("vocabulary: {kind: wordpiece, byte_fallback: true}", "job.yaml: vocabulary.byte_fallback: is not for kind: wordpiece; "
+         "use sentencepiece or bpe, or leave it out"),
+        ("vocabulary: {symbols: ['a b']}", "job.yaml: vocabulary.symbols: 'a b' must be printable characters without white space"),
         ("clean: {max_length_ratio: x}", "job.yaml: clean.max_length_ratio: found 'x'; a number is needed or allowed is off"),
         ("clean: {max_length_ratio: on}", "job.yaml: clean.max_length_ratio: found true, which is not a value of it"),
         ("dataset: {valid_fraction: .nan}", "job.yaml: dataset.valid_fraction: found nan; a finite number is needed"),

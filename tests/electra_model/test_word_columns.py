@@ -1,0 +1,50 @@
+import re
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from electra_model.word_columns import WHITE_SPACE, lay_end_to_end, single_spaced, split_words
+
+
+def strings(*texts):
+    return pa.array(texts, pa.string())
+
+
+def test_white_space_is_that_of_python():
+    pattern = re.compile(f"[{WHITE_SPACE}]")
+    for code in range(0x110000):
+        assert bool(pattern.match(chr(code))) == chr(code).isspace(), hex(code)
+
+
+def test_texts_as_words():
+    words = split_words(strings("the house", "", "Häuser the"))
+    assert words.distinct.to_pylist() == ["the", "house", "", "Häuser"]
+    assert words.index.tolist() == [0, 1, 2, 3, 0]
+    assert words.offsets.tolist() == [0, 2, 3, 5]
+
+
+def test_a_part_of_a_column_is_a_column():
+    words = split_words(strings("x y", "the house", "z").slice(1, 1))
+    assert words.distinct.to_pylist() == ["the", "house"]
+    assert words.offsets.tolist() == [0, 2]
+
+
+@pytest.mark.parametrize("text", ["a\u00a0b", " a b", "a b\n", "a  b", "a\u2028\u3000b", "a\x1fb"])
+def test_single_spaces(text):
+    assert single_spaced(strings("x", text, "")).to_pylist() == ["x", "a b", ""]
+
+
+def test_a_column_that_is_single_spaced_stays_what_it_is():
+    column = strings("a b", "", "c")
+    assert single_spaced(column) is column
+
+
+def test_pieces_of_words_become_pieces_of_texts():
+    words = split_words(strings("a b", "", "b b"))  # distinct: a, b and the empty word
+    values = np.array([3, 10, 11, 20], np.int32)  # the end mark; of a; of b; none of the empty word
+    starts = np.array([0, 1, 3, 4, 4])
+    ids, offsets = lay_end_to_end(words, np.array([1, 2, 3]), values, starts)
+    assert ids.tolist() == [10, 11, 20, 3, 3, 20, 20, 3]
+    assert offsets.tolist() == [0, 4, 5, 8]
+    assert (ids.dtype, offsets.dtype) == (np.int32, np.int64)
