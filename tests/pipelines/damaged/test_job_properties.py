@@ -11,7 +11,8 @@ from tests.pipelines.damaged.test_reader_properties import CHARACTERS
 from tests.pipelines.small_jobs import make_config, read_info, read_rejected, run, sentences, tree
 
 SOUND = sentences(30)
-# Any characters but the null byte, which makes a file no text, among words, so that rules let some rows through and reject others.
+# Any characters but the null byte, which makes a file no text, among words, so that rules let some
+# rows through and reject others.
 TEXTS = strategies.lists(
     strategies.one_of(
         strategies.text(CHARACTERS.filter(lambda c: c not in "\0\t\n"), max_size=6),
