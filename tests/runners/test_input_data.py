@@ -6,7 +6,14 @@ import tensorflow as tf
 
 from electra_model import features
 from electra_model.errors import InputError
-from runners.input_data import BatchPlan, Columns, PairData, WindowData, read_split
+from runners.input_data import (
+    BatchPlan,
+    Columns,
+    PairData,
+    WindowData,
+    dataset_identity,
+    read_split,
+)
 
 LENGTHS = np.array([3, 9, 4, 16, 2, 17, 8, 5, 40, 4])
 
@@ -129,3 +136,31 @@ def test_another_record_format_is_refused(tmp_path):
     path.write_text(path.read_text().replace('"format_version": 1', '"format_version": 99'))
     with pytest.raises(InputError, match="record format 99"):
         read_split(str(tmp_path), "train", features.PAIR)
+
+
+def test_a_training_depends_on_what_it_reads_alone(tmp_path):
+    """Other test data, or more rejected records, cost no second training."""
+    shards = {
+        name: {"shards": [{"sha256": name}]} for name in ("train", "valid", "test", "pretrain")
+    }
+    info = {
+        "format_version": features.FORMAT_VERSION,
+        "vocabulary_fingerprint": "v",
+        "ledger": {"in": 4},
+        "splits": shards,
+    }
+
+    def identities(**changes):
+        (tmp_path / "dataset_info.json").write_text(json.dumps(info | changes))
+        return [dataset_identity(str(tmp_path), stage) for stage in ("pretrain", "train")]
+
+    def with_other(name):
+        return identities(splits=shards | {name: {"shards": [{"sha256": "other"}]}})
+
+    pretrain, train = identities()
+    assert pretrain != train
+    assert with_other("test") == [pretrain, train] == identities(ledger={"in": 5})
+    assert with_other("train")[0] == pretrain and with_other("train")[1] != train
+    assert with_other("valid")[1] != train
+    assert with_other("pretrain")[0] != pretrain
+    assert all(new not in (pretrain, train) for new in identities(vocabulary_fingerprint="w"))
