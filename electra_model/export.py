@@ -35,14 +35,11 @@ from electra_model.inference import (
     compiled_search,
     ragged_rows,
 )
+from electra_model.model_folder import ENTRIES, missing_part
 from electra_model.search import target_limit
 from electra_model.tokenizer import BOS_ID, PAD_ID, Tokenizer
-from electra_model.tokenizer import FILES as VOCABULARIES
 
 FORMAT_VERSION = 1
-
-# All that may lie in a model folder; of the vocabularies it has one.
-_FILES = ("model.json", "saved_model", *VOCABULARIES)
 
 
 def save_model(
@@ -68,7 +65,7 @@ def save_model(
         for leftover in folder.parent.glob(pattern):
             shutil.rmtree(leftover, ignore_errors=True)
     names = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
-    ours = "model.json" in names or names <= set(_FILES)
+    ours = "model.json" in names or names <= set(ENTRIES)
     if folder.exists() and not (folder.is_dir() and ours):
         raise InputError(
             f"{folder}: is not a model folder and would be overwritten; name another one"
@@ -109,13 +106,8 @@ def save_model(
 
 
 def missing_file(folder: str | os.PathLike) -> str | None:
-    """The name of a part of a model folder that is not there, or None when it is whole."""
-    folder = pathlib.Path(folder)
-    parts = ("model.json", "saved_model/saved_model.pb", "saved_model/variables/variables.index")
-    if missing := next((name for name in parts if not (folder / name).exists()), None):
-        return missing
-    found = any((folder / name).exists() for name in VOCABULARIES)
-    return None if found else VOCABULARIES[0]
+    """The name of a part of a local model folder that is not there, or None when it is whole."""
+    return missing_part(lambda name: pathlib.Path(folder, name).exists())
 
 
 def load_model(folder: str | os.PathLike) -> LoadedModel:

@@ -203,14 +203,9 @@ def _missing_of_pretrain(job: JobConfig) -> str | None:
 
 
 def _missing_of_train(job: JobConfig) -> str | None:
-    from electra_model import tokenizer
+    from electra_model.model_folder import missing_part
 
-    parts = ("saved_model/saved_model.pb", "saved_model/variables/variables.index")
-    for name in parts:
-        if not files.exists(job.path("model", name)):
-            return name
-    found = any(files.exists(job.path("model", name)) for name in tokenizer.FILES)
-    return None if found else " or ".join(tokenizer.FILES)
+    return missing_part(lambda name: files.exists(job.path("model", name)))
 
 
 def _missing_of_evaluate(job: JobConfig) -> str | None:

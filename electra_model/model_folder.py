@@ -1,0 +1,21 @@
+"""What lies in a model folder, for those who ask without TensorFlow; `export` writes it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from electra_model.tokenizer import FILES as VOCABULARIES
+
+# All that may lie in a model folder; of the vocabularies it has one.
+ENTRIES = ("model.json", "saved_model", *VOCABULARIES)
+_NEEDED = ("model.json", "saved_model/saved_model.pb", "saved_model/variables/variables.index")
+
+
+def missing_part(exists: Callable[[str], bool]) -> str | None:
+    """The part of a model folder that is not there, or None when it is whole.
+
+    exists: tells of a name below the folder whether it is there.
+    """
+    if missing := next((name for name in _NEEDED if not exists(name)), None):
+        return missing
+    return None if any(map(exists, VOCABULARIES)) else " or ".join(VOCABULARIES)

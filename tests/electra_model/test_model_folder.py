@@ -1,0 +1,24 @@
+import pytest
+
+from electra_model.model_folder import missing_part
+
+WHOLE = {
+    "model.json",
+    "saved_model/saved_model.pb",
+    "saved_model/variables/variables.index",
+    "spm.model",
+}
+
+
+def test_either_vocabulary_makes_it_whole():
+    assert missing_part(WHOLE.__contains__) is None
+    assert missing_part((WHOLE - {"spm.model"} | {"vocab.txt"}).__contains__) is None
+
+
+@pytest.mark.parametrize("name", sorted(WHOLE - {"spm.model"}))
+def test_what_is_missing_is_named(name):
+    assert missing_part((WHOLE - {name}).__contains__) == name
+
+
+def test_a_folder_without_any_vocabulary():
+    assert missing_part((WHOLE - {"spm.model"}).__contains__) == "spm.model or vocab.txt"
