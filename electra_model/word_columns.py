@@ -43,10 +43,26 @@ def split_words(texts: pa.StringArray) -> Words:
 
     A text without any word has the one word "".
     """
-    lists = pc.split_pattern(texts, " ")
-    words = lists.flatten().dictionary_encode()
-    offsets = lists.offsets.to_numpy().astype(np.int64)
-    return Words(words.dictionary, words.indices.to_numpy(), offsets - offsets[0])
+    if not len(texts):
+        return Words(pa.array([], pa.string()), np.zeros(0, np.int32), np.zeros(1, np.int64))
+    starts = np.frombuffer(texts.buffers()[1], np.int32, len(texts) + 1, texts.offset * 4)
+    text = texts.buffers()[2]
+    data = np.frombuffer(text or b"", np.uint8)[starts[0] : starts[-1]]
+    starts = starts - starts[0]
+    is_space = data == 0x20
+    places = np.flatnonzero(is_space)
+    # Without the spaces the words lie end to end; a text has one more of them than spaces.
+    before = np.searchsorted(places, starts)
+    offsets = before + np.arange(len(starts))
+    ends = np.empty(offsets[-1] + 1, np.int32)
+    between = np.ones(len(ends), bool)
+    between[offsets] = False
+    ends[offsets] = starts - before
+    ends[between] = places - np.arange(len(places))
+    kept = pa.py_buffer(data[~is_space])
+    words = pa.StringArray.from_buffers(len(ends) - 1, pa.py_buffer(ends), kept)
+    found = words.dictionary_encode()
+    return Words(found.dictionary, found.indices.to_numpy(), offsets)
 
 
 def single_spaced(texts: pa.StringArray) -> pa.StringArray:
@@ -59,25 +75,30 @@ def single_spaced(texts: pa.StringArray) -> pa.StringArray:
 
 
 def lay_end_to_end(
-    words: Words, places: np.ndarray, values: np.ndarray, starts: np.ndarray
+    rows: np.ndarray, offsets: np.ndarray, values: np.ndarray, starts: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The pieces of texts from the pieces of words.
+    """The pieces of n texts from the pieces of words.
 
     Args:
-      words: n texts. places: int64 [k], the row of the table that holds each distinct word.
+      rows: int [m], the row of the table that holds each running word.
+      offsets: int64 [n + 1]; text i has the words `rows[offsets[i]:offsets[i + 1]]`.
       values, starts: the table, int32 [p] and int64 [rows + 1]; row 0 ends every text.
 
     Returns:
-      (ids int32 [m], offsets int64 [n + 1]).
+      (ids int32 [k], offsets int64 [n + 1]).
     """
-    count = len(words.offsets) - 1
-    running = np.zeros(len(words.index) + count, np.int64)
-    ends = words.offsets[1:] + np.arange(count)  # where the end marks stand among the words
+    count = len(offsets) - 1
+    # Half the bytes to move, where they are enough.
+    kind = np.int32 if max(len(rows) + count, len(values)) < 1 << 30 else np.int64
+    running = np.zeros(len(rows) + count, kind)
+    ends = offsets[1:] + np.arange(count)  # where the end marks stand among the words
     inside = np.ones(len(running), bool)
     inside[ends] = False
-    running[inside] = places[words.index]
-    lengths = np.diff(starts)[running]
-    stops = np.cumsum(lengths)
-    source = np.repeat(starts[running] - (stops - lengths), lengths)
-    source += np.arange(len(source))
+    running[inside] = rows
+    lengths = np.diff(starts).astype(kind)[running]
+    stops = np.cumsum(lengths, dtype=np.int64)
+    if len(stops) and stops[-1] >= 1 << 31:
+        kind = np.int64
+    source = np.repeat((starts[running] - (stops - lengths)).astype(kind), lengths)
+    source += np.arange(len(source), dtype=kind)
     return values[source], np.concatenate([np.zeros(1, np.int64), stops[ends]])

@@ -14,10 +14,14 @@ is kept.
 from __future__ import annotations
 
 import functools
+import unicodedata
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from electra_model.errors import InputError
+from electra_model.longest_match import LongestMatch
 from electra_model.tokenizer import (
     FIRST_PIECE_ID,
     SPECIAL_PIECES,
@@ -28,6 +32,7 @@ from electra_model.tokenizer import (
 )
 
 if TYPE_CHECKING:
+    import pyarrow as pa
     import tensorflow as tf
 
 # How tensorflow-text tells a piece that goes on with a word. As every word that we give it begins
@@ -35,6 +40,8 @@ if TYPE_CHECKING:
 _GOING_ON = "##"
 # What unknown characters are replaced by before the cutting: U+FFFD is never a piece.
 _REPLACEMENT = "\ufffd"
+# Words that are cut side by side: their arrays stay in the processor's caches.
+_WORDS_AT_ONCE = 1 << 15
 # Every word can be cut, so there is no need for a bound.
 _LONGEST_WORD = 1 << 30
 
@@ -77,6 +84,41 @@ class WordPieceTokenizer(Tokenizer):
     def pieces(self, token_ids: Sequence[int]) -> list[str]:
         """The piece of each id."""
         return [self._pieces[int(number)] for number in token_ids]
+
+    def encode_words(
+        self, words: Sequence[str] | pa.StringArray, *, normalized: bool = True
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """k words -> (ids int32 [m], offsets int64 [k + 1]), without end marks; see `Tokenizer`.
+
+        Without TensorFlow, but for vocabularies whose trie would be too large.
+        """
+        if self._trie is None:
+            return super().encode_words(words, normalized=normalized)
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        texts: Any = words if isinstance(words, pa.Array) else pa.array(words, pa.string())
+        if not normalized:
+            # Not Arrow's `utf8_normalize`: its NFC leaves what is decomposed as it is.
+            texts = pa.array(
+                [unicodedata.normalize("NFC", word) for word in texts.to_pylist()], pa.string()
+            )
+        known = pc.replace_substring_regex(texts, self._unknown, _REPLACEMENT)  # pyright: ignore
+        ids, lengths = [np.empty(0, np.int32)], [np.zeros(1, np.int64)]
+        for start in range(0, len(known), _WORDS_AT_ONCE):
+            data, offsets = _marked(known.slice(start, _WORDS_AT_ONCE))
+            values, starts = self._trie.cut(data, offsets)
+            ids.append(values)
+            lengths.append(np.diff(starts))
+        return np.concatenate(ids), np.cumsum(np.concatenate(lengths))
+
+    @functools.cached_property
+    def _trie(self) -> LongestMatch | None:
+        pieces = [(piece, n) for n, piece in enumerate(self._pieces) if n >= FIRST_PIECE_ID]
+        try:
+            return LongestMatch([*pieces, (_REPLACEMENT, UNK_ID)])
+        except ValueError:
+            return None
 
     def cut(self, words: tf.Tensor) -> tf.RaggedTensor:
         """Words [k] -> ragged int32 [k, (length)]. The empty word has no piece."""
@@ -125,6 +167,25 @@ class WordPieceTokenizer(Tokenizer):
 
         with tf.init_scope(), tf.device("/CPU:0"):
             return tf.constant(self._pieces)
+
+
+def _marked(words: pa.StringArray) -> tuple[np.ndarray, np.ndarray]:
+    """The bytes of words, each behind a `▁` unless it is empty, and their offsets."""
+    offsets = np.frombuffer(words.buffers()[1], np.int32, len(words) + 1, words.offset * 4)
+    offsets = offsets.astype(np.int64)
+    text = words.buffers()[2]
+    data = np.frombuffer(text or b"", np.uint8)[offsets[0] : offsets[-1]]
+    sizes = np.diff(offsets)
+    mark = np.frombuffer(WORD_START.encode(), np.uint8)
+    starts = np.concatenate([np.zeros(1, np.int64), np.cumsum(sizes + len(mark) * (sizes > 0))])
+    marked = np.empty(starts[-1], np.uint8)
+    is_mark = np.zeros(starts[-1], bool)
+    begins = starts[:-1][sizes > 0]
+    for number, byte in enumerate(mark):
+        marked[begins + number] = byte
+        is_mark[begins + number] = True
+    marked[~is_mark] = data
+    return marked, starts
 
 
 def _alphabet(pieces: Iterable[str]) -> set[str]:

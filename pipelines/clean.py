@@ -234,7 +234,7 @@ def _work_on_chunk(
     rows = rows[good]
     sides = tuple(side.take(pa.array(good)) for side in sides)
     keys = hash_records(sides, unit.role, config)
-    _write_kept(parts, piece, rows, sides, keys)
+    _write_kept(config, parts, piece, rows, sides, keys)
     _write_keys(parts, piece, rows, keys, task.payload["partitions"])
     rejected.sort(key=lambda record: record["row"])
     return {
@@ -258,6 +258,7 @@ def hash_records(sides: tuple[pa.StringArray, ...], role: str, config: PrepareCo
 
 
 def _write_kept(
+    config: PrepareConfig,
     parts: Parts,
     piece: int,
     rows: np.ndarray,
@@ -267,7 +268,9 @@ def _write_kept(
     target = sides[1] if len(sides) == 2 else pa.nulls(len(rows), pa.string())
     columns = [pa.array(rows), sides[0], target, pa.array(keys[:, 1]), pa.array(keys[:, 3])]
     batch = pa.RecordBatch.from_arrays(columns, schema=records.KEPT)
-    parts.add(f"kept-{piece:05d}", records.to_bytes(records.KEPT, [batch], compress=True))
+    # Nearly as large as the input: worth packing where it travels over a network.
+    data = records.to_bytes(records.KEPT, [batch], compress=files.is_remote(config.workdir))
+    parts.add(f"kept-{piece:05d}", data)
 
 
 def _write_keys(

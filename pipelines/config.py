@@ -78,7 +78,8 @@ class VocabularyConfig:
         `spm.model`; "wordpiece" a list of pieces in `vocab.txt`, the fastest to cut text with.
       size: number of pieces; less when the text does not support so many (see `vocabulary.json`).
       character_coverage: share of the running characters that get a piece of their own at least.
-      max_words: the most frequent words that are learned from.
+      max_words: the most frequent words that are learned from; none means eight times the size,
+        and 64,000 at least.
       byte_fallback: a character without a piece becomes its UTF-8 bytes instead of unknown; takes
         256 of the pieces. Not for "wordpiece".
       symbols: strings that are one piece wherever they stand, such as placeholders (`{name}`) and
@@ -88,9 +89,13 @@ class VocabularyConfig:
     kind: Literal["sentencepiece", "bpe", "wordpiece"] = "sentencepiece"
     size: int = Field(default=8000, ge=64, le=250_000)
     character_coverage: float = Field(default=0.9998, gt=0.9, le=1)
-    max_words: int = Field(default=100_000, ge=1000)
+    max_words: int | None = Field(default=None, ge=1000)
     byte_fallback: bool = False
     symbols: tuple[str, ...] = ()
+
+    def most_words(self) -> int:
+        """How many words are learned from, at most."""
+        return self.max_words or max(64_000, 8 * self.size)
 
     @pydantic.field_validator("byte_fallback")
     @classmethod

@@ -10,12 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from electra_model.tokenizer import Tokenizer
-
 from . import clean, langid
 from .config import PrepareConfig
 from .records import Ledger
 from .scripts import is_spaced
+from .stages import load_index
 
 # A rule that drops more than this of a split is more likely wrong than right.
 LARGEST_SHARE = 0.3
@@ -34,24 +33,32 @@ _FEW_CHARACTERS = 200
 _IDENTIFIED_CHARACTERS = 20_000
 
 
-def find(config: PrepareConfig, ledgers: Mapping[str, Ledger], tokenizer: Tokenizer) -> list[str]:
+def find(config: PrepareConfig, ledgers: Mapping[str, Ledger]) -> list[str]:
     """The warnings, each one line.
 
     Args:
-      ledgers: split -> what became of its records. tokenizer: of the vocabulary.
+      ledgers: split -> what became of its records.
     """
     warnings = large_rejections(ledgers)
     chunks = clean.chunks(config)
     sources, targets = sample(config, [chunk for chunk in chunks if chunk.role == "train"])
     warnings += swapped_sides(sources, targets, config.source_lang, config.target_lang)
-    texts = {config.source_lang: sources, config.target_lang: targets}
-    if not sources:
-        for language in config.data.monolingual:
-            role = clean.MONOLINGUAL + language
-            texts[language], _ = sample(config, [chunk for chunk in chunks if chunk.role == role])
-    for language, some in texts.items():
-        warnings += split_words(some, language, tokenizer)
+    for language, (words, tokens) in fertility(config, chunks).items():
+        warnings += split_words(words, tokens, language)
     return warnings
+
+
+def fertility(config: PrepareConfig, chunks: Sequence[clean.Chunk]) -> dict[str, tuple[int, int]]:
+    """Language -> words, and tokens without end marks, of all texts that were tokenised."""
+    totals: dict[str, tuple[int, int]] = {}
+    receipts = {receipt.unit_id: receipt for receipt in load_index(config, "encode").receipts}
+    for chunk in chunks:
+        facts = receipts[chunk.id].facts
+        languages = clean.languages_for(config, chunk.role)
+        for language, side in zip(languages, ("source", "target"), strict=False):
+            words, tokens = totals.get(language, (0, 0))
+            totals[language] = words + facts["words"][side], tokens + facts["tokens"][side]
+    return totals
 
 
 def sample(config: PrepareConfig, chunks: Sequence[clean.Chunk]) -> tuple[list[str], list[str]]:
@@ -103,13 +110,11 @@ def swapped_sides(
     ]
 
 
-def split_words(texts: Sequence[str], language: str, tokenizer: Tokenizer) -> list[str]:
-    """Whether a vocabulary has more than 4 tokens per word of these texts."""
-    words = sum(len(text.split()) for text in texts)
+def split_words(words: int, tokens: int, language: str) -> list[str]:
+    """Whether a vocabulary has more than 4 tokens per word."""
     if words < _FEW_WORDS or not is_spaced(language):
         return []
-    pieces, _ = tokenizer.encode_columns(texts)
-    per_word = (len(pieces) - len(texts)) / words  # without the end marks
+    per_word = tokens / words
     if per_word <= MOST_TOKENS_PER_WORD:
         return []
     return [

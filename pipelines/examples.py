@@ -1,4 +1,4 @@
-"""Sixth stage: clean records to token ids, each with the shard that it goes to.
+"""Seventh stage: sequences of words to token ids, each with the shard that it goes to.
 
 A chunk's part `pairs` (`records.PAIRS`) has one batch per shard of each split; its part `texts`
 (`records.TEXTS`) one per shard of the pretraining windows: both sides of training pairs, and the
@@ -11,30 +11,23 @@ monolingual texts. Texts longer than a window are cut into pieces that are shuff
 from __future__ import annotations
 
 import dataclasses
-import functools
 import json
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from electra_model.tokenizer import Tokenizer
+from electra_model.word_columns import lay_end_to_end
 
-from . import clean, files, records, rejections, split, vocabulary
+from . import clean, files, pieces, records, rejections, sequences, split
 from .config import PrepareConfig
-from .stages import Stage, Task, folder_of, load_index, part_path
+from .stages import Stage, Task, folder_of, load_index
 from .units import Parts
-from .words import WordPieces
 
-_VERSION = 2
+_VERSION = 3
 
 TOO_LONG = "max_tokens"
 PRETRAIN = "pretrain"
-
-# Characters that SentencePiece puts into one piece at most, but for the symbols that a user names.
-_LONGEST_PIECE = 16
-_DOCUMENT_CHARACTERS = 1 << 16
 
 # Of the text in a window; an estimate is enough, for it only decides on the number of shards.
 _BYTES_PER_TOKEN = 3.5
@@ -61,12 +54,12 @@ def shard_layout(config: PrepareConfig) -> dict[str, int]:
 
 def plan(config: PrepareConfig) -> list[Task]:
     """One task per chunk."""
-    (made,) = load_index(config, "vocabulary").receipts
+    cut = load_index(config, "pieces")
     chosen = {receipt.unit_id: receipt for receipt in load_index(config, "split").receipts}
     dataset = config.dataset
     payload = {
         "version": _VERSION,
-        "vocabulary": made.parts[vocabulary.MODEL_PART]["sha256"],
+        "pieces": cut.digest,
         "layout": shard_layout(config),
         "seed": dataset.seed,
         "max_tokens": dataset.max_tokens,
@@ -78,7 +71,7 @@ def plan(config: PrepareConfig) -> list[Task]:
             {
                 **payload,
                 "chunk": dataclasses.asdict(chunk),
-                "fates": chosen[chunk.id].parts["fates"],
+                "sequences": chosen[chunk.id].parts["sequences"],
             },
         )
         for chunk in clean.chunks(config)
@@ -86,53 +79,49 @@ def plan(config: PrepareConfig) -> list[Task]:
 
 
 def work(config: PrepareConfig, task: Task, parts: Parts) -> dict[str, Any]:
-    """Tokenises a chunk.
+    """Puts pieces in the places of a chunk's words.
 
     Returns:
       {"chunks": as in the earlier stages, "pairs": {split: n}, "too_long": {split: n},
-      "lengths": {split: {side: how many have 0, 1, 2 ... tokens}}, "texts": pieces of text}.
+      "lengths": {split: {side: how many have 0, 1, 2 ... tokens}}, "texts": pieces of text,
+      "words", "tokens": {side: of all texts, without end marks}}.
     """
     payload = task.payload
     chunk = clean.Chunk(**payload["chunk"])
-    kept = clean.read_kept(config, chunk)
-    pieces_of = _word_pieces(config, payload["vocabulary"])
-    path = files.join(folder_of(config, "split"), payload["fates"]["name"])
-    fate = records.open_table(path).get_batch(0).column("fate").to_numpy()
+    path = files.join(folder_of(config, "split"), payload["sequences"]["name"])
+    texts_of = sequences.read(path)
+    table = pieces.of_chunk(config, chunk.number)
+    source_ids, source_words = encode(texts_of.source, *table)
+    target_ids, target_words = encode(texts_of.target, *table)
 
-    pair_rows = np.flatnonzero(fate < len(split.SPLITS))
-    pairs = kept.take(pa.array(pair_rows))
+    fate, row, order_of = texts_of.fate, texts_of.row, texts_of.order
+    is_pair = fate < len(split.SPLITS)
     most = payload["max_tokens"]
-    longest = max([_LONGEST_PIECE, *map(len, config.vocabulary.symbols)])
-    source, source_fits = ragged_up_to(pieces_of, pairs.column("source"), most, longest)
-    target, target_fits = ragged_up_to(pieces_of, pairs.column("target"), most, longest)
-    fits = source_fits & target_fits
-    rejected = _reject_long(chunk, pairs, np.flatnonzero(~fits))
+    known = ~texts_of.source.is_null().to_numpy(zero_copy_only=False)
+    fits = known & (_lengths(source_ids) <= most) & (_lengths(target_ids) <= most)
+    long = np.flatnonzero(is_pair & ~fits)
+    rejected = _reject_long(config, chunk, row[long])
 
-    fitting = pa.array(np.flatnonzero(fits))
-    pairs, source, target = pairs.take(fitting), source.take(fitting), target.take(fitting)
-    fate_of_pair = fate[pair_rows]
-    split_of_pair = fate_of_pair[fits]
-    order = mix(pairs.column("order").to_numpy(), payload["seed"])
+    fitting = np.flatnonzero(is_pair & fits)
+    source, target = source_ids.take(pa.array(fitting)), target_ids.take(pa.array(fitting))
+    split_of_pair = fate[fitting]
+    order = mix(order_of[fitting], payload["seed"])
     _write_pairs(parts, payload["layout"], split_of_pair, order, source, target)
     for name in ("valid", "test"):
-        _write_jsonl(parts, name, pairs, split_of_pair == split.SPLITS.index(name))
+        chosen = split_of_pair == split.SPLITS.index(name)
+        _write_jsonl(config, parts, name, chunk, row[fitting[chosen]])
 
     trained = pa.array(np.flatnonzero(split_of_pair == split.SPLITS.index("train")))
-    alone = kept.take(pa.array(np.flatnonzero(fate == split.TEXT)))
+    alone = np.flatnonzero(fate == split.TEXT)
     seeds = [payload["seed"] + side for side in (1, 2, 3)]
-    train_order = pairs.column("order").take(trained).to_numpy()
-    documents, document, piece = cut_documents(alone.column("source").to_pylist())
-    document_order = alone.column("order").to_numpy()[document] + piece
+    train_order = order_of[fitting[trained.to_numpy()]]
     texts = [
         (mix(train_order, seeds[0]), source.take(trained)),
         (mix(train_order, seeds[1]), target.take(trained)),
-        (
-            mix(document_order, seeds[2]),
-            pieces_of.encode(pa.array(documents, pa.string())),
-        ),
+        (mix(order_of[alone], seeds[2]), source_ids.take(pa.array(alone))),
     ]
-    pieces = [cut_texts(*some, payload["window_length"]) for some in texts]
-    _write_texts(parts, payload["layout"].get(PRETRAIN, 0), pieces)
+    windows = [cut_texts(*some, payload["window_length"]) for some in texts]
+    _write_texts(parts, payload["layout"].get(PRETRAIN, 0), windows)
 
     lengths = {
         name: {
@@ -141,8 +130,8 @@ def work(config: PrepareConfig, task: Task, parts: Parts) -> dict[str, Any]:
         }
         for code, name in enumerate(split.SPLITS)
     }
-    all_pieces = pa.concat_arrays([ids for _, ids in pieces])
-    lengths[PRETRAIN] = {"text": _histogram(all_pieces, np.ones(len(all_pieces), bool))}
+    in_windows = pa.concat_arrays([ids for _, ids in windows])
+    lengths[PRETRAIN] = {"text": _histogram(in_windows, np.ones(len(in_windows), bool))}
     return {
         "chunks": [
             {
@@ -151,48 +140,26 @@ def work(config: PrepareConfig, task: Task, parts: Parts) -> dict[str, Any]:
             }
         ],
         "pairs": _counts(split_of_pair),
-        "too_long": _counts(fate_of_pair[~fits]),
+        "too_long": _counts(fate[long]),
         "lengths": lengths,
-        "texts": len(all_pieces),
+        "texts": len(in_windows),
+        "words": {"source": source_words, "target": target_words},
+        "tokens": {
+            "source": len(source_ids.values) - len(source_ids),
+            "target": len(target_ids.values) - len(target_ids),
+        },
     }
 
 
-def ragged_up_to(
-    pieces_of: WordPieces,
-    texts: pa.StringArray,
-    max_tokens: int,
-    longest_piece: int = _LONGEST_PIECE,
-) -> tuple[pa.ListArray, np.ndarray]:
-    """Texts -> lists of ids, and bool [n], whether a text has at most `max_tokens` of them.
+def encode(texts: pa.ListArray, values: np.ndarray, starts: np.ndarray) -> tuple[pa.ListArray, int]:
+    """Lists of word numbers -> lists of int32 ids, each with its end mark; and how many words.
 
-    What has too many characters for that is not tokenised: its list holds the end mark alone.
+    Args:
+      values, starts: the pieces of the words, as of `pieces.of_chunk`.
     """
-    hopeless = pc.greater(pc.utf8_length(texts), max_tokens * longest_piece)
-    ids = pieces_of.encode(pc.if_else(hopeless, "", texts))
-    return ids, (_lengths(ids) <= max_tokens) & ~hopeless.to_numpy(zero_copy_only=False)
-
-
-def cut_documents(texts: list[str]) -> tuple[list[str], np.ndarray, np.ndarray]:
-    """Cuts very long texts at spaces, for the tokenizer's memory grows with the text's length.
-
-    Returns:
-      the pieces; int64 [m], which text each is of; uint64 [m], which piece of it, from 0.
-    """
-    pieces: list[str] = []
-    places: list[tuple[int, int]] = []
-    for number, text in enumerate(texts):
-        start = piece = 0
-        while start < len(text) or piece == 0:
-            stop = start + _DOCUMENT_CHARACTERS
-            if stop < len(text):
-                space = text.rfind(" ", start + 1, stop + 1)
-                stop = space if space > 0 else stop
-            pieces.append(text[start:stop])
-            places.append((number, piece))
-            piece += 1
-            start = stop + (text[stop : stop + 1] == " ")
-    found = np.array(places, np.int64).reshape(-1, 2)
-    return pieces, found[:, 0], found[:, 1].astype(np.uint64)
+    rows, offsets = sequences.word_rows(texts)
+    ids, ends = lay_end_to_end(rows.astype(np.int32) + 1, offsets, values, starts)
+    return pa.ListArray.from_arrays(pa.array(ends.astype(np.int32)), pa.array(ids)), len(rows)
 
 
 def mix(hashes: np.ndarray, seed: int) -> np.ndarray:
@@ -259,10 +226,12 @@ def _write_texts(parts: Parts, shards: int, pieces: list[tuple[np.ndarray, pa.Li
     parts.add("texts", records.to_bytes(records.TEXTS, batches))
 
 
-def _write_jsonl(parts: Parts, name: str, pairs: pa.RecordBatch, mask: np.ndarray) -> None:
-    some = pairs.filter(pa.array(mask))
-    if not some.num_rows:
+def _write_jsonl(
+    config: PrepareConfig, parts: Parts, name: str, chunk: clean.Chunk, rows: np.ndarray
+) -> None:
+    if not len(rows):
         return
+    some = _texts_of_rows(config, chunk, rows)
     lines = [
         json.dumps({"source": source, "target": target}, ensure_ascii=False) + "\n"
         for source, target in zip(
@@ -273,14 +242,21 @@ def _write_jsonl(parts: Parts, name: str, pairs: pa.RecordBatch, mask: np.ndarra
 
 
 def _reject_long(
-    chunk: clean.Chunk, pairs: pa.RecordBatch, positions: np.ndarray
+    config: PrepareConfig, chunk: clean.Chunk, rows: np.ndarray
 ) -> list[dict[str, Any]]:
-    some = pairs.take(pa.array(positions))
+    if not len(rows):
+        return []
+    some = _texts_of_rows(config, chunk, rows)
     columns = (some.column(name).to_pylist() for name in ("row", "source", "target"))
     return [
         rejections.reject(TOO_LONG, chunk.path, chunk.unit, row, source, target)
         for row, source, target in zip(*columns, strict=True)
     ]
+
+
+def _texts_of_rows(config: PrepareConfig, chunk: clean.Chunk, rows: np.ndarray) -> pa.RecordBatch:
+    kept = clean.read_kept(config, chunk)
+    return kept.take(pa.array(np.searchsorted(kept.column("row").to_numpy(), rows)))
 
 
 def _lengths(ids: pa.ListArray) -> np.ndarray:
@@ -293,18 +269,6 @@ def _histogram(ids: pa.ListArray, mask: np.ndarray) -> list[int]:
 
 def _counts(codes: np.ndarray) -> dict[str, int]:
     return {name: int((codes == code).sum()) for code, name in enumerate(split.SPLITS)}
-
-
-def _word_pieces(config: PrepareConfig, sha256: str) -> WordPieces:
-    (receipt,) = load_index(config, "vocabulary").receipts
-    path = part_path(config, "vocabulary", receipt, vocabulary.MODEL_PART)
-    return _load(receipt.facts["file"], path, sha256)
-
-
-@functools.lru_cache(maxsize=1)
-def _load(file_name: str, path: str, sha256: str) -> WordPieces:
-    """One per process; the checksum is there so that another vocabulary is loaded anew."""
-    return WordPieces(Tokenizer.of(file_name, files.read_bytes(path)))
 
 
 STAGE = Stage("encode", plan, work)

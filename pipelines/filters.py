@@ -51,7 +51,16 @@ _WRITTEN = (
 
 def empty(records: Records, config: CleanConfig) -> np.ndarray:
     """A side without any letter, digit or symbol."""
-    return _any_side(records, lambda side: side.count(*_WRITTEN) == 0)
+
+    def has_none(side: TextColumn) -> np.ndarray:
+        # Nearly every text begins with a plain letter; only the others need a count.
+        found = ~_numpy(pc.match_substring_regex(side.texts, "[A-Za-z0-9]"))
+        doubtful = np.flatnonzero(found)
+        if len(doubtful):
+            found[doubtful] = TextColumn(side.texts.take(doubtful)).count(*_WRITTEN) == 0
+        return found
+
+    return _any_side(records, has_none)
 
 
 def broken_encoding(records: Records, config: CleanConfig) -> np.ndarray:
@@ -77,7 +86,7 @@ def max_characters(records: Records, config: CleanConfig) -> np.ndarray:
 def max_words(records: Records, config: CleanConfig) -> np.ndarray:
     """A side with more words, between spaces, than the bound."""
     # In normalised text there is one space between two words, and none elsewhere.
-    return _any_side(records, lambda side: side.count(CharacterClass.SPACE) >= config.max_words)
+    return _any_side(records, lambda side: side.spaces >= config.max_words)
 
 
 def max_word_length(records: Records, config: CleanConfig) -> np.ndarray:
@@ -91,7 +100,7 @@ def min_letters_share(records: Records, config: CleanConfig) -> np.ndarray:
     """A side with fewer letters, marks included, than the share of its non-space characters."""
 
     def too_few(side: TextColumn) -> np.ndarray:
-        solid = _lengths(side) - side.count(CharacterClass.SPACE)
+        solid = _lengths(side) - side.spaces
         letters = side.count(*LETTERS, CharacterClass.MARK)
         return letters < config.min_letters_share * solid
 

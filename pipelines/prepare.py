@@ -1,15 +1,16 @@
 """Sentence pairs and documents to training shards, a vocabulary and `dataset_info.json`.
 
-Seven stages with a barrier after each, and three more where near duplicates are dropped; see
+Eight stages with a barrier after each, and three more where near duplicates are dropped; see
 `stages` for what makes them safe to kill and repeat.
 
     units of input
       clean       read, normalise, apply the rules, hash         one task per unit
       dedup       equal records, leaks of test data              per partition of the hashes
       (signatures, bands, near: see `near_duplicates`)
-      split       what becomes of each record, overlap, words    per chunk of clean records
-      words       counts added up                                per partition of the words
+      split       what becomes of each record; its words         per chunk of clean records
+      words       told apart and counted                         per partition of the words
       vocabulary  pieces from the counts                         one
+      pieces      every word cut                                 per partition of the words
       encode      token ids                                      per chunk
       shards      shuffled training records                      per shard
     dataset/, vocabulary/
@@ -33,6 +34,7 @@ from . import (
     files,
     filters,
     near_duplicates,
+    pieces,
     publish,
     shards,
     split,
@@ -158,6 +160,7 @@ def build_prepare(pipeline: beam.Pipeline, config: PrepareConfig, plan: PrepareP
         | "SplitChunks" >> stages.RunStage(split.STAGE, config)
         | "AddWords" >> stages.RunStage(words.STAGE, config)
         | "LearnVocabulary" >> stages.RunStage(vocabulary.STAGE, config)
+        | "CutWords" >> stages.RunStage(pieces.STAGE, config)
         | "EncodeChunks" >> stages.RunStage(examples.STAGE, config)
         | "WriteShards" >> stages.RunStage(shards.STAGE, config)
         | "PublishDataset" >> beam.ParDo(_PublishFn(config, plan.fingerprint))

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from electra_model import features
-from electra_model.tokenizer import FILES, Tokenizer
+from electra_model.tokenizer import FILES
 
 from . import (
     clean,
@@ -52,7 +52,7 @@ def publish(config: PrepareConfig, plan_fingerprint: str) -> dict[str, Any]:
     shards: dict[str, list[dict[str, Any]]] = {}
     for receipt in load_index(config, "shards").receipts:
         shards.setdefault(receipt.facts["split"], []).append(receipt.facts)
-    card, tokenizer = _publish_vocabulary(config)
+    card = _publish_vocabulary(config)
     samples = rejections.publish(config, ledgers.all_spans(config))
     texts = [name for name in ("valid", "test") if name in shards]
     for name in texts:
@@ -68,7 +68,7 @@ def publish(config: PrepareConfig, plan_fingerprint: str) -> dict[str, Any]:
         "lengths": _lengths(config, _order(shards)),
         "samples": samples,
         "mended": sum(facts["mended"] for facts in clean.chunk_facts(config)),
-        "warnings": dataset_warnings.find(config, by_split, tokenizer),
+        "warnings": dataset_warnings.find(config, by_split),
         "max_tokens": config.dataset.max_tokens,
         "window_length": config.dataset.window_length,
         "compression": config.dataset.compression,
@@ -153,19 +153,18 @@ def _lengths(config: PrepareConfig, names: list[str]) -> dict[str, dict[str, lis
     return sums
 
 
-def _publish_vocabulary(config: PrepareConfig) -> tuple[dict[str, Any], Tokenizer]:
+def _publish_vocabulary(config: PrepareConfig) -> dict[str, Any]:
     (receipt,) = load_index(config, "vocabulary").receipts
     model = files.read_bytes(part_path(config, "vocabulary", receipt, vocabulary.MODEL_PART))
-    tokenizer = Tokenizer.of(receipt.facts["file"], model)
     for name in FILES:
-        if name != tokenizer.file_name:  # of an earlier run: the folder has one vocabulary
+        if name != receipt.facts["file"]:  # of an earlier run: the folder has one vocabulary
             files.remove(_path(config, "vocabulary", name))
-    files.write_atomic(_path(config, "vocabulary", tokenizer.file_name), model)
+    files.write_atomic(_path(config, "vocabulary", receipt.facts["file"]), model)
     files.write_atomic(
         _path(config, "vocabulary", vocabulary.CARD_FILE),
         vocabulary.card_text(config, receipt.facts),
     )
-    return receipt.facts, tokenizer
+    return receipt.facts
 
 
 def _texts_of(config: PrepareConfig, name: str) -> Iterator[bytes]:

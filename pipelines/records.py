@@ -57,12 +57,14 @@ DROPPED = pa.schema(
     ]
 )
 
-# What becomes of each row of a chunk: a position in `split.FATES`.
-FATES = pa.schema([pa.field("fate", pa.int8(), nullable=False)])
-
+# A chunk's distinct words, one batch per partition of the words, and how often each stands in text
+# that the vocabulary is learned from; later, those of a partition.
 WORDS = pa.schema(
     [pa.field("word", pa.string(), nullable=False), pa.field("count", pa.int64(), nullable=False)]
 )
+
+# Token ids of words, a row per word. `pieces` has one batch per chunk, its words in their order.
+PIECES = pa.schema([pa.field("ids", pa.list_(pa.int32()), nullable=False)])
 
 # Token ids. A chunk's file has one batch per shard, see `examples.shard_layout`.
 PAIRS = pa.schema(
@@ -85,7 +87,7 @@ def to_bytes(
 ) -> bytes:
     """An Arrow file. Uncompressed ones can be read a batch at a time without touching the rest."""
     sink = pa.BufferOutputStream()
-    options = pa.ipc.IpcWriteOptions(compression="zstd" if compress else None)
+    options = pa.ipc.IpcWriteOptions(compression="lz4" if compress else None)
     with pa.ipc.new_file(sink, schema, options=options) as writer:
         for batch in batches:
             writer.write_batch(batch)

@@ -1,4 +1,4 @@
-"""Third stage: what becomes of each clean record, and the words of those that train.
+"""Third stage: what becomes of each clean record; those that are used as sequences of words.
 
 A record is in the split of its file. Where a job names no validation data, the sources with the
 smallest hashes are split off the training data, whole groups of them: records whose sources differ
@@ -21,12 +21,12 @@ import pyarrow.compute as pc
 
 from electra_model.errors import InputError
 
-from . import clean, dedup, files, near_duplicates, overlap, records, rejections, words
+from . import clean, dedup, files, near_duplicates, overlap, records, rejections, sequences, words
 from .config import PrepareConfig
 from .stages import Stage, Task, folder_of, load_index, part_path
 from .units import Parts
 
-_VERSION = 2
+_VERSION = 3
 
 # What can become of a record: a split of pairs, text for pretraining only, or a rule: the last ones
 # are those of `dedup` and of `near_duplicates`.
@@ -177,7 +177,8 @@ def _check_input(config: PrepareConfig, chunks: list[clean.Chunk]) -> None:
 
 
 def work(config: PrepareConfig, task: Task, parts: Parts) -> dict[str, Any]:
-    """Adds the parts `fates` (`records.FATES`), `words` and, where needed, `rejected`.
+    """Adds the parts `sequences`, `words` (`records.WORDS`, a batch per partition) and, where
+    needed, `rejected`.
 
     Returns:
       {"chunks": [{"rejected", "rejected_part"}], "fates": {fate: records}, "bytes": {fate: bytes}}.
@@ -196,14 +197,18 @@ def work(config: PrepareConfig, task: Task, parts: Parts) -> dict[str, Any]:
     for stage, rules in dropping_stages(config):
         dropped, rule = dedup.dropped_of(config, stage, chunk)
         fates[np.searchsorted(rows, dropped)] = rule + FATES.index(rules[0])
-    batch = pa.RecordBatch.from_arrays([pa.array(fates)], schema=records.FATES)
-    parts.add("fates", records.to_bytes(records.FATES, [batch]))
+    used = np.flatnonzero(fates <= TEXT)
+    numbered, batches = sequences.number_words(
+        kept.take(pa.array(used)) if len(used) < len(fates) else kept,
+        fates[used],
+        TEXT,
+        FATES.index(task.payload["words_of"]),
+        words.partition_count(task.payload["partitions"]),
+    )
+    parts.add("sequences", sequences.to_bytes(numbered))
+    parts.add("words", records.to_bytes(records.WORDS, batches))
 
     source, target = kept.column("source"), kept.column("target")
-    counted = pa.array(fates == FATES.index(task.payload["words_of"]))
-    texts = pa.concat_arrays([side.filter(counted).drop_null() for side in (source, target)])
-    parts.add("words", words.words_part(*words.count_words(texts), task.payload["partitions"]))
-
     bad = pa.array(np.flatnonzero(fates > TEXT))
     rejected = [
         rejections.reject(FATES[fates[position]], chunk.path, chunk.unit, row, *sides)

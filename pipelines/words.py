@@ -1,8 +1,10 @@
-"""Fourth stage: how often each word stands in the training text; and texts as sequences of words.
+"""Fourth stage: how often each word stands in the training text.
 
 A word is what stands between single spaces of a normalised text. Words are the unit of both
 vocabulary and tokenisation: most of a corpus' words are repetitions, so each chunk's distinct words
-are counted and cut into pieces once, column-wise, and no text is looked at twice.
+are told apart once, when the chunk is split, and from then on a text is a row of numbers (see
+`sequences`). Here all chunks' words are brought together, each word in the partition that its text
+decides on: their counts, and a list of the distinct ones, each of which `pieces` cuts once.
 
 Memory is bounded by distinct words: of a chunk (some ten thousand) while counting, of one partition
 of all words while adding up.
@@ -13,92 +15,57 @@ of all words while adding up.
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-
-from electra_model.tokenizer import EOS_ID
-from electra_model.word_columns import lay_end_to_end, split_words
 
 from . import records
 from .config import PrepareConfig
 from .stages import Stage, Task, load_index, part_path
 from .units import Parts
 
-if TYPE_CHECKING:
-    from electra_model.tokenizer import Tokenizer
+_VERSION = 3
 
-_VERSION = 2
+# A tab would end the word in SentencePiece's list of counts; other controls are no text.
+_NOT_LEARNED = r"[\x00-\x1f\x7f]|^$"
 
+# Partitions are worked on side by side; there are some even where one would do for the memory.
+_LEAST_PARTITIONS = 4
 
-def count_words(texts: pa.StringArray) -> tuple[pa.StringArray, np.ndarray]:
-    """How often each word stands in normalised texts; none with control characters.
-
-    Returns:
-      string [k], int64 [k]: the words and their counts.
-    """
-    found = split_words(texts)
-    counts = np.bincount(found.index, minlength=len(found.distinct)).astype(np.int64)
-    # "\x7f" too: SentencePiece would take a tab for the end of the word.
-    bad = pc.match_substring_regex(found.distinct, r"[\x00-\x1f\x7f]|^$")
-    good = np.flatnonzero(~bad.to_numpy(zero_copy_only=False))
-    return found.distinct.take(pa.array(good)), counts[good]
+# Which row of `distinct` each word of a chunk is: one batch per chunk.
+ROWS = pa.schema([pa.field("row", pa.int32(), nullable=False)])
+DISTINCT = pa.schema([pa.field("word", pa.string(), nullable=False)])
 
 
-def words_part(words: pa.StringArray, counts: np.ndarray, partitions: int) -> bytes:
-    """An Arrow file with one batch per partition; a word's partition depends on its text alone."""
-    batch = pa.RecordBatch.from_arrays([words, pa.array(counts)], schema=records.WORDS)
-    if partitions == 1:
-        return records.to_bytes(records.WORDS, [batch])
-    number = np.array([zlib.crc32(w) for w in words.cast(pa.binary()).to_pylist()], np.int64)
-    number %= partitions
-    return records.to_bytes(records.WORDS, records.divided(batch, number, partitions))
+def partition_count(hash_partitions: int) -> int:
+    """Into how many parts words are divided, where hashes of records are into so many."""
+    return max(_LEAST_PARTITIONS, hash_partitions)
 
 
-class WordPieces:
-    """Cuts texts into pieces, every distinct word but once as long as it is remembered.
+def partition_of(words: pa.StringArray, partitions: int) -> np.ndarray:
+    """int64 [n] in [0, partitions): of each word, by its text alone."""
+    offsets = np.frombuffer(words.buffers()[1], np.int32, len(words) + 1, words.offset * 4)
+    offsets = offsets.astype(np.int64)
+    data = words.buffers()[2]
+    if data is None or offsets[0] == offsets[-1]:
+        return np.zeros(len(words), np.int64)
+    codes = np.frombuffer(data, np.uint8, offsets[-1])[offsets[0] :].astype(np.uint64)
+    offsets -= offsets[0]
+    # The sum of the bytes, each times an odd number that its place decides on.
+    place = np.arange(len(codes)) - np.repeat(offsets[:-1], np.diff(offsets))
+    with np.errstate(over="ignore"):
+        factors = np.arange(1, 65, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15) | np.uint64(1)
+        sums = np.append(np.zeros(1, np.uint64), np.cumsum(codes * factors[place & 63]))
+        mixed = (sums[offsets[1:]] - sums[offsets[:-1]]) * np.uint64(0xBF58476D1CE4E5B9)
+    return (mixed >> np.uint64(40)).astype(np.int64) % partitions
 
-    Args:
-      tokenizer: cuts words (see `Tokenizer.encode_words`).
-      most: words that are remembered, some 200 bytes each.
-    """
 
-    def __init__(self, tokenizer: Tokenizer, most: int = 300_000) -> None:
-        self._tokenizer, self._most = tokenizer, most
-        self._forget()
-
-    def _forget(self) -> None:
-        self._place: dict[str, int] = {}
-        # Row 0 is the end mark.
-        self._values, self._starts = np.array([EOS_ID], np.int32), np.array([0, 1])
-
-    def encode(self, texts: pa.StringArray) -> pa.ListArray:
-        """Normalised texts -> lists of int32 ids, each with its end mark.
-
-        No piece reaches over a space, so the pieces of a text are those of its words laid end to
-        end.
-        """
-        words = split_words(texts)
-        places = self._places(words.distinct.to_pylist())
-        ids, offsets = lay_end_to_end(words, places, self._values, self._starts)
-        return pa.ListArray.from_arrays(pa.array(offsets.astype(np.int32)), pa.array(ids))
-
-    def _places(self, words: list[str]) -> np.ndarray:
-        """int64 [k]: the row of each word; new ones are cut."""
-        if len(self._place) + len(words) > self._most:
-            self._forget()
-        new = [word for word in words if word not in self._place]
-        if new:
-            values, starts = self._tokenizer.encode_words(new)
-            self._values = np.concatenate([self._values, values])
-            for row, word in enumerate(new, len(self._starts) - 1):
-                self._place[word] = row
-            self._starts = np.concatenate([self._starts, starts[1:] + self._starts[-1]])
-        return np.array([self._place[word] for word in words], np.int64)
+def may_be_learned(words: pa.StringArray) -> np.ndarray:
+    """bool [n]: False for the empty word and words with control characters."""
+    return ~pc.match_substring_regex(words, _NOT_LEARNED).to_numpy(zero_copy_only=False)
 
 
 def plan(config: PrepareConfig) -> list[Task]:
@@ -107,35 +74,58 @@ def plan(config: PrepareConfig) -> list[Task]:
 
     ledgers.check_rejections(config)
     chosen = load_index(config, "split")
-    count = len(load_index(config, "dedup").receipts)
+    count = partition_count(len(load_index(config, "dedup").receipts))
     payload = {
         "version": _VERSION,
         "words": chosen.digest,
-        "max_words": config.vocabulary.max_words,
+        "max_words": config.vocabulary.most_words(),
     }
     return [Task(f"{number:05d}", {**payload, "partition": number}) for number in range(count)]
 
 
 def work(config: PrepareConfig, task: Task, parts: Parts) -> dict[str, Any]:
-    """Adds the counts of one partition; keeps the most frequent.
+    """Brings the words of one partition together.
+
+    Adds the parts `words` (the most frequent with their counts), `distinct` (all of them) and
+    `rows` (which of those each word of each chunk is).
 
     Returns:
-      {"words": different words, "running": all words}.
+      {"words": different words to learn from, "running": all words to learn from}.
     """
-    table = pa.Table.from_batches(
-        [
-            records.open_table(part_path(config, "split", receipt, "words")).get_batch(
-                task.payload["partition"]
-            )
-            for receipt in load_index(config, "split").receipts
-        ],
-        schema=records.WORDS,
-    )
-    totals = table.group_by("word").aggregate([("count", "sum")])
-    totals = totals.rename_columns(["word", "count"]).select(["word", "count"])
+    batches = [
+        records.open_table(part_path(config, "split", receipt, "words")).get_batch(
+            task.payload["partition"]
+        )
+        for receipt in load_index(config, "split").receipts
+    ]
+    sizes = [batch.num_rows for batch in batches]
+    table = pa.Table.from_batches(batches, schema=records.WORDS).combine_chunks()
+    found = table.column("word").combine_chunks().dictionary_encode()
+    distinct, rows = found.dictionary, found.indices
+    # Sums of counts stay far below 2 ** 53, so doubles are exact.
+    counts = np.bincount(
+        rows.to_numpy(), weights=table.column("count").to_numpy(), minlength=len(distinct)
+    ).astype(np.int64)
+    learned = np.flatnonzero(counts)
+    totals = pa.table([distinct.take(pa.array(learned)), counts[learned]], schema=records.WORDS)
     ordered = most_frequent(totals, task.payload["max_words"]).cast(records.WORDS)
     parts.add("words", records.to_bytes(records.WORDS, ordered.combine_chunks().to_batches()))
-    return {"words": totals.num_rows, "running": pc.sum(totals.column("count")).as_py() or 0}
+    parts.add(
+        "distinct",
+        records.to_bytes(DISTINCT, [pa.RecordBatch.from_arrays([distinct], schema=DISTINCT)]),
+    )
+    starts = np.cumsum([0, *sizes])
+    parts.add(
+        "rows",
+        records.to_bytes(
+            ROWS,
+            [
+                pa.RecordBatch.from_arrays([rows.slice(start, size)], schema=ROWS)
+                for start, size in zip(starts[:-1].tolist(), sizes, strict=True)
+            ],
+        ),
+    )
+    return {"words": len(learned), "running": int(counts.sum())}
 
 
 def most_frequent(counts: pa.Table, most: int) -> pa.Table:

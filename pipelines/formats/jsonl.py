@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import orjson
 import pyarrow as pa
 
 from ..units import Unit
@@ -23,39 +24,47 @@ def read(unit: Unit, fields: Sequence[str], raw: bool) -> Iterator[pa.RecordBatc
     row = 0
     paths = [(field, field.split(".")) for field in fields]
     for some in lines.read_lines(unit):
-        texts = lines.decode(some.bodies, first_of_file=row == 0 and unit.start == 0)
+        bodies = some.bodies
+        if row == 0 and unit.start == 0 and bodies[0].startswith(lines.BOM):
+            bodies = [bodies[0][len(lines.BOM) :], *bodies[1:]]
         errors: list[str | None] = []
         columns: list[list[str | None]] = [[] for _ in fields]
-        for text in texts:
-            error, values = _parse(text, paths)
+        for body in bodies:
+            error, values = _parse(body, paths)
             errors.append(error)
             for column, value in zip(columns, values, strict=True):
                 column.append(value)
         yield lines.batch(row, errors, some.raw() if raw else None, fields, columns)
-        row += len(texts)
+        row += len(bodies)
 
 
 def _parse(
-    text: str | None, paths: list[tuple[str, list[str]]]
-) -> tuple[str | None, list[str | None]]:
-    nothing: list[str | None] = [None] * len(paths)
-    if text is None:
-        return lines.NOT_UTF8, nothing
+    body: bytes, paths: list[tuple[str, list[str]]]
+) -> tuple[str | None, Sequence[str | None]]:
     try:
-        record = json.loads(text)
-    except (ValueError, RecursionError):
-        return ("malformed_json" if text.strip() else "empty_line"), nothing
+        record = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        # Python's own parser takes more: NaN, lone surrogates, deep nesting.
+        try:
+            record = json.loads(body.decode())
+        except UnicodeDecodeError:
+            return lines.NOT_UTF8, [None] * len(paths)
+        except (ValueError, RecursionError):
+            error = "malformed_json" if body.decode().strip() else "empty_line"
+            return error, [None] * len(paths)
     if not isinstance(record, dict):
-        return "not_an_object", nothing
+        return "not_an_object", [None] * len(paths)
     values: list[str | None] = []
     for field, path in paths:
-        value = _find(record, field, path)
+        value = record.get(field)
+        if value is None:
+            value = _find(record, field, path)
         if value is _MISSING or value is None:
-            return "missing_field", nothing
+            return "missing_field", [None] * len(paths)
         if not isinstance(value, str):
-            return "not_text", nothing
+            return "not_text", [None] * len(paths)
         if not rows.has_utf8(value):
-            return lines.NOT_UTF8, nothing
+            return lines.NOT_UTF8, [None] * len(paths)
         values.append(value)
     return None, values
 

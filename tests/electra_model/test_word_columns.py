@@ -24,6 +24,19 @@ def test_texts_as_words():
     assert words.offsets.tolist() == [0, 2, 3, 5]
 
 
+@pytest.mark.parametrize(
+    "texts",
+    [[], [""], ["", ""], ["a"], ["a b c", "d"], ["", "ä ö", "", "ö"], ["x"] * 3, ["a b", ""] * 4],
+)
+def test_words_are_those_of_python(texts):
+    words = split_words(strings(*texts))
+    found = [words.distinct[number].as_py() for number in words.index.tolist()]
+    bounds = words.offsets.tolist()
+    texts_again = [found[a:b] for a, b in zip(bounds[:-1], bounds[1:], strict=True)]
+    assert texts_again == [text.split(" ") for text in texts]
+    assert len(set(words.distinct.to_pylist())) == len(words.distinct)
+
+
 def test_a_part_of_a_column_is_a_column():
     words = split_words(strings("x y", "the house", "z").slice(1, 1))
     assert words.distinct.to_pylist() == ["the", "house"]
@@ -44,7 +57,7 @@ def test_pieces_of_words_become_pieces_of_texts():
     words = split_words(strings("a b", "", "b b"))  # distinct: a, b and the empty word
     values = np.array([3, 10, 11, 20], np.int32)  # the end mark; of a; of b; none of the empty word
     starts = np.array([0, 1, 3, 4, 4])
-    ids, offsets = lay_end_to_end(words, np.array([1, 2, 3]), values, starts)
+    ids, offsets = lay_end_to_end(words.index + 1, words.offsets, values, starts)
     assert ids.tolist() == [10, 11, 20, 3, 3, 20, 20, 3]
     assert offsets.tolist() == [0, 4, 5, 8]
     assert (ids.dtype, offsets.dtype) == (np.int32, np.int64)

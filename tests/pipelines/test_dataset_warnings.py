@@ -1,6 +1,5 @@
 import pytest
 
-from electra_model.tokenizer import Tokenizer
 from pipelines.dataset_warnings import large_rejections, split_words, swapped_sides
 from pipelines.records import Ledger
 from tests.pipelines.small_jobs import make_config, run, sentences, write_tsv
@@ -48,28 +47,26 @@ def test_swapped_sides(sources, targets, languages, expected):
     assert all("exchange source_lang and target_lang" in warning for warning in found)
 
 
-@pytest.fixture(scope="module")
-def small_vocabulary(tmp_path_factory):
-    """A vocabulary of short English words, and the warnings of its job."""
-    tmp_path = tmp_path_factory.mktemp("warnings")
+@pytest.mark.parametrize(
+    "words, tokens, language, expected",
+    [(120, 480, "en", 0), (120, 481, "en", 1), (99, 900, "en", 0), (120, 900, "zh", 0)],
+)
+def test_a_vocabulary_that_cuts_words_into_characters(words, tokens, language, expected):
+    found = split_words(words, tokens, language)
+    assert len(found) == expected
+    assert all("raise vocabulary.size" in warning for warning in found)
+
+
+def test_warnings_are_in_the_info(tmp_path):
+    """Of sides that are exchanged, and of a vocabulary that knows no word of the test data."""
     write_tsv(tmp_path / "train.tsv", [(target, source) for source, target in sentences(200)])
-    config = make_config(tmp_path, train=[str(tmp_path / "train.tsv")])
+    strange = [(f"hautbrennend untergeworfen{i}", f"x{i}") for i in range(100)]
+    write_tsv(tmp_path / "test.tsv", strange * 2)
+    config = make_config(
+        tmp_path, train=[str(tmp_path / "train.tsv")], test=[str(tmp_path / "test.tsv")]
+    )
     info = run(config)
-    return info, Tokenizer.load(f"{config.workdir}/vocabulary")
-
-
-def test_a_vocabulary_that_cuts_words_into_characters(small_vocabulary):
-    _, tokenizer = small_vocabulary
-    words = ["the red house and the old tree"] * 30
-    assert split_words(words, "en", tokenizer) == []
-    (warning,) = split_words(["hautbrennend untergeworfen"] * 60, "en", tokenizer)
-    assert "raise vocabulary.size" in warning
-    assert split_words(["hautbrennend untergeworfen"] * 40, "en", tokenizer) == []  # too few words
-    assert split_words(["hautbrennend untergeworfen"] * 60, "zh", tokenizer) == []
-
-
-def test_warnings_are_in_the_info(small_vocabulary):
-    info, _ = small_vocabulary
-    (warning,) = info["warnings"]
-    assert warning.startswith("the sources look like de and the targets like en")
+    swapped, split = info["warnings"]
+    assert swapped.startswith("the sources look like de and the targets like en")
+    assert split.startswith("the vocabulary cuts words of en into 5.2 tokens on average")
     assert info["mended"] == 0

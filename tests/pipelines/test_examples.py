@@ -1,8 +1,7 @@
 import numpy as np
 import pyarrow as pa
 
-from pipelines import examples
-from pipelines.examples import cut_documents, cut_texts, mix, shard_of
+from pipelines.examples import cut_texts, encode, mix, shard_of
 
 
 def test_long_texts_are_cut_into_pieces():
@@ -38,10 +37,10 @@ def test_shards_are_even():
     assert len(counts) == 3 and counts.min() > 2800
 
 
-def test_very_long_documents_are_cut_at_spaces(monkeypatch):
-    monkeypatch.setattr(examples, "_DOCUMENT_CHARACTERS", 6)
-    pieces, text, piece = cut_documents(["ab cd ef", "", "abcdefghij", "abcdef gh", "x"])
-    assert pieces == ["ab cd", "ef", "", "abcdef", "ghij", "abcdef", "gh", "x"]
-    assert text.tolist() == [0, 0, 1, 2, 2, 3, 3, 4]
-    assert piece.tolist() == [0, 1, 0, 0, 1, 0, 1, 0]
-    assert cut_documents([])[0] == []
+def test_numbers_of_words_become_ids():
+    texts = pa.array([[1, 0], None, [], [1, 1]], pa.list_(pa.uint16()))
+    # The end mark; word 0 has two pieces, word 1 one.
+    values, starts = np.array([3, 10, 11, 20], np.int32), np.array([0, 1, 3, 4])
+    ids, words = encode(texts, values, starts)
+    assert ids.to_pylist() == [[20, 10, 11, 3], [3], [3], [20, 20, 3]]
+    assert (words, ids.type) == (4, pa.list_(pa.int32()))

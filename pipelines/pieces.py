@@ -1,0 +1,117 @@
+"""Sixth stage: every distinct word of the corpus cut into pieces, once.
+
+One task per partition of the words (see `words`). The pieces are written chunk by chunk, in the
+order in which a chunk numbers its words, so that to encode a chunk is to look numbers up, and no
+worker needs to remember words or, for that, TensorFlow.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from electra_model.tokenizer import EOS_ID, Tokenizer
+
+from . import files, records, vocabulary
+from .config import PrepareConfig
+from .stages import Stage, Task, load_index, part_path
+from .units import Parts
+
+_VERSION = 1
+
+
+def plan(config: PrepareConfig) -> list[Task]:
+    """One task per partition of the words."""
+    (made,) = load_index(config, "vocabulary").receipts
+    return [
+        Task(
+            receipt.unit_id,
+            {
+                "version": _VERSION,
+                "vocabulary": made.parts[vocabulary.MODEL_PART]["sha256"],
+                "distinct": receipt.parts["distinct"]["sha256"],
+                "rows": receipt.parts["rows"]["sha256"],
+            },
+        )
+        for receipt in load_index(config, "words").receipts
+    ]
+
+
+def work(config: PrepareConfig, task: Task, parts: Parts) -> dict[str, Any]:
+    """Cuts the words of a partition; adds the part `pieces` (`records.PIECES`).
+
+    Returns:
+      {"words": distinct words, "tokens": pieces of them}.
+    """
+    (receipt,) = (
+        receipt for receipt in load_index(config, "words").receipts if receipt.unit_id == task.id
+    )
+    table = records.open_table(part_path(config, "words", receipt, "distinct"))
+    distinct = table.get_batch(0).column("word")
+    tokenizer = _tokenizer(config, task.payload["vocabulary"])
+    values, offsets = tokenizer.segment_words(distinct)
+    rows = records.open_table(part_path(config, "words", receipt, "rows"))
+    parts.add(
+        "pieces",
+        records.to_bytes(
+            records.PIECES,
+            (
+                pa.RecordBatch.from_arrays(
+                    [_of_rows(rows.get_batch(number).column(0).to_numpy(), values, offsets)],
+                    schema=records.PIECES,
+                )
+                for number in range(rows.num_record_batches)
+            ),
+        ),
+    )
+    return {"words": len(distinct), "tokens": len(values)}
+
+
+def _of_rows(rows: np.ndarray, values: np.ndarray, offsets: np.ndarray) -> pa.ListArray:
+    lengths = offsets[rows + 1] - offsets[rows]
+    ends = np.cumsum(lengths)
+    places = np.repeat(offsets[rows] - (ends - lengths), lengths) + np.arange(lengths.sum())
+    starts = np.concatenate([np.zeros(1, np.int32), ends.astype(np.int32)])
+    return pa.ListArray.from_arrays(pa.array(starts), pa.array(values[places]))
+
+
+def of_chunk(config: PrepareConfig, number: int) -> tuple[np.ndarray, np.ndarray]:
+    """The pieces of a chunk's words, in its order.
+
+    Args:
+      number: of the chunk among all chunks.
+
+    Returns:
+      values int32 [p], starts int64 [words + 2]: a table whose row 0 is the end mark alone, and
+      row i + 1 the pieces of word i.
+    """
+    values, lengths = [np.array([EOS_ID], np.int32)], [np.zeros(1, np.int64), np.ones(1, np.int64)]
+    for receipt in load_index(config, "pieces").receipts:
+        path = part_path(config, "pieces", receipt, "pieces")
+        ids = _open(path, receipt.parts["pieces"]["sha256"]).get_batch(number).column(0)
+        values.append(ids.flatten().to_numpy())
+        lengths.append(np.diff(ids.offsets.to_numpy()))
+    return np.concatenate(values), np.cumsum(np.concatenate(lengths))
+
+
+@functools.lru_cache(maxsize=256)
+def _open(path: str, sha256: str) -> pa.ipc.RecordBatchFileReader:
+    return records.open_table(path)
+
+
+def _tokenizer(config: PrepareConfig, sha256: str) -> Tokenizer:
+    (receipt,) = load_index(config, "vocabulary").receipts
+    path = part_path(config, "vocabulary", receipt, vocabulary.MODEL_PART)
+    return _load(receipt.facts["file"], path, sha256)
+
+
+@functools.lru_cache(maxsize=1)
+def _load(file_name: str, path: str, sha256: str) -> Tokenizer:
+    """One per process; the checksum is there so that another vocabulary is loaded anew."""
+    return Tokenizer.of(file_name, files.read_bytes(path))
+
+
+STAGE = Stage("pieces", plan, work)
