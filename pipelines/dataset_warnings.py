@@ -34,11 +34,13 @@ _FEW_CHARACTERS = 200
 _IDENTIFIED_CHARACTERS = 20_000
 
 
-def find(config: PrepareConfig, ledgers: Mapping[str, Ledger], tokenizer: Tokenizer) -> list[str]:
+def find(
+    config: PrepareConfig, ledgers: Mapping[str, Ledger], tokenizers: Mapping[str, Tokenizer]
+) -> list[str]:
     """The warnings, each one line.
 
     Args:
-      ledgers: split -> what became of its records. tokenizer: of the vocabulary.
+      ledgers: split -> what became of its records. tokenizers: side -> that of its vocabulary.
     """
     warnings = large_rejections(ledgers)
     chunks = clean.chunks(config)
@@ -50,7 +52,8 @@ def find(config: PrepareConfig, ledgers: Mapping[str, Ledger], tokenizer: Tokeni
             role = clean.MONOLINGUAL + language
             texts[language], _ = sample(config, [chunk for chunk in chunks if chunk.role == role])
     for language, some in texts.items():
-        warnings += split_words(some, language, tokenizer)
+        side = "target" if language == config.target_lang else "source"
+        warnings += split_words(some, language, tokenizers[side])
     return warnings
 
 

@@ -1,8 +1,9 @@
 """Sixth stage: clean records to token ids, each with the shard that it goes to.
 
 A chunk's part `pairs` (`records.PAIRS`) has one batch per shard of each split; its part `texts`
-(`records.TEXTS`) one per shard of the pretraining windows: both sides of training pairs, and the
-monolingual texts. Texts longer than a window are cut into pieces that are shuffled on their own.
+(`records.TEXTS`) one per shard of the pretraining windows: both sides of training pairs (the
+sources alone where each side has a vocabulary of its own), and the monolingual texts. Texts longer
+than a window are cut into pieces that are shuffled on their own.
 """
 
 # pyarrow.compute makes its functions while it is imported.
@@ -61,12 +62,13 @@ def shard_layout(config: PrepareConfig) -> dict[str, int]:
 
 def plan(config: PrepareConfig) -> list[Task]:
     """One task per chunk."""
-    (made,) = load_index(config, "vocabulary").receipts
+    made = vocabulary.made(config)
+    digests = {name: one.parts[vocabulary.MODEL_PART]["sha256"] for name, one in made.items()}
     chosen = {receipt.unit_id: receipt for receipt in load_index(config, "split").receipts}
     dataset = config.dataset
     payload = {
         "version": _VERSION,
-        "vocabulary": made.parts[vocabulary.MODEL_PART]["sha256"],
+        "vocabulary": digests.get("joint", digests),
         "layout": shard_layout(config),
         "seed": dataset.seed,
         "max_tokens": dataset.max_tokens,
@@ -95,7 +97,7 @@ def work(config: PrepareConfig, task: Task, parts: Parts) -> dict[str, Any]:
     payload = task.payload
     chunk = clean.Chunk(**payload["chunk"])
     kept = clean.read_kept(config, chunk)
-    pieces_of = _word_pieces(config, payload["vocabulary"])
+    pieces_of = _word_pieces(config)
     path = files.join(folder_of(config, "split"), payload["fates"]["name"])
     fate = records.open_table(path).get_batch(0).column("fate").to_numpy()
 
@@ -103,8 +105,8 @@ def work(config: PrepareConfig, task: Task, parts: Parts) -> dict[str, Any]:
     pairs = kept.take(pa.array(pair_rows))
     most = payload["max_tokens"]
     longest = max([_LONGEST_PIECE, *map(len, config.vocabulary.symbols)])
-    source, source_fits = ragged_up_to(pieces_of, pairs.column("source"), most, longest)
-    target, target_fits = ragged_up_to(pieces_of, pairs.column("target"), most, longest)
+    source, source_fits = ragged_up_to(pieces_of["source"], pairs.column("source"), most, longest)
+    target, target_fits = ragged_up_to(pieces_of["target"], pairs.column("target"), most, longest)
     fits = source_fits & target_fits
     rejected = _reject_long(chunk, pairs, np.flatnonzero(~fits))
 
@@ -123,12 +125,15 @@ def work(config: PrepareConfig, task: Task, parts: Parts) -> dict[str, Any]:
     train_order = pairs.column("order").take(trained).to_numpy()
     documents, document, piece = cut_documents(alone.column("source").to_pylist())
     document_order = alone.column("order").to_numpy()[document] + piece
+    sides = {"source": (seeds[0], source), "target": (seeds[1], target)}
     texts = [
-        (mix(train_order, seeds[0]), source.take(trained)),
-        (mix(train_order, seeds[1]), target.take(trained)),
+        *(
+            (mix(train_order, sides[side][0]), sides[side][1].take(trained))
+            for side in config.vocabulary.window_sides
+        ),
         (
             mix(document_order, seeds[2]),
-            pieces_of.encode(pa.array(documents, pa.string())),
+            pieces_of["source"].encode(pa.array(documents, pa.string())),
         ),
     ]
     pieces = [cut_texts(*some, payload["window_length"]) for some in texts]
@@ -295,13 +300,21 @@ def _counts(codes: np.ndarray) -> dict[str, int]:
     return {name: int((codes == code).sum()) for code, name in enumerate(split.SPLITS)}
 
 
-def _word_pieces(config: PrepareConfig, sha256: str) -> WordPieces:
-    (receipt,) = load_index(config, "vocabulary").receipts
-    path = part_path(config, "vocabulary", receipt, vocabulary.MODEL_PART)
-    return _load(receipt.facts["file"], path, sha256)
+def _word_pieces(config: PrepareConfig) -> dict[str, WordPieces]:
+    """Side -> what cuts its texts."""
+    part = vocabulary.MODEL_PART
+    loaded = {
+        name: _load(
+            receipt.facts["file"],
+            part_path(config, "vocabulary", receipt, part),
+            receipt.parts[part]["sha256"],
+        )
+        for name, receipt in vocabulary.made(config).items()
+    }
+    return vocabulary.for_sides(loaded)
 
 
-@functools.lru_cache(maxsize=1)
+@functools.lru_cache(maxsize=2)
 def _load(file_name: str, path: str, sha256: str) -> WordPieces:
     """One per process; the checksum is there so that another vocabulary is loaded anew."""
     return WordPieces(Tokenizer.of(file_name, files.read_bytes(path)))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import os
 import re
@@ -10,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from electra_model import features
-from electra_model.tokenizer import FILES, Tokenizer
+from electra_model.tokenizer import FILES, SIDES, Tokenizer
 
 from . import (
     clean,
@@ -23,7 +22,7 @@ from . import (
     units,
     vocabulary,
 )
-from .config import PrepareConfig
+from .config import PrepareConfig, settings_of
 from .records import EMPTY_LEDGER
 from .shards import INFO_FILE
 from .stages import load_index, part_path
@@ -33,9 +32,7 @@ _OURS = re.compile(r"[a-z]+-\d{5}-of-\d{5}\.tfrecord(\.gz)?|(valid|test)\.jsonl|
 
 def config_fingerprint(config: PrepareConfig) -> str:
     """Of all settings but the place of the work."""
-    settings = dataclasses.asdict(config)
-    del settings["workdir"]
-    return units.fingerprint(settings)
+    return units.fingerprint(settings_of(config))
 
 
 def publish(config: PrepareConfig, plan_fingerprint: str) -> dict[str, Any]:
@@ -52,7 +49,7 @@ def publish(config: PrepareConfig, plan_fingerprint: str) -> dict[str, Any]:
     shards: dict[str, list[dict[str, Any]]] = {}
     for receipt in load_index(config, "shards").receipts:
         shards.setdefault(receipt.facts["split"], []).append(receipt.facts)
-    card, tokenizer = _publish_vocabulary(config)
+    cards, tokenizers = _publish_vocabularies(config)
     samples = rejections.publish(config, ledgers.all_spans(config))
     texts = [name for name in ("valid", "test") if name in shards]
     for name in texts:
@@ -68,21 +65,21 @@ def publish(config: PrepareConfig, plan_fingerprint: str) -> dict[str, Any]:
         "lengths": _lengths(config, _order(shards)),
         "samples": samples,
         "mended": sum(facts["mended"] for facts in clean.chunk_facts(config)),
-        "warnings": dataset_warnings.find(config, by_split, tokenizer),
+        "warnings": dataset_warnings.find(config, by_split, tokenizers),
         "max_tokens": config.dataset.max_tokens,
         "window_length": config.dataset.window_length,
         "compression": config.dataset.compression,
         "seed": config.dataset.seed,
         "config_fingerprint": config_fingerprint(config),
-        "vocabulary_fingerprint": card["fingerprint"],
-        "vocabulary_size": card["size"],
+        "vocabulary_fingerprint": _of_each(cards, "fingerprint"),
+        "vocabulary_size": _of_each(cards, "size"),
     }
     _remove_stale(config, info)
     text = json.dumps(info, indent=2, ensure_ascii=False) + "\n"
     files.write_atomic(_path(config, "dataset", INFO_FILE), text.encode())
     written = [
         *(f"dataset/{name}" for name in _dataset_files(info)),
-        f"vocabulary/{card['file']}",
+        *(f"vocabulary/{_place(name)}{card['file']}" for name, card in cards.items()),
         f"vocabulary/{vocabulary.CARD_FILE}",
     ]
     complete = {
@@ -153,19 +150,37 @@ def _lengths(config: PrepareConfig, names: list[str]) -> dict[str, dict[str, lis
     return sums
 
 
-def _publish_vocabulary(config: PrepareConfig) -> tuple[dict[str, Any], Tokenizer]:
-    (receipt,) = load_index(config, "vocabulary").receipts
-    model = files.read_bytes(part_path(config, "vocabulary", receipt, vocabulary.MODEL_PART))
-    tokenizer = Tokenizer.of(receipt.facts["file"], model)
-    for name in FILES:
-        if name != tokenizer.file_name:  # of an earlier run: the folder has one vocabulary
-            files.remove(_path(config, "vocabulary", name))
-    files.write_atomic(_path(config, "vocabulary", tokenizer.file_name), model)
+def _publish_vocabularies(
+    config: PrepareConfig,
+) -> tuple[dict[str, dict[str, Any]], dict[str, Tokenizer]]:
+    """Vocabulary -> its card; side -> its tokenizer."""
+    cards, tokenizers = {}, {}
+    for name, receipt in vocabulary.made(config).items():
+        model = files.read_bytes(part_path(config, "vocabulary", receipt, vocabulary.MODEL_PART))
+        cards[name] = receipt.facts
+        tokenizers[name] = Tokenizer.of(receipt.facts["file"], model)
+    current = {f"{_place(name)}{one.file_name}": one for name, one in tokenizers.items()}
+    for file in FILES:
+        for name in ("joint", *SIDES):
+            if _place(name) + file not in current:  # of an earlier run under other settings
+                files.remove(_path(config, "vocabulary", _place(name) + file))
+    for file, tokenizer in current.items():
+        files.write_atomic(_path(config, "vocabulary", file), tokenizer.model_bytes)
     files.write_atomic(
-        _path(config, "vocabulary", vocabulary.CARD_FILE),
-        vocabulary.card_text(config, receipt.facts),
+        _path(config, "vocabulary", vocabulary.CARD_FILE), vocabulary.card_text(config, cards)
     )
-    return receipt.facts, tokenizer
+    return cards, vocabulary.for_sides(tokenizers)
+
+
+def _place(name: str) -> str:
+    """Where a vocabulary's file is, below `vocabulary/`."""
+    return "" if name == "joint" else f"{name}/"
+
+
+def _of_each(cards: dict[str, dict[str, Any]], key: str) -> Any:
+    """A fact of the vocabulary, or side -> fact where each has its own."""
+    found = {name: card[key] for name, card in cards.items()}
+    return found.get("joint", found)
 
 
 def _texts_of(config: PrepareConfig, name: str) -> Iterator[bytes]:

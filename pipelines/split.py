@@ -149,6 +149,7 @@ def plan(config: PrepareConfig) -> list[Task]:
                 "words_of": "train" if has_pairs else "text",
                 "overlap": held_out if chunk.role == "train" else None,
                 "partitions": len(found.receipts),
+                **({"sides": config.vocabulary.sides} if len(config.vocabulary.names) > 1 else {}),
             },
         )
         for chunk in chunks
@@ -177,10 +178,12 @@ def _check_input(config: PrepareConfig, chunks: list[clean.Chunk]) -> None:
 
 
 def work(config: PrepareConfig, task: Task, parts: Parts) -> dict[str, Any]:
-    """Adds the parts `fates` (`records.FATES`), `words` and, where needed, `rejected`.
+    """Adds the parts `fates` (`records.FATES`), those of words (`words.part_name`) and, where
+    needed, `rejected`.
 
     Returns:
-      {"chunks": [{"rejected", "rejected_part"}], "fates": {fate: records}, "bytes": {fate: bytes}}.
+      {"chunks": [{"rejected", "rejected_part"}], "fates": {fate: records}, "bytes": {fate: bytes of
+      the sides that windows are made of}}.
     """
     chunk = clean.Chunk(**task.payload["chunk"])
     kept = clean.read_kept(config, chunk)
@@ -201,8 +204,11 @@ def work(config: PrepareConfig, task: Task, parts: Parts) -> dict[str, Any]:
 
     source, target = kept.column("source"), kept.column("target")
     counted = pa.array(fates == FATES.index(task.payload["words_of"]))
-    texts = pa.concat_arrays([side.filter(counted).drop_null() for side in (source, target)])
-    parts.add("words", words.words_part(*words.count_words(texts), task.payload["partitions"]))
+    for name in config.vocabulary.names:
+        columns = [kept.column(side) for side in words.SIDES_OF[name]]
+        texts = pa.concat_arrays([side.filter(counted).drop_null() for side in columns])
+        part = words.words_part(*words.count_words(texts), task.payload["partitions"])
+        parts.add(words.part_name(name), part)
 
     bad = pa.array(np.flatnonzero(fates > TEXT))
     rejected = [
@@ -226,7 +232,9 @@ def work(config: PrepareConfig, task: Task, parts: Parts) -> dict[str, Any]:
             fate: int((fates == code).sum()) for code, fate in enumerate(FATES) if code <= TEXT
         },
         "bytes": {
-            fate: _bytes_of(kept, fates == code) for code, fate in enumerate(FATES) if code <= TEXT
+            fate: _bytes_of(kept, fates == code, config.vocabulary.window_sides)
+            for code, fate in enumerate(FATES)
+            if code <= TEXT
         },
     }
 
@@ -246,9 +254,9 @@ def _fate_of(role: str) -> str:
     return "text" if role.startswith(clean.MONOLINGUAL) else role
 
 
-def _bytes_of(kept: pa.RecordBatch, mask: np.ndarray) -> int:
+def _bytes_of(kept: pa.RecordBatch, mask: np.ndarray, sides: tuple[str, ...]) -> int:
     some = kept.filter(pa.array(mask))
-    sizes = [pc.sum(pc.binary_length(some.column(name))).as_py() for name in ("source", "target")]
+    sizes = [pc.sum(pc.binary_length(some.column(name))).as_py() for name in sides]
     return sum(size or 0 for size in sizes)
 
 

@@ -21,18 +21,26 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from electra_model.tokenizer import EOS_ID
+from electra_model.tokenizer import EOS_ID, SIDES
 from electra_model.word_columns import lay_end_to_end, split_words
 
 from . import records
 from .config import PrepareConfig
 from .stages import Stage, Task, load_index, part_path
-from .units import Parts
+from .units import Parts, Receipt
 
 if TYPE_CHECKING:
     from electra_model.tokenizer import Tokenizer
 
 _VERSION = 2
+
+# Vocabulary (see `VocabularyConfig.names`) -> the sides whose words it is learned from.
+SIDES_OF = {"joint": SIDES, "source": ("source",), "target": ("target",)}
+
+
+def part_name(name: str) -> str:
+    """The part with the words of one vocabulary."""
+    return "words" if name == "joint" else f"words-{name}"
 
 
 def count_words(texts: pa.StringArray) -> tuple[pa.StringArray, np.ndarray]:
@@ -102,7 +110,7 @@ class WordPieces:
 
 
 def plan(config: PrepareConfig) -> list[Task]:
-    """One task per partition of the words."""
+    """One task per partition of the words of each vocabulary."""
     from . import ledgers
 
     ledgers.check_rejections(config)
@@ -113,7 +121,19 @@ def plan(config: PrepareConfig) -> list[Task]:
         "words": chosen.digest,
         "max_words": config.vocabulary.max_words,
     }
-    return [Task(f"{number:05d}", {**payload, "partition": number}) for number in range(count)]
+    if config.vocabulary.sides == "joint":
+        return [Task(f"{number:05d}", {**payload, "partition": number}) for number in range(count)]
+    return [
+        Task(f"{name}-{number:05d}", {**payload, "partition": number, "side": name})
+        for name in config.vocabulary.names
+        for number in range(count)
+    ]
+
+
+def receipts_of(config: PrepareConfig, name: str) -> list[Receipt]:
+    """Those of the complete stage that belong to one vocabulary."""
+    receipts = load_index(config, "words").receipts
+    return [r for r in receipts if name == "joint" or r.unit_id.startswith(f"{name}-")]
 
 
 def work(config: PrepareConfig, task: Task, parts: Parts) -> dict[str, Any]:
@@ -122,9 +142,10 @@ def work(config: PrepareConfig, task: Task, parts: Parts) -> dict[str, Any]:
     Returns:
       {"words": different words, "running": all words}.
     """
+    part = part_name(task.payload.get("side", "joint"))
     table = pa.Table.from_batches(
         [
-            records.open_table(part_path(config, "split", receipt, "words")).get_batch(
+            records.open_table(part_path(config, "split", receipt, part)).get_batch(
                 task.payload["partition"]
             )
             for receipt in load_index(config, "split").receipts
