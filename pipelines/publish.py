@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -160,10 +161,13 @@ def _publish_vocabularies(
         cards[name] = receipt.facts
         tokenizers[name] = Tokenizer.of(receipt.facts["file"], model)
     current = {f"{_place(name)}{one.file_name}": one for name, one in tokenizers.items()}
-    for file in FILES:
-        for name in ("joint", *SIDES):
-            if _place(name) + file not in current:  # of an earlier run under other settings
-                files.remove(_path(config, "vocabulary", _place(name) + file))
+    for name in ("joint", *SIDES):
+        for file in {_place(name) + file for file in FILES} - {*current}:
+            files.remove(_path(config, "vocabulary", file))  # of a run under other settings
+    if "joint" in tokenizers and not files.is_remote(config.workdir):
+        for side in SIDES:
+            with contextlib.suppress(OSError):  # not there, or not empty
+                os.rmdir(_path(config, "vocabulary", side))
     for file, tokenizer in current.items():
         files.write_atomic(_path(config, "vocabulary", file), tokenizer.model_bytes)
     files.write_atomic(
