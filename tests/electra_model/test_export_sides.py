@@ -74,6 +74,34 @@ def test_each_side_has_its_tokenizer(folder, sides):
     assert {*flow["target_pieces"]} <= {*sides[1].pieces(range(sides[1].size))}
 
 
+@pytest.mark.parametrize("kind", ["sentencepiece", "bpe", "wordpiece"])
+def test_two_vocabularies_of_one_kind_stay_apart(kind, sentences, tiny_config, tmp_path):
+    """A saved model finds what it decodes with by name, and the names must differ.
+
+    The target has more pieces, and the model says the last of them only.
+    """
+    made = []
+    for size, words in ((64, ["dog", "tree"]), (90, [f"Wort{n}" for n in range(40)])):
+        config = VocabularyConfig(kind=kind, size=size, character_coverage=1.0)
+        counted = [(word, 50) for word in words]
+        made.append(tokenizer_of(config, train_pieces(counted, config)))
+    source, target = made
+    assert source.size < target.size
+    model = Electra.from_config_and_vocabulary(
+        tiny_config, source.size, seed=5, target_vocabulary_size=target.size
+    )
+    bias = np.zeros(target.size, np.float32)
+    bias[target.size - 1] = 100
+    model.vocabulary_head.bias.assign(bias)
+    save_model(tmp_path / "model", model, source, tiny_config, beam_size=1, target_tokenizer=target)
+    served = tf.saved_model.load(str(tmp_path / "model" / "saved_model"))
+    found = served.signatures["serving_default"](text=tf.constant(["dog"]))["output"].numpy()
+    outputs, _ = load_model(tmp_path / "model").translate(["dog"], beam_size=1)
+    (piece,) = target.pieces([target.size - 1])
+    assert piece.strip("\u2581") in outputs[0]
+    assert [text.decode() for text in found] == outputs
+
+
 def test_the_saved_model_says_the_same(folder):
     outputs, scores = load_model(folder).translate(SOURCES, beam_size=2, length_penalty=0.6)
     assert any(outputs) and outputs[2] == ""

@@ -23,9 +23,9 @@ target_lang: de
 data: {train: [train.tsv], test: [test.tsv]}
 vocabulary: {size: 100, sides: separate}
 dataset: {window_length: 16, max_tokens: 32, valid_fraction: 0.1}
-model: {num_layers: 1, num_decoder_layers: 1, d_model: 16, num_heads: 2, dff: 32, max_length: 32}
+model: {num_layers: 1, num_decoder_layers: 1, d_model: 32, num_heads: 2, dff: 64, max_length: 32}
 pretrain: {steps: 3, batch_tokens: 256}
-train: {steps: 150, batch_tokens: 128, buckets: [32], warmup_steps: 5, learning_rate: 1e-2}
+train: {steps: 500, batch_tokens: 128, buckets: [32], warmup_steps: 5, learning_rate: 1e-2}
 translate: {input: [docs/a.txt], output: out, beam_size: 2}
 runner: {workers: 1}
 """
@@ -102,8 +102,8 @@ def test_the_warm_start_is_of_the_encoder(folder):
     assert "target_embedding/table" in fresh and "vocabulary_head/bias" in fresh
     sizes = read(folder, "work", "dataset", "dataset_info.json")["vocabulary_size"]
     shapes = {tensor["name"]: tensor["shape"] for tensor in report["restored"] + report["fresh"]}
-    assert shapes["embedding/table"] == [sizes["source"], 16]
-    assert shapes["target_embedding/table"] == [sizes["target"], 16]
+    assert shapes["embedding/table"] == [sizes["source"], 32]
+    assert shapes["target_embedding/table"] == [sizes["target"], 32]
     assert shapes["vocabulary_head/bias"] == [sizes["target"]]
 
 
