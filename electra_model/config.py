@@ -40,7 +40,9 @@ class ModelConfig:
       norm: "pre" normalises the input of each block (Xiong et al. 2020), "post" its output.
       position_encoding: "sinusoidal" or "learned".
       max_length: longest sequence, in tokens, that the model is ever shown.
-      tie_embeddings: one embedding table for source, target and output (needs one vocabulary).
+      tie_embeddings: one embedding table for source, target and output. Where each side has a
+        vocabulary of its own (`vocabulary.sides`), the source has a table, and target and output
+        share another.
     """
 
     preset: Literal["tiny", "small", "base", "large"] = "tiny"

@@ -6,15 +6,16 @@ Frozen and validated; defaults live here, those of `clean` in `clean_config`, an
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import unicodedata
-from typing import Literal
+from typing import Any, Literal
 
 import pydantic
 from pydantic import Field
 
 from electra_model.config import STRICT
-from electra_model.tokenizer import SPECIAL_PIECES, WORD_START
+from electra_model.tokenizer import SIDES, SPECIAL_PIECES, WORD_START
 
 from .clean_config import CleanConfig as CleanConfig
 
@@ -74,6 +75,11 @@ class VocabularyConfig:
     (of the monolingual texts where there are no pairs).
 
     Attributes:
+      sides: "joint" is one vocabulary for source and target; "separate" one for each, learned from
+        the sources and from the targets of the training pairs, so that there must be pairs.
+        Pretraining is of the encoder, which then knows the source's pieces only: its windows are
+        made of the pairs' sources and of monolingual text in the source language, and there must
+        be none in the target language. All that follows here is of each of the two.
       kind: "sentencepiece" is SentencePiece's unigram model, "bpe" its byte-pair encoding, both in
         `spm.model`; "wordpiece" a list of pieces in `vocab.txt`, the fastest to cut text with.
       size: number of pieces; less when the text does not support so many (see `vocabulary.json`).
@@ -92,6 +98,17 @@ class VocabularyConfig:
     max_words: int | None = Field(default=None, ge=1000)
     byte_fallback: bool = False
     symbols: tuple[str, ...] = ()
+    sides: Literal["joint", "separate"] = "joint"
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What each vocabulary serves: both sides, "joint", or "source" and "target"."""
+        return SIDES if self.sides == "separate" else ("joint",)
+
+    @property
+    def window_sides(self) -> tuple[str, ...]:
+        """The sides of training pairs that pretraining windows are made of."""
+        return SIDES[:1] if self.sides == "separate" else SIDES
 
     def most_words(self) -> int:
         """How many words are learned from, at most."""
@@ -154,6 +171,25 @@ class PrepareConfig:
     clean: CleanConfig = Field(default_factory=CleanConfig)
     vocabulary: VocabularyConfig = Field(default_factory=VocabularyConfig)
     dataset: DatasetConfig = Field(default_factory=DatasetConfig)
+
+
+def settings_of(config: PrepareConfig) -> dict[str, Any]:
+    """All settings but the place of the work, for fingerprints.
+
+    A joint vocabulary goes unsaid, so that what was made before the key was there stays what it is.
+    """
+    settings = dataclasses.asdict(config)
+    del settings["workdir"]
+    settings["vocabulary"] = vocabulary_settings(config.vocabulary)
+    return settings
+
+
+def vocabulary_settings(config: VocabularyConfig) -> dict[str, Any]:
+    """As `settings_of`."""
+    settings = dataclasses.asdict(config)
+    if config.sides == "joint":
+        del settings["sides"]
+    return settings
 
 
 @pydantic.dataclasses.dataclass(frozen=True, kw_only=True, config=STRICT)

@@ -1,8 +1,9 @@
 """Seventh stage: sequences of words to token ids, each with the shard that it goes to.
 
 A chunk's part `pairs` (`records.PAIRS`) has one batch per shard of each split; its part `texts`
-(`records.TEXTS`) one per shard of the pretraining windows: both sides of training pairs, and the
-monolingual texts. Texts longer than a window are cut into pieces that are shuffled on their own.
+(`records.TEXTS`) one per shard of the pretraining windows: both sides of training pairs (the
+sources alone where each side has a vocabulary of its own), and the monolingual texts. Texts longer
+than a window are cut into pieces that are shuffled on their own.
 """
 
 # pyarrow.compute makes its functions while it is imported.
@@ -90,9 +91,9 @@ def work(config: PrepareConfig, task: Task, parts: Parts) -> dict[str, Any]:
     chunk = clean.Chunk(**payload["chunk"])
     path = files.join(folder_of(config, "split"), payload["sequences"]["name"])
     texts_of = sequences.read(path)
-    table = pieces.of_chunk(config, chunk.number)
-    source_ids, source_words = encode(texts_of.source, *table)
-    target_ids, target_words = encode(texts_of.target, *table)
+    tables = pieces.of_chunk(config, chunk.number)
+    source_ids, source_words = encode(texts_of.source, *tables["source"])
+    target_ids, target_words = encode(texts_of.target, *tables["target"])
 
     fate, row, order_of = texts_of.fate, texts_of.row, texts_of.order
     is_pair = fate < len(split.SPLITS)
@@ -115,9 +116,12 @@ def work(config: PrepareConfig, task: Task, parts: Parts) -> dict[str, Any]:
     alone = np.flatnonzero(fate == split.TEXT)
     seeds = [payload["seed"] + side for side in (1, 2, 3)]
     train_order = order_of[fitting[trained.to_numpy()]]
+    sides = {"source": (seeds[0], source), "target": (seeds[1], target)}
     texts = [
-        (mix(train_order, seeds[0]), source.take(trained)),
-        (mix(train_order, seeds[1]), target.take(trained)),
+        *(
+            (mix(train_order, sides[side][0]), sides[side][1].take(trained))
+            for side in config.vocabulary.window_sides
+        ),
         (mix(order_of[alone], seeds[2]), source_ids.take(pa.array(alone))),
     ]
     windows = [cut_texts(*some, payload["window_length"]) for some in texts]

@@ -9,7 +9,7 @@ Eight stages with a barrier after each, and three more where near duplicates are
       (signatures, bands, near: see `near_duplicates`)
       split       what becomes of each record; its words         per chunk of clean records
       words       told apart and counted                         per partition of the words
-      vocabulary  pieces from the counts                         one
+      vocabulary  pieces from the counts                         one, or one per side
       pieces      every word cut                                 per partition of the words
       encode      token ids                                      per chunk
       shards      shuffled training records                      per shard
@@ -43,7 +43,7 @@ from . import (
     vocabulary,
     words,
 )
-from .config import PrepareConfig
+from .config import PrepareConfig, settings_of
 from .formats import moses, registry
 from .units import Unit
 
@@ -69,8 +69,8 @@ def plan_prepare(config: PrepareConfig) -> PreparePlan:
 
     Raises:
       InputError: no input, a glob without files, an unknown or damaged file, a missing column, a
-        file with two roles, half a pair of files, files without a byte, or a rule that does not
-        know a language.
+        file with two roles, half a pair of files, files without a byte, a rule that does not know
+        a language, or text that `vocabulary.sides` has no use for.
     """
     filters.check_languages(
         config.clean, (config.source_lang, config.target_lang, *config.data.monolingual)
@@ -84,6 +84,7 @@ def plan_prepare(config: PrepareConfig) -> PreparePlan:
         wanted.append((clean.MONOLINGUAL + language, f"data.monolingual.{language}", patterns))
     if not config.data.train and not any(config.data.monolingual.values()):
         raise InputError("data.train: names no file, so there is nothing to prepare")
+    _check_sides(config)
     identities: dict[str, tuple[str, str]] = {}
     for role, key, patterns in wanted:
         found = files.expand(patterns, key) if patterns else []
@@ -123,10 +124,25 @@ def plan_prepare(config: PrepareConfig) -> PreparePlan:
             header=config.data.tsv_header,
             languages=clean.languages_for(config, unit.role),
         )
-    settings = dataclasses.asdict(config)
-    del settings["workdir"]
     tasks = [task.payload for task in clean.tasks_for(config, planned, stamps)]
-    return PreparePlan(planned, stamps, units.fingerprint(settings, tasks))
+    return PreparePlan(planned, stamps, units.fingerprint(settings_of(config), tasks))
+
+
+def _check_sides(config: PrepareConfig) -> None:
+    """Text that a vocabulary for each side has no use for is refused, not read in vain."""
+    if config.vocabulary.sides == "joint":
+        return
+    if not config.data.train:
+        raise InputError(
+            "vocabulary.sides: separate learns from the sides of training pairs, and data.train "
+            "names none; name pairs, or leave it joint"
+        )
+    for language, patterns in config.data.monolingual.items():
+        if patterns and language != config.source_lang:
+            raise InputError(
+                f"data.monolingual.{language}: with vocabulary.sides: separate, text is for "
+                f"pretraining the encoder, which is of {config.source_lang} alone; leave it out"
+            )
 
 
 def completed(config: PrepareConfig, plan: PreparePlan) -> dict[str, Any] | None:

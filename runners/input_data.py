@@ -71,14 +71,20 @@ _READS = {"pretrain": ("pretrain",), "train": ("train", "valid")}
 
 
 def dataset_identity(dataset: str, stage: str) -> str:
-    """Fingerprint of the shards and the vocabulary that "pretrain" or "train" reads."""
+    """Fingerprint of the shards and the vocabulary that "pretrain" or "train" reads.
+
+    Where each side has a vocabulary, pretraining reads that of the source alone.
+    """
     info = read_dataset_info(dataset)
+    vocabulary = info["vocabulary_fingerprint"]
+    if stage == "pretrain" and isinstance(vocabulary, dict):
+        vocabulary = vocabulary["source"]
     shards = {
         name: [shard["sha256"] for shard in info["splits"][name]["shards"]]
         for name in _READS[stage]
         if name in info["splits"]
     }
-    return fingerprint(info["format_version"], info["vocabulary_fingerprint"], shards)
+    return fingerprint(info["format_version"], vocabulary, shards)
 
 
 def read_split(dataset: str, split: str, names: Sequence[str]) -> Columns:

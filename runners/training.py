@@ -56,7 +56,7 @@ def pretrain(job: JobConfig) -> dict[str, Any]:
     # What is there from now on is of these settings, complete or not.
     files.remove(os.path.join(folder, _COMPLETE))
     dataset = _dataset(job)
-    tokenizer = Tokenizer.load(os.path.join(job.workdir, "vocabulary"))
+    tokenizer, _ = _vocabularies(job)
     length = job.dataset.window_length
     data = WindowData(dataset, "pretrain", length, job.pretrain.batch_tokens, job.pretrain.seed)
     if not len(data.columns):
@@ -103,7 +103,7 @@ def train(job: JobConfig) -> dict[str, Any]:
 
     files.remove(os.path.join(folder, _COMPLETE))
     dataset = _dataset(job)
-    tokenizer = Tokenizer.load(os.path.join(job.workdir, "vocabulary"))
+    tokenizer, target_tokenizer = _vocabularies(job)
     config = job.train
     data = PairData(dataset, "train", config.buckets, config.batch_tokens, config.seed)
     if not data.plan.batches_per_epoch:
@@ -115,7 +115,12 @@ def train(job: JobConfig) -> dict[str, Any]:
             f"train: {data.plan.left_out} pairs are longer than the last of train.buckets "
             "and take no part"
         )
-    model = Electra.from_config_and_vocabulary(job.model, tokenizer.size, seed=config.seed)
+    model = Electra.from_config_and_vocabulary(
+        job.model,
+        tokenizer.size,
+        seed=config.seed,
+        target_vocabulary_size=target_tokenizer.size if target_tokenizer else None,
+    )
     if pretrained:
         _warm_start(job, model, folder)
     valid = PairData(dataset, "valid", config.buckets, config.batch_tokens, seed=0)
@@ -151,6 +156,7 @@ def train(job: JobConfig) -> dict[str, Any]:
         training={**counts, "dataset": facts["dataset"], "warm_start": bool(pretrained)},
         beam_size=job.translate.beam_size,
         length_penalty=job.translate.length_penalty,
+        target_tokenizer=target_tokenizer,
     )
     counts["parameters"] = metadata["parameters"]
     return _complete(folder, facts["complete"], counts)
@@ -161,6 +167,10 @@ def train(job: JobConfig) -> dict[str, Any]:
 
 def _dataset(job: JobConfig) -> str:
     return os.path.join(job.workdir, "dataset")
+
+
+def _vocabularies(job: JobConfig) -> tuple[Tokenizer, Tokenizer | None]:
+    return Tokenizer.load_sides(os.path.join(job.workdir, "vocabulary"))
 
 
 def _facts(job: JobConfig, config: LoopConfig, stage: str, *upstream: Any) -> dict[str, str]:
