@@ -12,6 +12,7 @@ Seven stages with a barrier after each, and three more where near duplicates are
       vocabulary  pieces from the counts                         one
       encode      token ids                                      per chunk
       shards      shuffled training records                      per shard
+      (replacement: windows with replaced tokens, where asked for; see `replacement`)
     dataset/, vocabulary/
 """
 
@@ -34,6 +35,7 @@ from . import (
     filters,
     near_duplicates,
     publish,
+    replacement,
     shards,
     split,
     stages,
@@ -67,12 +69,13 @@ def plan_prepare(config: PrepareConfig) -> PreparePlan:
 
     Raises:
       InputError: no input, a glob without files, an unknown or damaged file, a missing column, a
-        file with two roles, half a pair of files, files without a byte, or a rule that does not
-        know a language.
+        file with two roles, half a pair of files, files without a byte, a rule that does not know
+        a language, or a generator that cannot be used.
     """
     filters.check_languages(
         config.clean, (config.source_lang, config.target_lang, *config.data.monolingual)
     )
+    generator = replacement.check_generator(config)
     paths: dict[str, str] = {}
     partners: dict[str, str | None] = {}
     wanted: list[tuple[str, str, tuple[str, ...]]] = [
@@ -124,7 +127,8 @@ def plan_prepare(config: PrepareConfig) -> PreparePlan:
     settings = dataclasses.asdict(config)
     del settings["workdir"]
     tasks = [task.payload for task in clean.tasks_for(config, planned, stamps)]
-    return PreparePlan(planned, stamps, units.fingerprint(settings, tasks))
+    made_by = generator.to_json() if generator else None
+    return PreparePlan(planned, stamps, units.fingerprint(settings, tasks, made_by))
 
 
 def completed(config: PrepareConfig, plan: PreparePlan) -> dict[str, Any] | None:
@@ -153,15 +157,17 @@ def build_prepare(pipeline: beam.Pipeline, config: PrepareConfig, plan: PrepareP
             | "CompareBands" >> stages.RunStage(near_duplicates.BANDS_STAGE, config)
             | "DropNearDuplicates" >> stages.RunStage(near_duplicates.NEAR_STAGE, config)
         )
-    return (
+    written = (
         compared
         | "SplitChunks" >> stages.RunStage(split.STAGE, config)
         | "AddWords" >> stages.RunStage(words.STAGE, config)
         | "LearnVocabulary" >> stages.RunStage(vocabulary.STAGE, config)
         | "EncodeChunks" >> stages.RunStage(examples.STAGE, config)
         | "WriteShards" >> stages.RunStage(shards.STAGE, config)
-        | "PublishDataset" >> beam.ParDo(_PublishFn(config, plan.fingerprint))
     )
+    if config.dataset.replacements.generator is not None:
+        written = written | "ReplaceTokens" >> stages.RunStage(replacement.STAGE, config)
+    return written | "PublishDataset" >> beam.ParDo(_PublishFn(config, plan.fingerprint))
 
 
 class _PublishFn(beam.DoFn):
