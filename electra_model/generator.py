@@ -1,6 +1,6 @@
 """The generator on its own: filling in hidden tokens long before a discriminator sees them.
 
-Dong et al. 2023 (Fast-ELECTRA, arXiv:2310.07347, section 3): a generator that is trained already
+Dong et al. 2023 (Fast-ELECTRA, arXiv:2310.07347): a generator that is trained already
 makes the replacements offline, at a temperature, so that pretraining neither runs nor trains one.
 """
 
@@ -89,7 +89,7 @@ def load(card: GeneratorCard, data: bytes, name: str) -> Generator:
 
     Raises:
       InputError: these are not the bytes that the card describes.
-      WorkError: the checkpoint lacks a tensor of the generator.
+      WorkError: the checkpoint lacks a tensor of the generator, or holds one that is not finite.
     """
     if hashlib.sha256(data).hexdigest() != card.sha256:
         raise InputError(
@@ -99,9 +99,13 @@ def load(card: GeneratorCard, data: bytes, name: str) -> Generator:
     model = Generator(card.model, card.fraction, card.vocabulary_size)
     wanted = {variable.path for variable in model.variables}
     try:
-        checkpoint.restore(model.variables, checkpoint.read_tensors(data, wanted))
+        tensors = checkpoint.read_tensors(data, wanted)
+        checkpoint.restore(model.variables, tensors)
     except WorkError as error:
         raise WorkError(f"{name}: {error}") from None
+    for path, value in tensors.items():
+        if not np.isfinite(value).all():  # it would draw the same token everywhere
+            raise WorkError(f"{name}: tensor {path} is not finite; pretrain the generator again")
     return model
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -20,6 +21,7 @@ from electra_model.errors import InputError
 
 NAME = "generator.json"
 _VERSION = 1
+_CHECKPOINT = re.compile(r"checkpoints/step-\d{9}\.npz")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,6 +66,8 @@ class GeneratorCard:
         ):
             if not isinstance(getattr(card, name), kind):
                 raise ValueError(f"{name} is {getattr(card, name)!r}")
+        if not _CHECKPOINT.fullmatch(card.checkpoint):
+            raise ValueError(f"checkpoint is {card.checkpoint!r}")
         if not 0 < card.fraction <= 1 or card.vocabulary_size < 1:
             raise ValueError("its sizes are out of range")
         return card

@@ -136,7 +136,7 @@ class ReplacedTokenDetection(keras.Model):
         """One batch whose replacements were made beforehand, through the discriminator alone.
 
         token_ids, replaced_token_ids, segment_ids int32 [batch, length]; seed int scalar. A token
-        is an original where the first two agree (Dong et al. 2023, section 3).
+        is an original where the first two agree (Dong et al. 2023, arXiv:2310.07347).
         """
         labels = tf.cast(tf.not_equal(replaced_token_ids, token_ids), tf.int32)
         told = self._told(token_ids, replaced_token_ids, labels, segment_ids, SeedStream(seed))

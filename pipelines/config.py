@@ -115,12 +115,14 @@ class VocabularyConfig:
 
 @pydantic.dataclasses.dataclass(frozen=True, kw_only=True, config=STRICT)
 class ReplacementsConfig:
-    """Replaced tokens made beforehand, so that pretraining runs no generator (Dong et al. 2023).
+    """Replaced tokens made beforehand, so that pretraining runs no generator (Dong et al. 2023,
+    arXiv:2310.07347).
 
     Attributes:
       generator: the work folder (or its `pretrain/`) of an earlier job with the same vocabulary
         whose pretraining is complete; none switches all of this off.
-      temperature: of the draws, of the first file and of the last; falls evenly in between.
+      temperature: of the draws, of the first file and of the last; falls evenly in between. The
+        softmax of the generator's logits is taken after they are divided by it.
       copies: how often each window is written, with other tokens replaced: about as many as the
         epochs of the pretraining, whose way through the falling temperatures they are.
       mask_fraction: share of tokens hidden from the generator.
@@ -134,10 +136,10 @@ class ReplacementsConfig:
     @pydantic.field_validator("temperature")
     @classmethod
     def _check_temperature(cls, value: tuple[float, float]) -> tuple[float, float]:
-        if not value[0] >= value[1] > 0:
+        if not 100 >= value[0] >= value[1] >= 0.01:
             raise ValueError(
-                f"must be two numbers over 0 of which the second is not the larger one, such as "
-                f"[2.0, 1.0]; found {list(value)}"
+                "must be two numbers from 0.01 to 100 of which the second is not the larger one, "
+                f"such as [2.0, 1.0]; found {list(value)}"
             )
         return value
 

@@ -1,8 +1,8 @@
 """Eighth stage, only where `dataset.replacements` names a generator: windows with replacements.
 
-Fast-ELECTRA (Dong et al. 2023, arXiv:2310.07347, section 3): a generator that an earlier job has
-trained replaces tokens once and for all, at a temperature that falls from one file to the next, so
-that pretraining runs and trains no generator. Every shard of windows becomes `copies` files
+Fast-ELECTRA (Dong et al. 2023, arXiv:2310.07347): a generator that an earlier job has trained
+replaces tokens once and for all, at a temperature that falls from one file to the next, so that
+pretraining runs and trains no generator. Every shard of windows becomes `copies` files
 `dataset/replaced-*.tfrecord` (`electra_model.features.REPLACED`), each with other tokens hidden.
 
 What is hidden and drawn is a function of the seed, the copy, the shard and the record: a file is
@@ -42,8 +42,8 @@ def check_generator(config: PrepareConfig) -> GeneratorCard | None:
     """The generator's description, where the job names one; looked at before any work.
 
     Raises:
-      InputError: there is no complete pretraining, it is the job's own, or its windows are shorter
-        than the job's.
+      InputError: there is no complete pretraining, it is the job's own, its checkpoint is gone, or
+        its windows are shorter than the job's.
     """
     if config.dataset.replacements.generator is None:
         return None
@@ -55,6 +55,11 @@ def check_generator(config: PrepareConfig) -> GeneratorCard | None:
         raise InputError(
             f"{KEY}: {config.dataset.replacements.generator} is this job's own work folder; "
             "name that of an earlier job"
+        )
+    if not files.exists(files.join(folder, card.checkpoint)):
+        raise InputError(
+            f"{KEY}: {files.join(folder, card.checkpoint)} is not there, which generator.json "
+            "names; run `electra pretrain` of that job again"
         )
     if card.model.max_length < config.dataset.window_length:
         raise InputError(
