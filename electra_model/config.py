@@ -148,6 +148,9 @@ class LoopConfig(OptimizerConfig):
 class PretrainConfig(LoopConfig):
     """Replaced-token detection (Clark et al. 2020, sections 2 and 3; constants from table 6).
 
+    Where the dataset has replacements made beforehand (`dataset.replacements`) there is no
+    generator: `mask_fraction`, `generator_fraction` and `temperature` have no effect.
+
     Attributes:
       mask_fraction: share of tokens hidden from the generator.
       generator_fraction: width of the generator relative to the discriminator.

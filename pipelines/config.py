@@ -136,6 +136,37 @@ class VocabularyConfig:
 
 
 @pydantic.dataclasses.dataclass(frozen=True, kw_only=True, config=STRICT)
+class ReplacementsConfig:
+    """Replaced tokens made beforehand, so that pretraining runs no generator (Dong et al. 2023,
+    arXiv:2310.07347).
+
+    Attributes:
+      generator: the work folder (or its `pretrain/`) of an earlier job with the same vocabulary
+        whose pretraining is complete; none switches all of this off.
+      temperature: of the draws, of the first file and of the last; falls evenly in between. The
+        softmax of the generator's logits is taken after they are divided by it.
+      copies: how often each window is written, with other tokens replaced: about as many as the
+        epochs of the pretraining, whose way through the falling temperatures they are.
+      mask_fraction: share of tokens hidden from the generator.
+    """
+
+    generator: str | None = Field(default=None, min_length=1)
+    temperature: tuple[float, float] = (2.0, 1.0)
+    copies: int = Field(default=4, ge=1, le=1000)
+    mask_fraction: float = Field(default=0.15, gt=0, lt=1)
+
+    @pydantic.field_validator("temperature")
+    @classmethod
+    def _check_temperature(cls, value: tuple[float, float]) -> tuple[float, float]:
+        if not 100 >= value[0] >= value[1] >= 0.01:
+            raise ValueError(
+                "must be two numbers from 0.01 to 100 of which the second is not the larger one, "
+                f"such as [2.0, 1.0]; found {list(value)}"
+            )
+        return value
+
+
+@pydantic.dataclasses.dataclass(frozen=True, kw_only=True, config=STRICT)
 class DatasetConfig:
     """Units, splits and shards.
 
@@ -147,6 +178,7 @@ class DatasetConfig:
       window_length: tokens in one pretraining window.
       max_tokens: longest side of a pair, end mark included; longer ones are rejected.
       records_per_shard: aim of the shard count. compression: of the shards.
+      replacements: pretraining windows with their replaced tokens.
     """
 
     seed: int = Field(default=1, ge=0)
@@ -157,6 +189,7 @@ class DatasetConfig:
     max_tokens: int = Field(default=128, ge=2, le=4096)
     records_per_shard: int = Field(default=50_000, ge=1)
     compression: Literal["none", "gzip"] = "none"
+    replacements: ReplacementsConfig = Field(default_factory=ReplacementsConfig)
 
 
 @pydantic.dataclasses.dataclass(frozen=True, kw_only=True, config=STRICT)

@@ -13,6 +13,7 @@ Eight stages with a barrier after each, and three more where near duplicates are
       pieces      every word cut                                 per partition of the words
       encode      token ids                                      per chunk
       shards      shuffled training records                      per shard
+      (replacement: windows with replaced tokens, where asked for; see `replacement`)
     dataset/, vocabulary/
 """
 
@@ -36,6 +37,7 @@ from . import (
     near_duplicates,
     pieces,
     publish,
+    replacement,
     shards,
     split,
     stages,
@@ -70,11 +72,12 @@ def plan_prepare(config: PrepareConfig) -> PreparePlan:
     Raises:
       InputError: no input, a glob without files, an unknown or damaged file, a missing column, a
         file with two roles, half a pair of files, files without a byte, a rule that does not know
-        a language, or text that `vocabulary.sides` has no use for.
+        a language, text that `vocabulary.sides` has no use for, or a generator that cannot be used.
     """
     filters.check_languages(
         config.clean, (config.source_lang, config.target_lang, *config.data.monolingual)
     )
+    generator = replacement.check_generator(config)
     paths: dict[str, str] = {}
     partners: dict[str, str | None] = {}
     wanted: list[tuple[str, str, tuple[str, ...]]] = [
@@ -125,7 +128,8 @@ def plan_prepare(config: PrepareConfig) -> PreparePlan:
             languages=clean.languages_for(config, unit.role),
         )
     tasks = [task.payload for task in clean.tasks_for(config, planned, stamps)]
-    return PreparePlan(planned, stamps, units.fingerprint(settings_of(config), tasks))
+    made_by = generator.to_json() if generator else None
+    return PreparePlan(planned, stamps, units.fingerprint(settings_of(config), tasks, made_by))
 
 
 def _check_sides(config: PrepareConfig) -> None:
@@ -171,7 +175,7 @@ def build_prepare(pipeline: beam.Pipeline, config: PrepareConfig, plan: PrepareP
             | "CompareBands" >> stages.RunStage(near_duplicates.BANDS_STAGE, config)
             | "DropNearDuplicates" >> stages.RunStage(near_duplicates.NEAR_STAGE, config)
         )
-    return (
+    written = (
         compared
         | "SplitChunks" >> stages.RunStage(split.STAGE, config)
         | "AddWords" >> stages.RunStage(words.STAGE, config)
@@ -179,8 +183,10 @@ def build_prepare(pipeline: beam.Pipeline, config: PrepareConfig, plan: PrepareP
         | "CutWords" >> stages.RunStage(pieces.STAGE, config)
         | "EncodeChunks" >> stages.RunStage(examples.STAGE, config)
         | "WriteShards" >> stages.RunStage(shards.STAGE, config)
-        | "PublishDataset" >> beam.ParDo(_PublishFn(config, plan.fingerprint))
     )
+    if config.dataset.replacements.generator is not None:
+        written = written | "ReplaceTokens" >> stages.RunStage(replacement.STAGE, config)
+    return written | "PublishDataset" >> beam.ParDo(_PublishFn(config, plan.fingerprint))
 
 
 class _PublishFn(beam.DoFn):

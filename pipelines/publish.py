@@ -19,6 +19,7 @@ from . import (
     files,
     ledgers,
     rejections,
+    replacement,
     split,
     units,
     vocabulary,
@@ -75,6 +76,9 @@ def publish(config: PrepareConfig, plan_fingerprint: str) -> dict[str, Any]:
         "vocabulary_fingerprint": _of_each(cards, "fingerprint"),
         "vocabulary_size": _of_each(cards, "size"),
     }
+    if config.dataset.replacements.generator is not None:
+        windows = info["splits"].get(examples.PRETRAIN, {"records": 0})["records"]
+        info["replacements"] = replacement.described(config, windows)
     _remove_stale(config, info)
     text = json.dumps(info, indent=2, ensure_ascii=False) + "\n"
     files.write_atomic(_path(config, "dataset", INFO_FILE), text.encode())
@@ -194,6 +198,7 @@ def _texts_of(config: PrepareConfig, name: str) -> Iterator[bytes]:
 def _dataset_files(info: dict[str, Any]) -> list[str]:
     names = [INFO_FILE, *info["samples"].values()]
     names += [f"rejected/{rule}.jsonl.gz" for rule in info["samples"]]
+    names += [shard["file"] for shard in info.get("replacements", {"shards": []})["shards"]]
     for name, described in info["splits"].items():
         names += [shard["file"] for shard in described["shards"]]
         if name in ("valid", "test"):

@@ -52,14 +52,16 @@ def plan(config: PrepareConfig) -> list[Task]:
             }
             tasks.append(Task(f"{name}-{number:05d}", payload))
             batch[part] += 1
-    if not all([_is_written(config, task) for task in tasks]):
+    if not all([is_written(config, STAGE, task) for task in tasks]):
         files.remove(files.join(config.workdir, "dataset", INFO_FILE))
     return tasks
 
 
-def _is_written(config: PrepareConfig, task: Task) -> bool:
-    folder = folder_of(config, STAGE.name)
-    receipt = units.committed(folder, task.id, task_fingerprint(STAGE, task))
+def is_written(config: PrepareConfig, stage: Stage, task: Task) -> bool:
+    """Whether a task that writes a file into `dataset/` is done and the file is there; a receipt
+    without its file is taken back."""
+    folder = folder_of(config, stage.name)
+    receipt = units.committed(folder, task.id, task_fingerprint(stage, task))
     if receipt is None:
         return False
     shard = files.join(config.workdir, "dataset", receipt.facts["file"])

@@ -57,3 +57,13 @@ def test_near_duplicates_are_off_unless_asked_for():
 def test_defaults_of_the_whole():
     config = PrepareConfig(workdir="w", source_lang="en", target_lang="de")
     assert config.task == "translate" and config.dataset == DatasetConfig()
+
+
+@pytest.mark.parametrize("value", [[1.0, 2.0], [2.0, 0.0], [1000.0, 1.0], [1.0]])
+def test_temperatures_that_do_not_fall_or_are_out_of_range_are_refused(value):
+    with pytest.raises(pydantic.ValidationError, match="temperature"):
+        DatasetConfig(replacements={"generator": "w", "temperature": value})  # type: ignore
+
+
+def test_replacements_are_off_by_default():
+    assert DatasetConfig().replacements.generator is None
