@@ -177,6 +177,9 @@ class DatasetConfig:
         at most `valid_max_records`.
       window_length: tokens in one pretraining window.
       max_tokens: longest side of a pair, end mark included; longer ones are rejected.
+      length_buckets: rising lengths, the last at least `max_tokens`: pairs are sorted by them, by
+        their longer side, within their shard. None means 16, 32, 64 ... up to `max_tokens`; an
+        empty list leaves shards in the order of the shuffle.
       records_per_shard: aim of the shard count. compression: of the shards.
       replacements: pretraining windows with their replaced tokens.
     """
@@ -187,9 +190,22 @@ class DatasetConfig:
     valid_max_records: int = Field(default=2000, ge=0)
     window_length: int = Field(default=128, ge=8, le=4096)
     max_tokens: int = Field(default=128, ge=2, le=4096)
+    length_buckets: tuple[int, ...] | None = None
     records_per_shard: int = Field(default=50_000, ge=1)
     compression: Literal["none", "gzip"] = "none"
     replacements: ReplacementsConfig = Field(default_factory=ReplacementsConfig)
+
+    @pydantic.model_validator(mode="after")
+    def _check_buckets(self) -> DatasetConfig:
+        lengths = self.length_buckets
+        if lengths and ([*lengths] != sorted(set(lengths)) or lengths[0] < 1):
+            raise ValueError(f"length_buckets must be rising lengths: got {[*lengths]}")
+        if lengths and lengths[-1] < self.max_tokens:
+            raise ValueError(
+                f"length_buckets must end with max_tokens ({self.max_tokens}) or more: "
+                f"got {[*lengths]}"
+            )
+        return self
 
 
 @pydantic.dataclasses.dataclass(frozen=True, kw_only=True, config=STRICT)

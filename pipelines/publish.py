@@ -136,7 +136,12 @@ def _describe(shards: list[dict[str, Any]], ledger: Any) -> dict[str, Any]:
         "records": sum(shard["records"] for shard in shards),
         "tokens": tokens,
         "shards": [
-            {key: shard[key] for key in ("file", "records", "bytes", "sha256")} for shard in shards
+            {
+                key: shard[key]
+                for key in ("file", "records", "bytes", "sha256", "buckets")
+                if key in shard
+            }
+            for shard in shards
         ],
         "ledger": (ledger or EMPTY_LEDGER).to_json(),
     }

@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -31,6 +33,20 @@ def windows(rows=20, length=16):
 @pytest.fixture(scope="module")
 def model():
     return build()
+
+
+@pytest.mark.parametrize("positions", ["sinusoidal", "learned"])
+def test_variables_have_names_of_their_own(positions):
+    """A checkpoint is by name; encoder, decoder and generator may each learn positions."""
+    sizes = dataclasses.replace(SIZES, position_encoding=positions)
+    pretrained = ReplacedTokenDetection(sizes, PretrainConfig(), VOCABULARY, seed=1)
+    trained = Electra.from_config_and_vocabulary(sizes, VOCABULARY)
+    names = []
+    for some in (pretrained, trained):
+        names.append([variable.path for variable in some.trainable_variables])
+        assert len(set(names[-1])) == len(names[-1])
+    shared = {name for name in names[0] if name in names[1] and "position" in name}
+    assert shared == ({"encoder_positions/table"} if positions == "learned" else set())
 
 
 def gradients_of(model, name, seed=3):

@@ -1,7 +1,10 @@
+import re
+
 import pydantic
 import pytest
 
 from pipelines.config import CleanConfig, DatasetConfig, PrepareConfig
+from pipelines.shards import length_buckets
 
 
 @pytest.mark.parametrize(
@@ -52,6 +55,25 @@ def test_wrong_bounds(bounds, message):
 
 def test_near_duplicates_are_off_unless_asked_for():
     assert CleanConfig().near_duplicate is False and CleanConfig().near_duplicate_shingle == 5
+
+
+@pytest.mark.parametrize(
+    "lengths, message",
+    [
+        ([16, 16, 128], "must be rising lengths: got [16, 16, 128]"),
+        ([0, 128], "must be rising lengths: got [0, 128]"),
+        ([16, 64], "must end with max_tokens (128) or more: got [16, 64]"),
+    ],
+)
+def test_wrong_length_buckets(lengths, message):
+    with pytest.raises(pydantic.ValidationError, match=re.escape(message)):
+        DatasetConfig(length_buckets=lengths)
+
+
+def test_length_buckets_for_shards():
+    assert length_buckets(DatasetConfig(max_tokens=64)) == [16, 32, 64]
+    assert length_buckets(DatasetConfig(length_buckets=(8, 200))) == [8, 200]
+    assert length_buckets(DatasetConfig(length_buckets=())) == []
 
 
 def test_defaults_of_the_whole():

@@ -133,6 +133,23 @@ def test_training_records_are_the_pairs_shuffled(prepared):
     assert sum(lengths) == 301
 
 
+def test_pairs_stand_in_their_shards_by_length_bucket(prepared):
+    config, _ = prepared
+    longest = [max(map(len, pair)) for pair in read_records(config, "train", features.PAIR)]
+    first = 0
+    for shard in read_info(config)["splits"]["train"]["shards"]:
+        stop = 0
+        for length, (start, end) in shard["buckets"].items():
+            assert start == stop and end > start  # side by side, none empty
+            below = {16: 0, 32: 16, 64: 32}[int(length)]
+            found = longest[first + start : first + end]
+            assert all(below < size <= int(length) for size in found)
+            stop = end
+        assert stop == shard["records"]
+        first += shard["records"]
+    assert all("buckets" not in s for s in read_info(config)["splits"]["pretrain"]["shards"])
+
+
 def test_checksums_are_those_of_the_files(prepared):
     config, _ = prepared
     digests = tree(config)
