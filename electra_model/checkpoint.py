@@ -49,6 +49,7 @@ def save(folder: str | os.PathLike, checkpoint: Checkpoint, keep: int = 3) -> pa
     One of a later step can only be one that was passed over as damaged: it is removed as well.
     """
     folder = pathlib.Path(folder)
+    is_new = not folder.is_dir()
     folder.mkdir(parents=True, exist_ok=True)
     for leftover in folder.glob("*.tmp-*"):
         leftover.unlink(missing_ok=True)
@@ -62,16 +63,22 @@ def save(folder: str | os.PathLike, checkpoint: Checkpoint, keep: int = 3) -> pa
         stream.flush()
         os.fsync(stream.fileno())
     os.replace(temporary, path)
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    _sync_folder(folder)
+    if is_new:
+        _sync_folder(folder.parent)
     present = list_checkpoints(folder)
     place = present.index(path)
     for other in [*present[: max(0, place + 1 - keep)], *present[place + 1 :]]:
         other.unlink(missing_ok=True)
     return path
+
+
+def _sync_folder(folder: pathlib.Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def list_checkpoints(folder: str | os.PathLike) -> list[pathlib.Path]:

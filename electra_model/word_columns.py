@@ -16,8 +16,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-# Every white space of Unicode, as the inside of a character class.
-WHITE_SPACE = "\t-\r\x1c-\x1f \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
+# Every white space of Unicode, as the insides of character classes.
+ASCII_SPACE = "\t-\r\x1c-\x1f "
+WIDE_SPACE = "\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
+WHITE_SPACE = ASCII_SPACE + WIDE_SPACE
 
 # What is not yet single spaces between words.
 _LOOSE = f"[{WHITE_SPACE.replace(' ', '')}]|  |^ | $"

@@ -70,9 +70,13 @@ def stamp(path: str) -> str:
     return f"{status.st_size}:{status.st_mtime_ns}"
 
 
-def write_atomic(path: str, data: bytes | Iterable[bytes]) -> str:
+def write_atomic(path: str, data: bytes | Iterable[bytes], *, last: bool = True) -> str:
     """Writes `data` so that `path` is either as before or complete. Returns the sha256 of the
-    bytes."""
+    bytes.
+
+    The file's name is durable on return, and with it all names before it in the folder. A part of
+    a commit, with `last` False, leaves that to the commit's last file: one flush for all.
+    """
     digest = hashlib.sha256()
     chunks = [data] if isinstance(data, bytes) else data
     if is_remote(path):
@@ -83,7 +87,8 @@ def write_atomic(path: str, data: bytes | Iterable[bytes]) -> str:
                 digest.update(chunk)
                 stream.write(chunk)
         return digest.hexdigest()
-    os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
+    folder = os.path.dirname(os.path.abspath(path))
+    make_folder(folder)
     temporary = f"{path}.tmp-{os.getpid()}-{secrets.token_hex(4)}"
     try:
         with open(temporary, "wb") as stream:
@@ -97,8 +102,19 @@ def write_atomic(path: str, data: bytes | Iterable[bytes]) -> str:
         if os.path.exists(temporary):
             os.unlink(temporary)
         raise
-    sync_folder(os.path.dirname(os.path.abspath(path)))
+    if last:
+        sync_folder(folder)
     return digest.hexdigest()
+
+
+def make_folder(folder: str) -> None:
+    """Makes a local folder and those above it; the names of the new ones are durable."""
+    if os.path.isdir(folder):
+        return
+    parent = os.path.dirname(os.path.abspath(folder))
+    make_folder(parent)
+    os.makedirs(folder, exist_ok=True)
+    sync_folder(parent)
 
 
 def sync_folder(folder: str) -> None:
@@ -148,12 +164,19 @@ def expand(patterns: Iterable[str], key: str) -> list[str]:
         paths = _match(pattern)
         if not paths:
             raise InputError(
-                f"{key}: no file matches {pattern!r}; name an existing file, folder or glob"
+                f"{key}: no file matches {pattern!r}{_searched(pattern)}; "
+                "name an existing file, folder or glob"
             )
         for path in paths:
             _check_name(path, key)
         found.update(dict.fromkeys(paths))
     return list(found)
+
+
+def _searched(pattern: str) -> str:
+    """Where a relative name was looked for: it may have been meant from another folder."""
+    relative = not is_remote(pattern) and not os.path.isabs(pattern)
+    return f" in the folder {os.getcwd()}" if relative else ""
 
 
 def _check_name(path: str, key: str) -> None:

@@ -10,12 +10,15 @@ ends. Pure functions on columns.
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Sequence
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+
+from electra_model.word_columns import ASCII_SPACE, WIDE_SPACE
 
 # Characters that are NFC by themselves and beside any other: what is made of these alone need not
 # be normalised. A test holds them against the Unicode database.
@@ -25,13 +28,12 @@ _PLAIN = (
     r"\x{3001}-\x{3029}\x{3041}-\x{3096}\x{30a1}-\x{30fa}\x{4e00}-\x{9fff}\x{ac00}-\x{d7a3}"
     r"\x{ff01}-\x{ffef}\x{1f300}-\x{1faff}"
 )
-_WIDE_SPACE = r"\x{85}\x{a0}\x{1680}\x{2000}-\x{200a}\x{2028}\x{2029}\x{202f}\x{205f}\x{3000}"
 # Rows that are left to `normalize_texts`: what may not be NFC, spaces of several bytes, and a space
 # at the beginning.
-_RARE = rf"[^{_PLAIN}]|[{_WIDE_SPACE}]|^[\t-\r\x1c-\x20]"
+_RARE = f"[^{_PLAIN}]|[{WIDE_SPACE}]|^[{ASCII_SPACE}]"
 # Rows whose spaces are not yet single.
-_LOOSE = r"[\t-\r\x1c-\x1f]|  | $"
-_SPACES = b"\t\n\v\f\r\x1c\x1d\x1e\x1f "
+_LOOSE = f"[{ASCII_SPACE.replace(' ', '')}]|  | $"
+_SPACES = bytes(code for code in range(128) if re.match(f"[{ASCII_SPACE}]", chr(code)))
 _WHICH_SPACE = bytes(code in _SPACES for code in range(256))
 # Of the ASCII characters those that are numbers, punctuation or white space.
 _WHICH_REDUCED = bytes(

@@ -116,7 +116,8 @@ def work(config: PrepareConfig, task: Task, parts: Parts) -> dict[str, Any]:
     if payload["compression"] == "gzip":
         data, ending = gzip.compress(data, compresslevel=6, mtime=0), "tfrecord.gz"
     name = f"{payload['split']}-{payload['shard']:05d}-of-{payload['shards']:05d}.{ending}"
-    digest = files.write_atomic(files.join(config.workdir, "dataset", name), data)
+    # `publish` writes dataset_info.json into the same folder, last.
+    digest = files.write_atomic(files.join(config.workdir, "dataset", name), data, last=False)
     return {
         "split": payload["split"],
         "file": name,

@@ -119,9 +119,9 @@ class Parts:
         self._described: dict[str, dict[str, Any]] = {}
 
     def add(self, suffix: str, data: bytes) -> None:
-        """Writes the part `<unit id>.<suffix>`."""
+        """Writes the part `<unit id>.<suffix>`; its name is durable once the receipt's is."""
         name = f"{self._unit_id}.{suffix}"
-        digest = files.write_atomic(files.join(self._folder, name), data)
+        digest = files.write_atomic(files.join(self._folder, name), data, last=False)
         self._described[suffix] = {"name": name, "sha256": digest, "bytes": len(data)}
 
     def commit(self, facts: dict[str, Any]) -> Receipt:

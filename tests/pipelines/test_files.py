@@ -4,7 +4,7 @@ import os
 import pytest
 
 from electra_model.errors import InputError
-from pipelines import files
+from pipelines import files, units
 
 
 def test_write_is_all_or_nothing(tmp_path):
@@ -47,3 +47,37 @@ def test_remove_and_stamp(tmp_path):
     files.remove(str(path))
     files.remove(str(path))
     assert not files.exists(str(path))
+
+
+def test_a_relative_name_says_where_it_was_looked_for(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError) as raised:
+        files.expand(["texts/*.csv"], "k")
+    assert str(raised.value) == (
+        f"k: no file matches 'texts/*.csv' in the folder {tmp_path}; "
+        "name an existing file, folder or glob"
+    )
+    with pytest.raises(InputError, match=r"no file matches '/none/\*\.csv'; name an existing"):
+        files.expand(["/none/*.csv"], "k")
+
+
+def test_new_names_are_durable_once_a_commit(tmp_path, monkeypatch):
+    """A part leaves the flush of its folder to the last file; of new folders each one's name is
+    flushed in the folder above."""
+    flushed = []
+    sync = files.sync_folder
+
+    def noted(folder):
+        sync(folder)
+        flushed.append(os.path.relpath(folder, tmp_path))
+
+    monkeypatch.setattr(files, "sync_folder", noted)
+    folder = str(tmp_path / "a" / "b")
+    parts = units.Parts(folder, "u", "f")
+    for suffix in ("x", "y", "z"):
+        parts.add(suffix, b"text")
+    assert flushed == [".", "a"]
+    parts.commit({})
+    assert flushed == [".", "a", "a/b"]
+    files.write_atomic(str(tmp_path / "a" / "alone"), b"text")
+    assert flushed[3:] == ["a"]

@@ -72,9 +72,11 @@ def test_every_command_has_help():
         (["run", "job.yaml", "--set", "train.stepz=3"],
          "--set train.stepz=3: train.stepz: unknown key; did you mean train.steps?"),
         (["run", "job.yaml"],
-         "data.train: no file matches 'train.tsv'; name an existing file, folder or glob"),
+         "data.train: no file matches 'train.tsv' in the folder {here}; "
+         "name an existing file, folder or glob"),
         (["plan", "job.yaml"],
-         "data.train: no file matches 'train.tsv'; name an existing file, folder or glob"),
+         "data.train: no file matches 'train.tsv' in the folder {here}; "
+         "name an existing file, folder or glob"),
         (["run", "job.yaml", "--set", "workdir=job.yaml"],
          "workdir: cannot write to 'job.yaml': File exists"),
         (["translate", "job.yaml", "--model", "m"],
@@ -96,9 +98,9 @@ def test_every_command_has_help():
          "a/b c: a job's name is made of letters, digits, '.', '-' and '_'"),
     ],
 )  # fmt: skip
-def test_what_the_user_got_wrong_is_one_line_and_status_2(electra, arguments, message):
+def test_what_the_user_got_wrong_is_one_line_and_status_2(electra, tmp_path, arguments, message):
     status, lines, errors = electra(*arguments, job_yaml=JOB)
-    assert (status, lines, errors[-1:]) == (2, [], [message])
+    assert (status, lines, errors[-1:]) == (2, [], [message.replace("{here}", str(tmp_path))])
     assert not any("Traceback" in line for line in errors)
 
 

@@ -13,7 +13,7 @@ def test_a_sound_machine_and_a_broken_job(tmp_path, monkeypatch):
     assert counts["checks"] == len(lines)
     assert (counts["failed"], counts["input_failed"]) == (2, 2)
     assert [line for line in lines if line.startswith("fail")] == [
-        "fail  data.test        data.test: no file matches 'none.tsv'; "
+        f"fail  data.test        data.test: no file matches 'none.tsv' in the folder {tmp_path}; "
         "name an existing file, folder or glob",
         "fail  model            model: no model.json in no-model; "
         "name a folder that `electra train` wrote",

@@ -172,3 +172,28 @@ def test_metrics_of_later_steps_are_written_again_and_a_cut_line_is_dropped(tmp_
         {"step": 4, "loss": 1.0},
         {"step": 8, "loss": 0.6},
     ]
+
+
+def test_a_training_begun_anew_drops_the_events_of_the_one_before(tmp_path):
+    with pytest.raises(Interrupted):
+        Toy(tmp_path, on_step=stop_at(17)).loop.run()
+    before = set(os.listdir(tmp_path / "tensorboard"))
+    Toy(tmp_path).loop.run()
+    assert before < set(os.listdir(tmp_path / "tensorboard"))  # the same training goes on
+    before = set(os.listdir(tmp_path / "tensorboard"))
+    Toy(tmp_path, fingerprint="b").loop.run()
+    assert len(os.listdir(tmp_path / "tensorboard")) == 1
+    assert not before & set(os.listdir(tmp_path / "tensorboard"))
+
+
+def test_resumed_at_the_last_step_no_line_is_repeated(tmp_path):
+    for _ in range(2):
+        toy = Toy(tmp_path, steps=8)
+        toy.loop.validate = lambda: {"valid_loss": 1.0}
+        toy.loop.run()
+    lines = read_metrics(tmp_path / "metrics.jsonl")
+    assert [(line["step"], "valid_loss" in line) for line in lines] == [
+        (4, False),
+        (8, False),
+        (8, True),
+    ]
