@@ -176,6 +176,9 @@ class DatasetConfig:
       valid_fraction: share of sources, by hash, that is split off train where no `valid` is named;
         at most `valid_max_records`.
       window_length: tokens in one pretraining window.
+      pair_windows: whether a training pair is one text of the windows, source and target side by
+        side in an order that its hash decides on, so that each is seen from the other (XLM-E, Chi
+        et al. 2022, section 3); otherwise its sides are texts of their own.
       max_tokens: longest side of a pair, end mark included; longer ones are rejected.
       length_buckets: rising lengths, the last at least `max_tokens`: pairs are sorted by them, by
         their longer side, within their shard. None means 16, 32, 64 ... up to `max_tokens`; an
@@ -189,6 +192,7 @@ class DatasetConfig:
     valid_fraction: float = Field(default=0.01, ge=0, lt=0.5)
     valid_max_records: int = Field(default=2000, ge=0)
     window_length: int = Field(default=128, ge=8, le=4096)
+    pair_windows: bool = False
     max_tokens: int = Field(default=128, ge=2, le=4096)
     length_buckets: tuple[int, ...] | None = None
     records_per_shard: int = Field(default=50_000, ge=1)

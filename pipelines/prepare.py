@@ -141,6 +141,11 @@ def _check_sides(config: PrepareConfig) -> None:
             "vocabulary.sides: separate learns from the sides of training pairs, and data.train "
             "names none; name pairs, or leave it joint"
         )
+    if config.dataset.pair_windows:
+        raise InputError(
+            "dataset.pair_windows: puts both sides into one window, which takes one vocabulary; "
+            "switch it off, or make vocabulary.sides joint"
+        )
     for language, patterns in config.data.monolingual.items():
         if patterns and language != config.source_lang:
             raise InputError(
