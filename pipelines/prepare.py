@@ -1,12 +1,13 @@
 """Sentence pairs and documents to training shards, a vocabulary and `dataset_info.json`.
 
-Eight stages with a barrier after each, and three more where near duplicates are dropped; see
-`stages` for what makes them safe to kill and repeat.
+Eight stages with a barrier after each, three more where near duplicates are dropped, and one where
+`clean.overlap` looks at data that are split off; see `stages` for what makes them safe to kill and
+repeat.
 
     units of input
       clean       read, normalise, apply the rules, hash         one task per unit
       dedup       equal records, leaks of test data              per partition of the hashes
-      (signatures, bands, near: see `near_duplicates`)
+      (signatures, bands, near: see `near_duplicates`; held_out)
       split       what becomes of each record; its words         per chunk of clean records
       words       told apart and counted                         per partition of the words
       vocabulary  pieces from the counts                         one, or one per side
@@ -34,6 +35,7 @@ from . import (
     examples,
     files,
     filters,
+    held_out,
     near_duplicates,
     pieces,
     publish,
@@ -180,6 +182,8 @@ def build_prepare(pipeline: beam.Pipeline, config: PrepareConfig, plan: PrepareP
             | "CompareBands" >> stages.RunStage(near_duplicates.BANDS_STAGE, config)
             | "DropNearDuplicates" >> stages.RunStage(near_duplicates.NEAR_STAGE, config)
         )
+    if held_out.wanted(config):
+        compared = compared | "HoldOutSources" >> stages.RunStage(held_out.STAGE, config)
     written = (
         compared
         | "SplitChunks" >> stages.RunStage(split.STAGE, config)
