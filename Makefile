@@ -26,7 +26,7 @@ demo: $(READY)
 	@$(PY) -m runners demo --target $(TARGET) --workdir $(DEMO) --workers $(WORKERS)
 
 test: $(READY)
-	@$(PY) -m pytest -m "not slow and not network and not gpu"
+	@$(PY) -m pytest -n 2 --dist worksteal -m "not slow and not network and not gpu"
 
 test-slow: $(READY)
 	@$(PY) -m pytest -m "slow or network"

@@ -14,7 +14,7 @@ import pathlib
 import re
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Any
 
 import numpy as np
@@ -102,6 +102,20 @@ def load(path: str | os.PathLike) -> Checkpoint:
             f"{path}: the checkpoint is damaged ({error}); remove it to go on without it"
         ) from error
     return Checkpoint(int(match.group(1)) if match else int(state.get("step", 0)), tensors, state)
+
+
+def read_tensors(data: bytes, wanted: Container[str]) -> dict[str, np.ndarray]:
+    """Some tensors of a checkpoint file's bytes; names that it does not have are left out.
+
+    Raises `WorkError` when it is damaged.
+    """
+    try:
+        with np.load(io.BytesIO(data), allow_pickle=False) as archive:
+            return {name: archive[name] for name in archive.files if name in wanted}
+    except _DAMAGE as error:
+        raise WorkError(f"the checkpoint is damaged ({error}); run `electra pretrain` again") from (
+            error
+        )
 
 
 def load_newest(folder: str | os.PathLike, warn=lambda message: None) -> Checkpoint | None:

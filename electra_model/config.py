@@ -40,7 +40,9 @@ class ModelConfig:
       norm: "pre" normalises the input of each block (Xiong et al. 2020), "post" its output.
       position_encoding: "sinusoidal" or "learned".
       max_length: longest sequence, in tokens, that the model is ever shown.
-      tie_embeddings: one embedding table for source, target and output (needs one vocabulary).
+      tie_embeddings: one embedding table for source, target and output. Where each side has a
+        vocabulary of its own (`vocabulary.sides`), the source has a table, and target and output
+        share another.
     """
 
     preset: Literal["tiny", "small", "base", "large"] = "tiny"
@@ -145,6 +147,9 @@ class LoopConfig(OptimizerConfig):
 @pydantic.dataclasses.dataclass(frozen=True, kw_only=True, config=STRICT)
 class PretrainConfig(LoopConfig):
     """Replaced-token detection (Clark et al. 2020, sections 2 and 3; constants from table 6).
+
+    Where the dataset has replacements made beforehand (`dataset.replacements`) there is no
+    generator: `mask_fraction`, `generator_fraction` and `temperature` have no effect.
 
     Attributes:
       mask_fraction: share of tokens hidden from the generator.

@@ -43,7 +43,7 @@ class Decoder(keras.layers.Layer):
         self.max_length = max_length
         self.embedding = embedding
         self.position_encoding = resolve_position_encoding(
-            position_encoding, d_model, max_length, "positions"
+            position_encoding, d_model, max_length, f"{self.name}_positions"
         )
         self.blocks = [
             DecoderBlock(d_model, num_heads, dff, dropout, activation, norm, name=f"block_{i}")

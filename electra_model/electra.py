@@ -125,8 +125,20 @@ class Electra(keras.Model):
         initialize(self, seed)
 
     @classmethod
-    def from_config_and_vocabulary(cls, config: ModelConfig, vocabulary_size: int, seed: int = 0):
-        """The model that a job file describes, over one joint vocabulary."""
+    def from_config_and_vocabulary(
+        cls,
+        config: ModelConfig,
+        vocabulary_size: int,
+        seed: int = 0,
+        target_vocabulary_size: int | None = None,
+    ):
+        """The model that a job file describes.
+
+        `vocabulary_size` is that of both sides; of the source where `target_vocabulary_size` is
+        given. Then no table is shared across the sides, whatever their sizes and
+        `config.tie_embeddings`: equal ids are not equal pieces. The target's is the output's too.
+        """
+        joint = target_vocabulary_size is None
         sizes = config.sizes()
         return cls(
             sizes["num_layers"],
@@ -134,14 +146,14 @@ class Electra(keras.Model):
             sizes["num_heads"],
             sizes["dff"],
             vocabulary_size,
-            vocabulary_size,
+            vocabulary_size if joint else target_vocabulary_size,
             config.position_encoding,
             config.position_encoding,
             config.dropout,
             num_decoder_layers=sizes["num_decoder_layers"],
             activation=config.activation,
             norm=config.norm,
-            tie_embeddings=config.tie_embeddings,
+            tie_embeddings=config.tie_embeddings and joint,
             max_length=config.max_length,
             seed=seed,
         )

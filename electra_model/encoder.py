@@ -46,7 +46,7 @@ class Encoder(keras.layers.Layer):
         self.max_length = max_length
         self.embedding = embedding
         self.position_encoding = resolve_position_encoding(
-            position_encoding, d_model, max_length, "positions"
+            position_encoding, d_model, max_length, f"{self.name}_positions"
         )
         # Embeddings of another width are projected first (Clark et al. 2020, section 3.2).
         self.projection = None

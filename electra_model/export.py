@@ -1,7 +1,8 @@
 """The model folder: what training ends with and translation begins with.
 
     model.json     languages, sizes, fingerprints, how it was trained
-    spm.model      the tokenizer, or vocab.txt
+    spm.model      the tokenizer, or vocab.txt; two of them, in source/ and target/, where each side
+                   has a vocabulary of its own
     saved_model/   strings in; strings, scores and attention out; needs only tensorflow and
                    tensorflow-text
 
@@ -37,7 +38,7 @@ from electra_model.inference import (
 )
 from electra_model.model_folder import ENTRIES, missing_part
 from electra_model.search import target_limit
-from electra_model.tokenizer import BOS_ID, PAD_ID, Tokenizer
+from electra_model.tokenizer import BOS_ID, PAD_ID, SIDES, Tokenizer
 
 FORMAT_VERSION = 1
 
@@ -54,8 +55,11 @@ def save_model(
     training: dict[str, Any] | None = None,
     beam_size: int = 4,
     length_penalty: float = 0.6,
+    target_tokenizer: Tokenizer | None = None,
 ) -> dict[str, Any]:
     """Writes the model folder and returns what `model.json` says.
+
+    `tokenizer` is of both sides, or of the source where `target_tokenizer` is given.
 
     The folder is built beside its place and renamed into it; an older model of the same name is
     replaced. Raises InputError when something that is no model is in the way.
@@ -71,6 +75,9 @@ def save_model(
             f"{folder}: is not a model folder and would be overwritten; name another one"
         )
     variables = list(model.trainable_variables)
+    if target_tokenizer is not None:
+        config = dataclasses.replace(config, tie_embeddings=False)
+    tokenizers = _by_folder(tokenizer, target_tokenizer)
     metadata = {
         "format_version": FORMAT_VERSION,
         "task": task,
@@ -78,7 +85,7 @@ def save_model(
         "target_lang": target_lang,
         "model": dataclasses.asdict(config.resolved()),
         "parameters": int(sum(np.prod(variable.shape) for variable in variables)),
-        "vocabulary": {"size": tokenizer.size, "fingerprint": tokenizer.fingerprint()},
+        "vocabulary": _described(tokenizer, target_tokenizer),
         "buckets": list(bucketing.default_buckets(config.max_length)),
         "decoding": {"beam_size": beam_size, "length_penalty": length_penalty},
         "weights": [variable.path for variable in variables],
@@ -89,9 +96,11 @@ def save_model(
     building = pathlib.Path(tempfile.mkdtemp(prefix=f".{folder.name}.tmp-", dir=folder.parent))
     try:
         os.chmod(building, 0o755)
-        module = _Module(LoadedModel(model, tokenizer, metadata))
+        module = _Module(LoadedModel(model, tokenizer, metadata, target_tokenizer))
         tf.saved_model.save(module, str(building / "saved_model"), signatures=module.signatures())
-        (building / tokenizer.file_name).write_bytes(tokenizer.model_bytes)
+        for place, one in tokenizers.items():
+            (building / place).mkdir(exist_ok=True)
+            (building / place / one.file_name).write_bytes(one.model_bytes)
         text = json.dumps(metadata, indent=2, ensure_ascii=False) + "\n"
         (building / "model.json").write_text(text, encoding="utf-8")
         _sync(building)
@@ -117,14 +126,20 @@ def load_model(folder: str | os.PathLike) -> LoadedModel:
     """
     folder = pathlib.Path(folder)
     metadata = read_metadata(folder)
-    tokenizer = Tokenizer.load(str(folder))
-    if tokenizer.fingerprint() != metadata["vocabulary"]["fingerprint"]:
-        raise InputError(
-            f"{folder}/{tokenizer.file_name}: is not the vocabulary this model was trained with; "
-            "export it again"
-        )
+    tokenizer, target_tokenizer = Tokenizer.load_sides(str(folder))
+    expected = _fingerprints(metadata["vocabulary"])
+    for place, one in _by_folder(tokenizer, target_tokenizer).items():
+        if one.fingerprint() != expected.get(place):
+            raise InputError(
+                f"{folder / place / one.file_name}: is not the vocabulary this model was trained "
+                "with; export it again"
+            )
     config = ModelConfig(**metadata["model"])
-    model = Electra.from_config_and_vocabulary(config, tokenizer.size)
+    model = Electra.from_config_and_vocabulary(
+        config,
+        tokenizer.size,
+        target_vocabulary_size=target_tokenizer.size if target_tokenizer else None,
+    )
     prefix = folder / "saved_model" / "variables" / "variables"
     try:
         reader = tf.train.load_checkpoint(str(prefix))
@@ -144,7 +159,7 @@ def load_model(folder: str | os.PathLike) -> LoadedModel:
         raise InputError(strangers) from None
     if _fingerprint(model.trainable_variables, metadata) != metadata["fingerprint"]:
         raise InputError(strangers)
-    return LoadedModel(model, tokenizer, metadata)
+    return LoadedModel(model, tokenizer, metadata, target_tokenizer)
 
 
 def read_metadata(folder: str | os.PathLike) -> dict[str, Any]:
@@ -158,7 +173,7 @@ def read_metadata(folder: str | os.PathLike) -> dict[str, Any]:
         version = metadata["format_version"]
         for key in ("buckets", "decoding", "fingerprint", "weights"):
             metadata[key]
-        metadata["vocabulary"]["fingerprint"]
+        _fingerprints(metadata["vocabulary"])
         if version == FORMAT_VERSION:
             ModelConfig(**metadata["model"])
     except FileNotFoundError:
@@ -176,9 +191,32 @@ def read_metadata(folder: str | os.PathLike) -> dict[str, Any]:
     return metadata
 
 
+def _by_folder(tokenizer: Tokenizer, target: Tokenizer | None) -> dict[str, Tokenizer]:
+    """Folder below the model's -> the tokenizer in it; "" is the model folder itself."""
+    return {"": tokenizer} if target is None else dict(zip(SIDES, (tokenizer, target), strict=True))
+
+
+def _described(tokenizer: Tokenizer, target: Tokenizer | None) -> dict[str, Any]:
+    """The sizes and fingerprints of the vocabularies, as `model.json` has them."""
+    facts = {
+        place: {"size": one.size, "fingerprint": one.fingerprint()}
+        for place, one in _by_folder(tokenizer, target).items()
+    }
+    return facts.get("", facts)
+
+
+def _fingerprints(described: dict[str, Any]) -> dict[str, str]:
+    """Folder below the model's -> fingerprint of the vocabulary in it. Raises KeyError, TypeError
+    when they are not named."""
+    if "fingerprint" in described:
+        return {"": described["fingerprint"]}
+    return {side: described[side]["fingerprint"] for side in SIDES}
+
+
 def _fingerprint(variables, metadata) -> str:
     """sha256 (16 hex digits) of sizes, vocabulary and every weight: equal for equal models."""
-    facts = [metadata["model"], metadata["vocabulary"]["fingerprint"], metadata["buckets"]]
+    vocabularies = _fingerprints(metadata["vocabulary"])
+    facts = [metadata["model"], vocabularies.get("", vocabularies), metadata["buckets"]]
     digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode())
     for variable in sorted(variables, key=lambda variable: variable.path):
         digest.update(variable.path.encode())
@@ -206,6 +244,7 @@ class _Module(tf.Module):
         super().__init__()
         self.weights = [variable.value for variable in loaded.model.trainable_variables]
         self.tokenizer = loaded.tokenizer.layer
+        self.target_tokenizer = loaded.target_tokenizer.layer
         self._loaded = loaded
 
     def signatures(self) -> dict[str, Any]:
@@ -233,7 +272,7 @@ class _Module(tf.Module):
         def attention(text, output):
             longest = self._loaded.source_max_length
             source = self._loaded.tokenizer.encode(text).to_tensor()[:, :longest]
-            target = self._loaded.tokenizer.encode(output).to_tensor()[:, :longest]
+            target = self._loaded.target_tokenizer.encode(output).to_tensor()[:, :longest]
             shifted = tf.concat([[[BOS_ID]], target[:, :-1]], axis=1)
             _, scores = self._loaded.model((source, shifted), return_attention=True)
             stacked = {
@@ -309,7 +348,7 @@ class _Module(tf.Module):
                     tf.TensorShape([None]),
                 ),
             )
-        return loaded.tokenizer.decode(ragged_rows(output)), score
+        return loaded.target_tokenizer.decode(ragged_rows(output)), score
 
 
 __all__ = ["FORMAT_VERSION", "load_model", "missing_file", "read_metadata", "save_model"]

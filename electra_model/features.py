@@ -1,6 +1,7 @@
 """The record format: what one training record holds, how it is written and how it is read.
 
-A record is a `tf.train.Example` whose features are variable-length lists of int64. Two kinds:
+A record is a `tf.train.Example` whose features are variable-length lists of int64. Three
+kinds:
 
 * `PAIR`, for training: `source_ids` and `target_ids`, the pieces of one sentence each. Both end
   with the end mark (id 3); nothing begins with a begin mark and nothing is padded.
@@ -10,6 +11,8 @@ A record is a `tf.train.Example` whose features are variable-length lists of int
   Worked example with a window of 6: the texts `[7 8 3]`, `[9 3]` and `[5 6 3]` give the windows
   `[7 8 3 9 3 5]` with segments `[1 1 1 2 2 3]`, and `[6 3]` with segments `[1 1]`. Only the last
   window of a shard may be shorter than the others.
+* `REPLACED`, a window for pretraining without a generator: `replaced_token_ids`, as many, are the
+  same tokens with some of them replaced beforehand. A token is an original where both agree.
 
 TensorFlow is imported only by `parse_examples`: writing records needs none of it.
 """
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
 FORMAT_VERSION = 1
 PAIR = ("source_ids", "target_ids")
 WINDOW = ("token_ids", "segment_ids")
+REPLACED = (*WINDOW, "replaced_token_ids")
 
 # A column of ragged rows: all values laid end to end, and n + 1 rising offsets; row i is
 # `values[offsets[i]:offsets[i + 1]]`.

@@ -20,16 +20,28 @@ BATCH_ROWS = 64
 
 
 class LoadedModel:
-    """An `Electra` with its tokenizer.
+    """An `Electra` with its tokenizers.
+
+    Args:
+      target_tokenizer: of the outputs, where it is not that of the inputs, `tokenizer`.
 
     Attributes:
-      metadata: what `model.json` says. fingerprint: of weights, sizes and vocabulary.
+      tokenizer: of the inputs. target_tokenizer: of the outputs; the same one where one vocabulary
+        serves both sides.
+      metadata: what `model.json` says. fingerprint: of weights, sizes and vocabularies.
       source_max_length: most tokens of one input, end mark included.
     """
 
-    def __init__(self, model: Electra, tokenizer: Tokenizer, metadata: dict[str, Any]):
+    def __init__(
+        self,
+        model: Electra,
+        tokenizer: Tokenizer,
+        metadata: dict[str, Any],
+        target_tokenizer: Tokenizer | None = None,
+    ):
         self.model = model
         self.tokenizer = tokenizer
+        self.target_tokenizer = target_tokenizer or tokenizer
         self.metadata = metadata
         self.fingerprint: str = metadata["fingerprint"]
         self.buckets: tuple[int, ...] = tuple(metadata["buckets"])
@@ -123,7 +135,7 @@ class LoadedModel:
         }
         return {
             "source_pieces": self.tokenizer.pieces(encoder_input.tolist()),
-            "target_pieces": self.tokenizer.pieces(target.tolist()),
+            "target_pieces": self.target_tokenizer.pieces(target.tolist()),
             "encoder": stacked["encoder"],
             "decoder": stacked["decoder_self"],
             "cross": stacked["decoder_cross"],
@@ -132,7 +144,8 @@ class LoadedModel:
     def _strings(self, token_ids: np.ndarray) -> list[str]:
         ragged = ragged_rows(token_ids)
         return [
-            string.decode("utf-8", "replace") for string in self.tokenizer.decode(ragged).numpy()
+            string.decode("utf-8", "replace")
+            for string in self.target_tokenizer.decode(ragged).numpy()
         ]
 
 

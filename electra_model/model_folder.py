@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from electra_model.tokenizer import FILES as VOCABULARIES
+from electra_model.tokenizer import SIDES
 
-# All that may lie in a model folder; of the vocabularies it has one.
-ENTRIES = ("model.json", "saved_model", *VOCABULARIES)
+# All that may lie in a model folder; of the vocabularies it has one, or one in each side's folder.
+ENTRIES = ("model.json", "saved_model", *VOCABULARIES, *SIDES)
 _NEEDED = ("model.json", "saved_model/saved_model.pb", "saved_model/variables/variables.index")
 
 
@@ -18,4 +19,10 @@ def missing_part(exists: Callable[[str], bool]) -> str | None:
     """
     if missing := next((name for name in _NEEDED if not exists(name)), None):
         return missing
-    return None if any(map(exists, VOCABULARIES)) else " or ".join(VOCABULARIES)
+    if any(map(exists, VOCABULARIES)):
+        return None
+    of_sides = [[f"{side}/{name}" for name in VOCABULARIES] for side in SIDES]
+    missing_sides = [names for names in of_sides if not any(map(exists, names))]
+    if len(missing_sides) == len(SIDES):
+        return " or ".join(VOCABULARIES)
+    return " or ".join(missing_sides[0]) if missing_sides else None

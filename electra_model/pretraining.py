@@ -16,40 +16,51 @@ from electra_model.config import ModelConfig, PretrainConfig
 from electra_model.corruption import corrupt, sample_tokens
 from electra_model.embeddings import TokenEmbedding
 from electra_model.encoder import Encoder
-from electra_model.heads import MaskedTokenHead, ReplacedTokenHead
+from electra_model.generator import build_generator
+from electra_model.heads import ReplacedTokenHead
 from electra_model.initialization import initialize
 from electra_model.losses import replaced_token_loss, vocabulary_cross_entropy
 from electra_model.masking import mask_tokens
 from electra_model.randomness import SeedStream
 
 
-@dataclasses.dataclass(frozen=True)
-class PretrainingOutput:
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class DiscriminatorOutput:
     """Scalars of one batch, float32 tensors of shape []; losses are means over their tokens."""
 
     loss: Any
-    generator_loss: Any
     discriminator_loss: Any
-    generator_accuracy: Any
     discriminator_accuracy: Any
     discriminator_precision: Any
     discriminator_recall: Any
     replaced_share: Any
 
 
-class ReplacedTokenDetection(keras.Model):
-    """Generator and discriminator over one token embedding table (section 3.2 of the paper)."""
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class PretrainingOutput(DiscriminatorOutput):
+    """The same with what the generator did."""
 
-    def __init__(self, model: ModelConfig, pretrain: PretrainConfig, vocabulary_size: int, seed=0):
+    generator_loss: Any
+    generator_accuracy: Any
+
+
+class ReplacedTokenDetection(keras.Model):
+    """Generator and discriminator over one token embedding table (section 3.2 of the paper).
+
+    With `generator=False` there is the discriminator alone, for replacements made beforehand.
+    """
+
+    def __init__(
+        self,
+        model: ModelConfig,
+        pretrain: PretrainConfig,
+        vocabulary_size: int,
+        seed=0,
+        generator: bool = True,
+    ):
         super().__init__(name="replaced_token_detection")
         sizes = model.sizes()
         self.pretrain = pretrain
-        shared: dict[str, Any] = dict(
-            dropout=model.dropout,
-            activation=model.activation,
-            norm=model.norm,
-            max_length=model.max_length,
-        )
         self.embedding = TokenEmbedding(vocabulary_size, sizes["d_model"], name="embedding")
         self.encoder = Encoder(
             sizes["num_layers"],
@@ -59,27 +70,20 @@ class ReplacedTokenDetection(keras.Model):
             self.embedding,
             model.position_encoding,
             name="encoder",
-            **shared,
+            dropout=model.dropout,
+            activation=model.activation,
+            norm=model.norm,
+            max_length=model.max_length,
         )
-        # A quarter of the width, with heads as wide as the discriminator's (table 6 of the paper).
-        head_dim = sizes["d_model"] // sizes["num_heads"]
-        heads = max(1, round(sizes["num_heads"] * pretrain.generator_fraction))
-        width = heads * head_dim
-        self.generator = Encoder(
-            sizes["num_layers"],
-            width,
-            heads,
-            max(1, int(sizes["dff"] * pretrain.generator_fraction)),
-            self.embedding,
-            model.position_encoding,
-            name="generator",
-            **shared,
-        )
-        self.generator_head = MaskedTokenHead(
-            width, sizes["d_model"], vocabulary_size, name="generator_head"
-        )
+        parts: list[Any] = [self.encoder]
+        self.generator = self.generator_head = None
+        if generator:
+            self.generator, self.generator_head = build_generator(
+                model, pretrain.generator_fraction, self.embedding, vocabulary_size
+            )
+            parts += [self.generator, self.generator_head]
         self.discriminator_head = ReplacedTokenHead(sizes["d_model"], name="discriminator_head")
-        for part in (self.encoder, self.generator, self.generator_head, self.discriminator_head):
+        for part in (*parts, self.discriminator_head):
             part.build()
         self.built = True
         initialize(self, seed)
@@ -98,6 +102,7 @@ class ReplacedTokenDetection(keras.Model):
         tokens, let the generator fill them in, sample from it, let the discriminator tell which
         were replaced, weigh the two losses.
         """
+        assert self.generator is not None and self.generator_head is not None
         seeds = SeedStream(seed)
         masked = mask_tokens(token_ids, self.pretrain.mask_fraction, seeds)
 
@@ -118,23 +123,41 @@ class ReplacedTokenDetection(keras.Model):
             token_ids, masked, tf.reshape(sampled, tf.shape(masked.targets))
         )
 
+        told = self._told(token_ids, corrupted, labels, segment_ids, seeds)
+        loss = self.pretrain.discriminator_weight * told["discriminator_loss"]
+        return PretrainingOutput(
+            loss=generator_loss + loss,
+            generator_loss=generator_loss,
+            generator_accuracy=hits / number_masked,
+            **told,
+        )
+
+    def losses_on(self, token_ids, replaced_token_ids, segment_ids, seed) -> DiscriminatorOutput:
+        """One batch whose replacements were made beforehand, through the discriminator alone.
+
+        token_ids, replaced_token_ids, segment_ids int32 [batch, length]; seed int scalar. A token
+        is an original where the first two agree (Dong et al. 2023, arXiv:2310.07347).
+        """
+        labels = tf.cast(tf.not_equal(replaced_token_ids, token_ids), tf.int32)
+        told = self._told(token_ids, replaced_token_ids, labels, segment_ids, SeedStream(seed))
+        loss = self.pretrain.discriminator_weight * told["discriminator_loss"]
+        return DiscriminatorOutput(loss=loss, **told)
+
+    def _told(self, token_ids, corrupted, labels, segment_ids, seeds) -> dict[str, Any]:
+        """What the discriminator says of corrupted tokens against their labels, as scalars."""
         encoded = self.encoder(corrupted, segment_ids=segment_ids, seeds=seeds)
         replaced_logits = self.discriminator_head(encoded)
         real = tf.cast(tf.not_equal(token_ids, 0), tf.float32)
         number_real = tf.maximum(tf.reduce_sum(real), 1.0)
-        discriminator_loss = replaced_token_loss(replaced_logits, labels, real) / number_real
-
+        loss = replaced_token_loss(replaced_logits, labels, real) / number_real
         said = tf.cast(replaced_logits > 0.0, tf.float32) * real
         replaced = tf.cast(labels, tf.float32)
         found = tf.reduce_sum(said * replaced)
-        return PretrainingOutput(
-            loss=generator_loss + self.pretrain.discriminator_weight * discriminator_loss,
-            generator_loss=generator_loss,
-            discriminator_loss=discriminator_loss,
-            generator_accuracy=hits / number_masked,
-            discriminator_accuracy=1.0
-            - tf.reduce_sum(tf.abs(said - replaced) * real) / number_real,
-            discriminator_precision=found / tf.maximum(tf.reduce_sum(said), 1.0),
-            discriminator_recall=found / tf.maximum(tf.reduce_sum(replaced), 1.0),
-            replaced_share=tf.reduce_sum(replaced) / number_real,
-        )
+        wrong = tf.reduce_sum(tf.abs(said - replaced) * real)
+        return {
+            "discriminator_loss": loss,
+            "discriminator_accuracy": 1.0 - wrong / number_real,
+            "discriminator_precision": found / tf.maximum(tf.reduce_sum(said), 1.0),
+            "discriminator_recall": found / tf.maximum(tf.reduce_sum(replaced), 1.0),
+            "replaced_share": tf.reduce_sum(replaced) / number_real,
+        }

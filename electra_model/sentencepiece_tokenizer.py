@@ -96,8 +96,11 @@ class SentencePieceTokenizer(Tokenizer):
         import tensorflow as tf
         import tensorflow_text
 
-        # The op holds a table, which must live outside of any graph that is being traced.
+        # The op holds a table, which must live outside of any graph that is being traced. A saved
+        # model finds the table by the op's name: two vocabularies of one name would be one.
         with tf.init_scope():
             return tensorflow_text.SentencepieceTokenizer(
-                model=self.model_bytes, out_type=tf.dtypes.int32
+                model=self.model_bytes,
+                out_type=tf.dtypes.int32,
+                name=f"vocabulary_{self.fingerprint()}",
             )

@@ -2,7 +2,8 @@
 
 `Tokenizer` is what the rest of the system sees; there are two kinds of it, told apart by the file
 in a vocabulary's or a model's folder: `spm.model` (`sentencepiece_tokenizer`) and `vocab.txt`
-(`wordpiece_tokenizer`).
+(`wordpiece_tokenizer`). Where source and target have a vocabulary each, such a file is in each of
+the folders `source` and `target` below.
 
 Text is brought to one form first: Unicode NFC, and one space for every run of white space. Then
 every word is cut by itself. So a saved model cuts a sentence exactly as its training data was cut.
@@ -33,6 +34,7 @@ SPECIAL_PIECES = ("<pad>", "<unk>", "<s>", "</s>", "<mask>")
 SENTENCEPIECE_FILE = "spm.model"
 WORDPIECE_FILE = "vocab.txt"
 FILES = (SENTENCEPIECE_FILE, WORDPIECE_FILE)
+SIDES = ("source", "target")
 
 # What stands for the beginning of a word in pieces, and so never in them as a character.
 WORD_START = "\u2581"
@@ -76,6 +78,31 @@ class Tokenizer(abc.ABC):
                 f"{path}: cannot be read ({error.strerror}){other}; make it with `electra prepare`"
             ) from None
         return Tokenizer.of(path.name, data)
+
+    @staticmethod
+    def load_sides(folder: str) -> tuple[Tokenizer, Tokenizer | None]:
+        """Reads the vocabulary of the source and that of the target in a local folder.
+
+        Returns:
+          the source's and the target's; where one serves both sides, that one and None.
+
+        Raises:
+          InputError: as `load`; or there is one for both sides and one for a side.
+        """
+        place = pathlib.Path(folder)
+        joint = [name for name in FILES if (place / name).exists()]
+        apart = [
+            f"{side}/{name}" for side in SIDES for name in FILES if (place / side / name).exists()
+        ]
+        if joint and apart:
+            raise InputError(
+                f"{folder}: holds a vocabulary of both sides, {joint[0]}, and one of one side, "
+                f"{apart[0]}; remove what does not belong there"
+            )
+        if not apart:
+            return Tokenizer.load(folder), None
+        source, target = (Tokenizer.load(str(place / side)) for side in SIDES)
+        return source, target
 
     @staticmethod
     def of(file_name: str, data: bytes) -> Tokenizer:

@@ -6,15 +6,16 @@ Frozen and validated; defaults live here, those of `clean` in `clean_config`, an
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import unicodedata
-from typing import Literal
+from typing import Any, Literal
 
 import pydantic
 from pydantic import Field
 
 from electra_model.config import STRICT
-from electra_model.tokenizer import SPECIAL_PIECES, WORD_START
+from electra_model.tokenizer import SIDES, SPECIAL_PIECES, WORD_START
 
 from .clean_config import CleanConfig as CleanConfig
 
@@ -74,6 +75,11 @@ class VocabularyConfig:
     (of the monolingual texts where there are no pairs).
 
     Attributes:
+      sides: "joint" is one vocabulary for source and target; "separate" one for each, learned from
+        the sources and from the targets of the training pairs, so that there must be pairs.
+        Pretraining is of the encoder, which then knows the source's pieces only: its windows are
+        made of the pairs' sources and of monolingual text in the source language, and there must
+        be none in the target language. All that follows here is of each of the two.
       kind: "sentencepiece" is SentencePiece's unigram model, "bpe" its byte-pair encoding, both in
         `spm.model`; "wordpiece" a list of pieces in `vocab.txt`, the fastest to cut text with.
       size: number of pieces; less when the text does not support so many (see `vocabulary.json`).
@@ -92,6 +98,17 @@ class VocabularyConfig:
     max_words: int | None = Field(default=None, ge=1000)
     byte_fallback: bool = False
     symbols: tuple[str, ...] = ()
+    sides: Literal["joint", "separate"] = "joint"
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What each vocabulary serves: both sides, "joint", or "source" and "target"."""
+        return SIDES if self.sides == "separate" else ("joint",)
+
+    @property
+    def window_sides(self) -> tuple[str, ...]:
+        """The sides of training pairs that pretraining windows are made of."""
+        return SIDES[:1] if self.sides == "separate" else SIDES
 
     def most_words(self) -> int:
         """How many words are learned from, at most."""
@@ -119,6 +136,37 @@ class VocabularyConfig:
 
 
 @pydantic.dataclasses.dataclass(frozen=True, kw_only=True, config=STRICT)
+class ReplacementsConfig:
+    """Replaced tokens made beforehand, so that pretraining runs no generator (Dong et al. 2023,
+    arXiv:2310.07347).
+
+    Attributes:
+      generator: the work folder (or its `pretrain/`) of an earlier job with the same vocabulary
+        whose pretraining is complete; none switches all of this off.
+      temperature: of the draws, of the first file and of the last; falls evenly in between. The
+        softmax of the generator's logits is taken after they are divided by it.
+      copies: how often each window is written, with other tokens replaced: about as many as the
+        epochs of the pretraining, whose way through the falling temperatures they are.
+      mask_fraction: share of tokens hidden from the generator.
+    """
+
+    generator: str | None = Field(default=None, min_length=1)
+    temperature: tuple[float, float] = (2.0, 1.0)
+    copies: int = Field(default=4, ge=1, le=1000)
+    mask_fraction: float = Field(default=0.15, gt=0, lt=1)
+
+    @pydantic.field_validator("temperature")
+    @classmethod
+    def _check_temperature(cls, value: tuple[float, float]) -> tuple[float, float]:
+        if not 100 >= value[0] >= value[1] >= 0.01:
+            raise ValueError(
+                "must be two numbers from 0.01 to 100 of which the second is not the larger one, "
+                f"such as [2.0, 1.0]; found {list(value)}"
+            )
+        return value
+
+
+@pydantic.dataclasses.dataclass(frozen=True, kw_only=True, config=STRICT)
 class DatasetConfig:
     """Units, splits and shards.
 
@@ -128,8 +176,15 @@ class DatasetConfig:
       valid_fraction: share of sources, by hash, that is split off train where no `valid` is named;
         at most `valid_max_records`.
       window_length: tokens in one pretraining window.
+      pair_windows: whether a training pair is one text of the windows, source and target side by
+        side in an order that its hash decides on, so that each is seen from the other (XLM-E, Chi
+        et al. 2022, section 3); otherwise its sides are texts of their own.
       max_tokens: longest side of a pair, end mark included; longer ones are rejected.
+      length_buckets: rising lengths, the last at least `max_tokens`: pairs are sorted by them, by
+        their longer side, within their shard. None means 16, 32, 64 ... up to `max_tokens`; an
+        empty list leaves shards in the order of the shuffle.
       records_per_shard: aim of the shard count. compression: of the shards.
+      replacements: pretraining windows with their replaced tokens.
     """
 
     seed: int = Field(default=1, ge=0)
@@ -137,9 +192,24 @@ class DatasetConfig:
     valid_fraction: float = Field(default=0.01, ge=0, lt=0.5)
     valid_max_records: int = Field(default=2000, ge=0)
     window_length: int = Field(default=128, ge=8, le=4096)
+    pair_windows: bool = False
     max_tokens: int = Field(default=128, ge=2, le=4096)
+    length_buckets: tuple[int, ...] | None = None
     records_per_shard: int = Field(default=50_000, ge=1)
     compression: Literal["none", "gzip"] = "none"
+    replacements: ReplacementsConfig = Field(default_factory=ReplacementsConfig)
+
+    @pydantic.model_validator(mode="after")
+    def _check_buckets(self) -> DatasetConfig:
+        lengths = self.length_buckets
+        if lengths and ([*lengths] != sorted(set(lengths)) or lengths[0] < 1):
+            raise ValueError(f"length_buckets must be rising lengths: got {[*lengths]}")
+        if lengths and lengths[-1] < self.max_tokens:
+            raise ValueError(
+                f"length_buckets must end with max_tokens ({self.max_tokens}) or more: "
+                f"got {[*lengths]}"
+            )
+        return self
 
 
 @pydantic.dataclasses.dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -154,6 +224,25 @@ class PrepareConfig:
     clean: CleanConfig = Field(default_factory=CleanConfig)
     vocabulary: VocabularyConfig = Field(default_factory=VocabularyConfig)
     dataset: DatasetConfig = Field(default_factory=DatasetConfig)
+
+
+def settings_of(config: PrepareConfig) -> dict[str, Any]:
+    """All settings but the place of the work, for fingerprints.
+
+    A joint vocabulary goes unsaid, so that what was made before the key was there stays what it is.
+    """
+    settings = dataclasses.asdict(config)
+    del settings["workdir"]
+    settings["vocabulary"] = vocabulary_settings(config.vocabulary)
+    return settings
+
+
+def vocabulary_settings(config: VocabularyConfig) -> dict[str, Any]:
+    """As `settings_of`."""
+    settings = dataclasses.asdict(config)
+    if config.sides == "joint":
+        del settings["sides"]
+    return settings
 
 
 @pydantic.dataclasses.dataclass(frozen=True, kw_only=True, config=STRICT)

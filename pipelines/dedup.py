@@ -7,6 +7,11 @@ partitions by group, and each partition is one task: bounded memory, whatever th
 
 The first of equal records, in the order of the input, stays; validation and test records come
 before training records. They themselves lose nothing here: a test set is a measure.
+
+On paper. A record takes 40 bytes in the part `keys`: 4 GB on disk for 100 million. There are as
+many partitions as the input has 512 MB, so that a task has the hashes of 5 million records if they
+have 100 bytes (100 million are 20 tasks). It needs 170 bytes for each, of which 40 are mapped from
+the disk: 0.85 GB (measured with 5 million), however large the corpus. What was dropped takes 13.
 """
 
 from __future__ import annotations

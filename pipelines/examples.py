@@ -1,8 +1,9 @@
 """Seventh stage: sequences of words to token ids, each with the shard that it goes to.
 
 A chunk's part `pairs` (`records.PAIRS`) has one batch per shard of each split; its part `texts`
-(`records.TEXTS`) one per shard of the pretraining windows: both sides of training pairs, and the
-monolingual texts. Texts longer than a window are cut into pieces that are shuffled on their own.
+(`records.TEXTS`) one per shard of the pretraining windows: both sides of training pairs (the
+sources alone where each side has a vocabulary of its own), and the monolingual texts. Texts longer
+than a window are cut into pieces that are shuffled on their own.
 """
 
 # pyarrow.compute makes its functions while it is imported.
@@ -64,6 +65,7 @@ def plan(config: PrepareConfig) -> list[Task]:
         "seed": dataset.seed,
         "max_tokens": dataset.max_tokens,
         "window_length": dataset.window_length,
+        "pair_windows": dataset.pair_windows,
     }
     return [
         Task(
@@ -90,9 +92,9 @@ def work(config: PrepareConfig, task: Task, parts: Parts) -> dict[str, Any]:
     chunk = clean.Chunk(**payload["chunk"])
     path = files.join(folder_of(config, "split"), payload["sequences"]["name"])
     texts_of = sequences.read(path)
-    table = pieces.of_chunk(config, chunk.number)
-    source_ids, source_words = encode(texts_of.source, *table)
-    target_ids, target_words = encode(texts_of.target, *table)
+    tables = pieces.of_chunk(config, chunk.number)
+    source_ids, source_words = encode(texts_of.source, *tables["source"])
+    target_ids, target_words = encode(texts_of.target, *tables["target"])
 
     fate, row, order_of = texts_of.fate, texts_of.row, texts_of.order
     is_pair = fate < len(split.SPLITS)
@@ -115,9 +117,17 @@ def work(config: PrepareConfig, task: Task, parts: Parts) -> dict[str, Any]:
     alone = np.flatnonzero(fate == split.TEXT)
     seeds = [payload["seed"] + side for side in (1, 2, 3)]
     train_order = order_of[fitting[trained.to_numpy()]]
+    if payload["pair_windows"]:
+        pairs = join_pairs(train_order, source.take(trained), target.take(trained))
+        of_pairs = [(mix(train_order, seeds[0]), pairs)]
+    else:
+        sides = {"source": (seeds[0], source), "target": (seeds[1], target)}
+        of_pairs = [
+            (mix(train_order, sides[side][0]), sides[side][1].take(trained))
+            for side in config.vocabulary.window_sides
+        ]
     texts = [
-        (mix(train_order, seeds[0]), source.take(trained)),
-        (mix(train_order, seeds[1]), target.take(trained)),
+        *of_pairs,
         (mix(order_of[alone], seeds[2]), source_ids.take(pa.array(alone))),
     ]
     windows = [cut_texts(*some, payload["window_length"]) for some in texts]
@@ -169,6 +179,19 @@ def mix(hashes: np.ndarray, seed: int) -> np.ndarray:
         mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
         mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return mixed ^ (mixed >> np.uint64(31))
+
+
+def join_pairs(order: np.ndarray, source: pa.ListArray, target: pa.ListArray) -> pa.ListArray:
+    """Both sides of n pairs as one list each, end marks included; of about half of them, those
+    with an odd `order` (uint64 [n]), the target first."""
+    count = len(order)
+    swapped = (order & np.uint64(1)).astype(np.int64)
+    chosen = np.empty(2 * count, np.int64)
+    chosen[0::2] = np.arange(count) + count * swapped
+    chosen[1::2] = np.arange(count) + count * (1 - swapped)
+    laid = pa.concat_arrays([source, target]).take(pa.array(chosen))
+    offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(_lengths(laid))])
+    return pa.ListArray.from_arrays(pa.array(offsets[0::2].astype(np.int32)), laid.flatten())
 
 
 def cut_texts(

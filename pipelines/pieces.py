@@ -8,6 +8,7 @@ worker needs to remember words or, for that, TensorFlow.
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -15,28 +16,30 @@ import pyarrow as pa
 
 from electra_model.tokenizer import EOS_ID, Tokenizer
 
-from . import files, records, vocabulary
+from . import files, records, vocabulary, words
 from .config import PrepareConfig
 from .stages import Stage, Task, load_index, part_path
-from .units import Parts
+from .units import Parts, Receipt
 
 _VERSION = 1
 
 
 def plan(config: PrepareConfig) -> list[Task]:
     """One task per partition of the words."""
-    (made,) = load_index(config, "vocabulary").receipts
+    made = vocabulary.made(config)
     return [
         Task(
             receipt.unit_id,
             {
                 "version": _VERSION,
-                "vocabulary": made.parts[vocabulary.MODEL_PART]["sha256"],
+                "name": name,
+                "vocabulary": made[name].parts[vocabulary.MODEL_PART]["sha256"],
                 "distinct": receipt.parts["distinct"]["sha256"],
                 "rows": receipt.parts["rows"]["sha256"],
             },
         )
-        for receipt in load_index(config, "words").receipts
+        for name in made
+        for receipt in words.receipts_of(config, name)
     ]
 
 
@@ -51,7 +54,7 @@ def work(config: PrepareConfig, task: Task, parts: Parts) -> dict[str, Any]:
     )
     table = records.open_table(part_path(config, "words", receipt, "distinct"))
     distinct = table.get_batch(0).column("word")
-    tokenizer = _tokenizer(config, task.payload["vocabulary"])
+    tokenizer = _tokenizer(config, task.payload["name"])
     values, offsets = tokenizer.segment_words(distinct)
     rows = records.open_table(part_path(config, "words", receipt, "rows"))
     parts.add(
@@ -78,18 +81,29 @@ def _of_rows(rows: np.ndarray, values: np.ndarray, offsets: np.ndarray) -> pa.Li
     return pa.ListArray.from_arrays(pa.array(starts), pa.array(values[places]))
 
 
-def of_chunk(config: PrepareConfig, number: int) -> tuple[np.ndarray, np.ndarray]:
+def of_chunk(config: PrepareConfig, number: int) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """The pieces of a chunk's words, in its order.
 
     Args:
       number: of the chunk among all chunks.
 
     Returns:
-      values int32 [p], starts int64 [words + 2]: a table whose row 0 is the end mark alone, and
-      row i + 1 the pieces of word i.
+      side -> (values int32 [p], starts int64 [words + 2]): a table whose row 0 is the end mark
+      alone, and row i + 1 the pieces of word i.
     """
+    receipts = load_index(config, "pieces").receipts
+    tables = {}
+    for name in config.vocabulary.names:
+        own = [r for r in receipts if name == "joint" or r.unit_id.startswith(f"{name}-")]
+        tables[name] = _table(config, own, number)
+    return vocabulary.for_sides(tables)
+
+
+def _table(
+    config: PrepareConfig, receipts: Sequence[Receipt], number: int
+) -> tuple[np.ndarray, np.ndarray]:
     values, lengths = [np.array([EOS_ID], np.int32)], [np.zeros(1, np.int64), np.ones(1, np.int64)]
-    for receipt in load_index(config, "pieces").receipts:
+    for receipt in receipts:
         path = part_path(config, "pieces", receipt, "pieces")
         ids = _open(path, receipt.parts["pieces"]["sha256"]).get_batch(number).column(0)
         values.append(ids.flatten().to_numpy())
@@ -102,13 +116,14 @@ def _open(path: str, sha256: str) -> pa.ipc.RecordBatchFileReader:
     return records.open_table(path)
 
 
-def _tokenizer(config: PrepareConfig, sha256: str) -> Tokenizer:
-    (receipt,) = load_index(config, "vocabulary").receipts
+def _tokenizer(config: PrepareConfig, name: str) -> Tokenizer:
+    receipt = vocabulary.made(config)[name]
     path = part_path(config, "vocabulary", receipt, vocabulary.MODEL_PART)
+    sha256 = receipt.parts[vocabulary.MODEL_PART]["sha256"]
     return _load(receipt.facts["file"], path, sha256)
 
 
-@functools.lru_cache(maxsize=1)
+@functools.lru_cache(maxsize=2)
 def _load(file_name: str, path: str, sha256: str) -> Tokenizer:
     """One per process; the checksum is there so that another vocabulary is loaded anew."""
     return Tokenizer.of(file_name, files.read_bytes(path))

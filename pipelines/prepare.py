@@ -9,10 +9,11 @@ Eight stages with a barrier after each, and three more where near duplicates are
       (signatures, bands, near: see `near_duplicates`)
       split       what becomes of each record; its words         per chunk of clean records
       words       told apart and counted                         per partition of the words
-      vocabulary  pieces from the counts                         one
+      vocabulary  pieces from the counts                         one, or one per side
       pieces      every word cut                                 per partition of the words
       encode      token ids                                      per chunk
       shards      shuffled training records                      per shard
+      (replacement: windows with replaced tokens, where asked for; see `replacement`)
     dataset/, vocabulary/
 """
 
@@ -36,6 +37,7 @@ from . import (
     near_duplicates,
     pieces,
     publish,
+    replacement,
     shards,
     split,
     stages,
@@ -43,7 +45,7 @@ from . import (
     vocabulary,
     words,
 )
-from .config import PrepareConfig
+from .config import PrepareConfig, settings_of
 from .formats import moses, registry
 from .units import Unit
 
@@ -69,12 +71,13 @@ def plan_prepare(config: PrepareConfig) -> PreparePlan:
 
     Raises:
       InputError: no input, a glob without files, an unknown or damaged file, a missing column, a
-        file with two roles, half a pair of files, files without a byte, or a rule that does not
-        know a language.
+        file with two roles, half a pair of files, files without a byte, a rule that does not know
+        a language, text that `vocabulary.sides` has no use for, or a generator that cannot be used.
     """
     filters.check_languages(
         config.clean, (config.source_lang, config.target_lang, *config.data.monolingual)
     )
+    generator = replacement.check_generator(config)
     paths: dict[str, str] = {}
     partners: dict[str, str | None] = {}
     wanted: list[tuple[str, str, tuple[str, ...]]] = [
@@ -84,6 +87,7 @@ def plan_prepare(config: PrepareConfig) -> PreparePlan:
         wanted.append((clean.MONOLINGUAL + language, f"data.monolingual.{language}", patterns))
     if not config.data.train and not any(config.data.monolingual.values()):
         raise InputError("data.train: names no file, so there is nothing to prepare")
+    _check_sides(config)
     identities: dict[str, tuple[str, str]] = {}
     for role, key, patterns in wanted:
         found = files.expand(patterns, key) if patterns else []
@@ -123,10 +127,31 @@ def plan_prepare(config: PrepareConfig) -> PreparePlan:
             header=config.data.tsv_header,
             languages=clean.languages_for(config, unit.role),
         )
-    settings = dataclasses.asdict(config)
-    del settings["workdir"]
     tasks = [task.payload for task in clean.tasks_for(config, planned, stamps)]
-    return PreparePlan(planned, stamps, units.fingerprint(settings, tasks))
+    made_by = generator.to_json() if generator else None
+    return PreparePlan(planned, stamps, units.fingerprint(settings_of(config), tasks, made_by))
+
+
+def _check_sides(config: PrepareConfig) -> None:
+    """Text that a vocabulary for each side has no use for is refused, not read in vain."""
+    if config.vocabulary.sides == "joint":
+        return
+    if not config.data.train:
+        raise InputError(
+            "vocabulary.sides: separate learns from the sides of training pairs, and data.train "
+            "names none; name pairs, or leave it joint"
+        )
+    if config.dataset.pair_windows:
+        raise InputError(
+            "dataset.pair_windows: puts both sides into one window, which takes one vocabulary; "
+            "switch it off, or make vocabulary.sides joint"
+        )
+    for language, patterns in config.data.monolingual.items():
+        if patterns and language != config.source_lang:
+            raise InputError(
+                f"data.monolingual.{language}: with vocabulary.sides: separate, text is for "
+                f"pretraining the encoder, which is of {config.source_lang} alone; leave it out"
+            )
 
 
 def completed(config: PrepareConfig, plan: PreparePlan) -> dict[str, Any] | None:
@@ -155,7 +180,7 @@ def build_prepare(pipeline: beam.Pipeline, config: PrepareConfig, plan: PrepareP
             | "CompareBands" >> stages.RunStage(near_duplicates.BANDS_STAGE, config)
             | "DropNearDuplicates" >> stages.RunStage(near_duplicates.NEAR_STAGE, config)
         )
-    return (
+    written = (
         compared
         | "SplitChunks" >> stages.RunStage(split.STAGE, config)
         | "AddWords" >> stages.RunStage(words.STAGE, config)
@@ -163,8 +188,10 @@ def build_prepare(pipeline: beam.Pipeline, config: PrepareConfig, plan: PrepareP
         | "CutWords" >> stages.RunStage(pieces.STAGE, config)
         | "EncodeChunks" >> stages.RunStage(examples.STAGE, config)
         | "WriteShards" >> stages.RunStage(shards.STAGE, config)
-        | "PublishDataset" >> beam.ParDo(_PublishFn(config, plan.fingerprint))
     )
+    if config.dataset.replacements.generator is not None:
+        written = written | "ReplaceTokens" >> stages.RunStage(replacement.STAGE, config)
+    return written | "PublishDataset" >> beam.ParDo(_PublishFn(config, plan.fingerprint))
 
 
 class _PublishFn(beam.DoFn):

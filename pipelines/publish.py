@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
+import contextlib
 import json
 import os
 import re
@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from electra_model import features
-from electra_model.tokenizer import FILES
+from electra_model.tokenizer import FILES, SIDES
 
 from . import (
     clean,
@@ -19,11 +19,12 @@ from . import (
     files,
     ledgers,
     rejections,
+    replacement,
     split,
     units,
     vocabulary,
 )
-from .config import PrepareConfig
+from .config import PrepareConfig, settings_of
 from .records import EMPTY_LEDGER
 from .shards import INFO_FILE
 from .stages import load_index, part_path
@@ -33,9 +34,7 @@ _OURS = re.compile(r"[a-z]+-\d{5}-of-\d{5}\.tfrecord(\.gz)?|(valid|test)\.jsonl|
 
 def config_fingerprint(config: PrepareConfig) -> str:
     """Of all settings but the place of the work."""
-    settings = dataclasses.asdict(config)
-    del settings["workdir"]
-    return units.fingerprint(settings)
+    return units.fingerprint(settings_of(config))
 
 
 def publish(config: PrepareConfig, plan_fingerprint: str) -> dict[str, Any]:
@@ -52,7 +51,7 @@ def publish(config: PrepareConfig, plan_fingerprint: str) -> dict[str, Any]:
     shards: dict[str, list[dict[str, Any]]] = {}
     for receipt in load_index(config, "shards").receipts:
         shards.setdefault(receipt.facts["split"], []).append(receipt.facts)
-    card = _publish_vocabulary(config)
+    cards = _publish_vocabularies(config)
     samples = rejections.publish(config, ledgers.all_spans(config))
     texts = [name for name in ("valid", "test") if name in shards]
     for name in texts:
@@ -74,15 +73,18 @@ def publish(config: PrepareConfig, plan_fingerprint: str) -> dict[str, Any]:
         "compression": config.dataset.compression,
         "seed": config.dataset.seed,
         "config_fingerprint": config_fingerprint(config),
-        "vocabulary_fingerprint": card["fingerprint"],
-        "vocabulary_size": card["size"],
+        "vocabulary_fingerprint": _of_each(cards, "fingerprint"),
+        "vocabulary_size": _of_each(cards, "size"),
     }
+    if config.dataset.replacements.generator is not None:
+        windows = info["splits"].get(examples.PRETRAIN, {"records": 0})["records"]
+        info["replacements"] = replacement.described(config, windows)
     _remove_stale(config, info)
     text = json.dumps(info, indent=2, ensure_ascii=False) + "\n"
     files.write_atomic(_path(config, "dataset", INFO_FILE), text.encode())
     written = [
         *(f"dataset/{name}" for name in _dataset_files(info)),
-        f"vocabulary/{card['file']}",
+        *(f"vocabulary/{_place(name)}{card['file']}" for name, card in cards.items()),
         f"vocabulary/{vocabulary.CARD_FILE}",
     ]
     complete = {
@@ -134,7 +136,12 @@ def _describe(shards: list[dict[str, Any]], ledger: Any) -> dict[str, Any]:
         "records": sum(shard["records"] for shard in shards),
         "tokens": tokens,
         "shards": [
-            {key: shard[key] for key in ("file", "records", "bytes", "sha256")} for shard in shards
+            {
+                key: shard[key]
+                for key in ("file", "records", "bytes", "sha256", "buckets")
+                if key in shard
+            }
+            for shard in shards
         ],
         "ledger": (ledger or EMPTY_LEDGER).to_json(),
     }
@@ -153,18 +160,38 @@ def _lengths(config: PrepareConfig, names: list[str]) -> dict[str, dict[str, lis
     return sums
 
 
-def _publish_vocabulary(config: PrepareConfig) -> dict[str, Any]:
-    (receipt,) = load_index(config, "vocabulary").receipts
-    model = files.read_bytes(part_path(config, "vocabulary", receipt, vocabulary.MODEL_PART))
-    for name in FILES:
-        if name != receipt.facts["file"]:  # of an earlier run: the folder has one vocabulary
-            files.remove(_path(config, "vocabulary", name))
-    files.write_atomic(_path(config, "vocabulary", receipt.facts["file"]), model)
+def _publish_vocabularies(config: PrepareConfig) -> dict[str, dict[str, Any]]:
+    """Vocabulary -> its card."""
+    cards = {}
+    current: dict[str, bytes] = {}
+    for name, receipt in vocabulary.made(config).items():
+        model = files.read_bytes(part_path(config, "vocabulary", receipt, vocabulary.MODEL_PART))
+        cards[name] = receipt.facts
+        current[_place(name) + receipt.facts["file"]] = model
+    for name in ("joint", *SIDES):
+        for file in {_place(name) + file for file in FILES} - {*current}:
+            files.remove(_path(config, "vocabulary", file))  # of a run under other settings
+    if "joint" in cards and not files.is_remote(config.workdir):
+        for side in SIDES:
+            with contextlib.suppress(OSError):  # not there, or not empty
+                os.rmdir(_path(config, "vocabulary", side))
+    for file, model in current.items():
+        files.write_atomic(_path(config, "vocabulary", file), model)
     files.write_atomic(
-        _path(config, "vocabulary", vocabulary.CARD_FILE),
-        vocabulary.card_text(config, receipt.facts),
+        _path(config, "vocabulary", vocabulary.CARD_FILE), vocabulary.card_text(config, cards)
     )
-    return receipt.facts
+    return cards
+
+
+def _place(name: str) -> str:
+    """Where a vocabulary's file is, below `vocabulary/`."""
+    return "" if name == "joint" else f"{name}/"
+
+
+def _of_each(cards: dict[str, dict[str, Any]], key: str) -> Any:
+    """A fact of the vocabulary, or side -> fact where each has its own."""
+    found = {name: card[key] for name, card in cards.items()}
+    return found.get("joint", found)
 
 
 def _texts_of(config: PrepareConfig, name: str) -> Iterator[bytes]:
@@ -176,6 +203,7 @@ def _texts_of(config: PrepareConfig, name: str) -> Iterator[bytes]:
 def _dataset_files(info: dict[str, Any]) -> list[str]:
     names = [INFO_FILE, *info["samples"].values()]
     names += [f"rejected/{rule}.jsonl.gz" for rule in info["samples"]]
+    names += [shard["file"] for shard in info.get("replacements", {"shards": []})["shards"]]
     for name, described in info["splits"].items():
         names += [shard["file"] for shard in described["shards"]]
         if name in ("valid", "test"):

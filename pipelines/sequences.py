@@ -10,15 +10,17 @@ Made when a chunk is split, so that no later stage has to look at text again: th
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from electra_model.tokenizer import SIDES
 from electra_model.word_columns import Words, split_words
 
 from . import records
-from .words import may_be_learned, partition_of
+from .words import SIDES_OF, may_be_learned, partition_of
 
 # A longer word is not one. In a pair it is more than `max_tokens` can be (4,096 pieces of at most
 # 16 characters); a text alone is cut there, for a tokenizer's memory grows with the word's length.
@@ -45,36 +47,60 @@ class Sequences:
 
 
 def number_words(
-    kept: pa.RecordBatch, fate: np.ndarray, alone: int, learned: int, partitions: int
-) -> tuple[Sequences, list[pa.RecordBatch]]:
+    kept: pa.RecordBatch,
+    fate: np.ndarray,
+    alone: int,
+    learned: int,
+    partitions: int,
+    vocabularies: Sequence[str] = ("joint",),
+) -> tuple[Sequences, dict[str, list[pa.RecordBatch]]]:
     """Clean records as sequences of words.
 
     Args:
       kept: n records (`records.KEPT`). fate: int8 [n], what each is used for.
       alone: the fate of texts that are no pairs. learned: the fate whose words are counted.
+      vocabularies: "joint", or "source" and "target": words of each are numbered on their own.
 
     Returns:
-      the sequences; per partition the distinct words (`records.WORDS`) with their counts, 0 for
-      those that are not to be learned from. Words are numbered through all partitions.
+      the sequences; vocabulary -> per partition the distinct words (`records.WORDS`) with their
+      counts, 0 for those that are not to be learned from. Words are numbered through all
+      partitions.
     """
     row, order = kept.column("row").to_numpy(), kept.column("order").to_numpy()
     sides = [kept.column("source"), kept.column("target")]
     absent = [side.is_null().to_numpy(zero_copy_only=False) for side in sides]
-    words = split_words(_end_to_end(sides, absent))
-    if _longest(words) > LONGEST_WORD:
+    found = _split(sides, absent, vocabularies)
+    if max(map(_longest, found.values())) > LONGEST_WORD:
         giant = np.flatnonzero(_has_giant_word(sides[0]) | _has_giant_word(sides[1]))
         row, order, fate, sides = _cut(giant[fate[giant] == alone], row, order, fate, sides)
         missing = _has_giant_word(sides[0]) | _has_giant_word(sides[1])
         absent = [side.is_null().to_numpy(zero_copy_only=False) | missing for side in sides]
-        words = split_words(_end_to_end(sides, absent))
+        found = _split(sides, absent, vocabularies)
 
-    batches, numbers = _divide(words, [fate == learned] * 2, absent, partitions)
-    count = len(row)
-    source, target = (
-        _lists(numbers, words.offsets[start : start + count + 1], gone)
-        for start, gone in zip((0, count), absent, strict=True)
-    )
+    batches, lists = {}, []
+    gone_of = dict(zip(SIDES, absent, strict=True))
+    for name, words in found.items():
+        gone = [gone_of[side] for side in SIDES_OF[name]]
+        batches[name], numbers = _divide(words, fate == learned, gone, partitions)
+        for place, missing in enumerate(gone):
+            start = place * len(row)
+            lists.append(_lists(numbers, words.offsets[start : start + len(row) + 1], missing))
+    source, target = lists
     return Sequences(row, order, fate, source, target), batches
+
+
+def _split(
+    sides: list[pa.StringArray], absent: list[np.ndarray], vocabularies: Sequence[str]
+) -> dict[str, Words]:
+    """Vocabulary -> the words of its sides, end to end; those that are absent as empty texts."""
+    texts = {
+        name: pc.if_else(pa.array(gone), "", side) if gone.any() else side
+        for name, side, gone in zip(SIDES, sides, absent, strict=True)
+    }
+    return {
+        name: split_words(pa.concat_arrays([texts[side] for side in SIDES_OF[name]]))
+        for name in vocabularies
+    }
 
 
 def to_bytes(sequences: Sequences) -> bytes:
@@ -102,10 +128,10 @@ def word_rows(lists: pa.ListArray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _divide(
-    words: Words, learned: list[np.ndarray], absent: list[np.ndarray], partitions: int
+    words: Words, learned: np.ndarray, absent: list[np.ndarray], partitions: int
 ) -> tuple[list[pa.RecordBatch], np.ndarray]:
     """Per partition words with counts; and the running words by their numbers in that order."""
-    counted = np.concatenate(learned) & ~np.concatenate(absent)
+    counted = np.concatenate([learned & ~gone for gone in absent])
     index = words.index
     if not counted.all():
         index = index[np.repeat(counted, np.diff(words.offsets))]
@@ -123,16 +149,6 @@ def _lists(numbers: np.ndarray, offsets: np.ndarray, absent: np.ndarray) -> pa.L
     starts = pa.array((offsets - offsets[0]).astype(np.int32))
     mask = pa.array(absent) if absent.any() else None
     return pa.ListArray.from_arrays(starts, pa.array(own), mask=mask)
-
-
-def _end_to_end(sides: list[pa.StringArray], absent: list[np.ndarray]) -> pa.StringArray:
-    """All sources, then all targets; those that are absent as empty texts."""
-    return pa.concat_arrays(
-        [
-            pc.if_else(pa.array(gone), "", side) if gone.any() else side
-            for side, gone in zip(sides, absent, strict=True)
-        ]
-    )
 
 
 def _longest(words: Words) -> int:

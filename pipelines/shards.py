@@ -3,6 +3,11 @@
 Every record has a hash that depends on the seed and its text. Its highest bits have chosen the
 shard; within the shard the hash is the order. So the shuffle is global, needs no memory but that of
 one shard, and does not depend on where a text stood.
+
+Pairs stand in their shard by length bucket first, that of the longer side, and by hash within the
+bucket: whoever streams a shard meets batches of one shape after the other without a buffer, and
+`dataset_info.json` says which records those are. (Shards of one bucket each would have to be
+counted before there are token ids.)
 """
 
 from __future__ import annotations
@@ -15,14 +20,15 @@ import google_crc32c
 import numpy as np
 import pyarrow as pa
 
+from electra_model import buckets as bucketing
 from electra_model import features
 
 from . import examples, files, records, units
-from .config import PrepareConfig
+from .config import DatasetConfig, PrepareConfig
 from .stages import Stage, Task, folder_of, load_index, part_path, task_fingerprint
 from .units import Parts
 
-_VERSION = 1
+_VERSION = 2
 
 INFO_FILE = "dataset_info.json"
 
@@ -49,17 +55,27 @@ def plan(config: PrepareConfig) -> list[Task]:
                 "window_length": config.dataset.window_length,
                 "compression": config.dataset.compression,
                 "format_version": features.FORMAT_VERSION,
+                "buckets": [] if part == "texts" else length_buckets(config.dataset),
             }
             tasks.append(Task(f"{name}-{number:05d}", payload))
             batch[part] += 1
-    if not all([_is_written(config, task) for task in tasks]):
+    if not all([is_written(config, STAGE, task) for task in tasks]):
         files.remove(files.join(config.workdir, "dataset", INFO_FILE))
     return tasks
 
 
-def _is_written(config: PrepareConfig, task: Task) -> bool:
-    folder = folder_of(config, STAGE.name)
-    receipt = units.committed(folder, task.id, task_fingerprint(STAGE, task))
+def length_buckets(dataset: DatasetConfig) -> list[int]:
+    """Rising lengths, the last at least `max_tokens`; none where pairs are not to be sorted."""
+    if dataset.length_buckets is None:
+        return [*bucketing.default_buckets(dataset.max_tokens)]
+    return [*dataset.length_buckets]
+
+
+def is_written(config: PrepareConfig, stage: Stage, task: Task) -> bool:
+    """Whether a task that writes a file into `dataset/` is done and the file is there; a receipt
+    without its file is taken back."""
+    folder = folder_of(config, stage.name)
+    receipt = units.committed(folder, task.id, task_fingerprint(stage, task))
     if receipt is None:
         return False
     shard = files.join(config.workdir, "dataset", receipt.facts["file"])
@@ -73,7 +89,8 @@ def work(config: PrepareConfig, task: Task, parts: Parts) -> dict[str, Any]:
     """Writes one shard into `dataset/`.
 
     Returns:
-      {"split", "file", "records", "bytes", "sha256", "tokens": {side: n}}.
+      {"split", "file", "records", "bytes", "sha256", "tokens": {side: n}}, and for pairs "buckets":
+      {length: [first record, the one after the last]}, without empty ones.
     """
     payload = task.payload
     table = pa.Table.from_batches(
@@ -84,7 +101,8 @@ def work(config: PrepareConfig, task: Task, parts: Parts) -> dict[str, Any]:
             for receipt in load_index(config, "encode").receipts
         ]
     ).combine_chunks()
-    order = np.argsort(table.column("order").to_numpy(), kind="stable")
+    bucket = _bucket(table, payload["buckets"])
+    order = np.lexsort((table.column("order").to_numpy(), bucket))
     table = table.take(pa.array(order)).combine_chunks()
     columns = {name: _ragged(table.column(name)) for name in table.column_names if name != "order"}
     if payload["split"] == examples.PRETRAIN:
@@ -107,6 +125,24 @@ def work(config: PrepareConfig, task: Task, parts: Parts) -> dict[str, Any]:
         "bytes": len(data),
         "sha256": digest,
         "tokens": tokens,
+        **({"buckets": _ranges(bucket, payload["buckets"])} if payload["buckets"] else {}),
+    }
+
+
+def _bucket(table: pa.Table, buckets: list[int]) -> np.ndarray:
+    """int [n]: the position of the bucket of each record; 0 where there are none."""
+    if not buckets:
+        return np.zeros(table.num_rows, np.int64)
+    sides = (np.diff(_ragged(table.column(name))[1]) for name in ("source_ids", "target_ids"))
+    return bucketing.bucket_of(np.maximum(*sides), buckets)
+
+
+def _ranges(bucket: np.ndarray, buckets: list[int]) -> dict[str, list[int]]:
+    ends = np.cumsum(np.bincount(bucket, minlength=len(buckets))).tolist()
+    return {
+        str(length): [start, end]
+        for length, start, end in zip(buckets, [0, *ends], ends, strict=False)
+        if end > start
     }
 
 

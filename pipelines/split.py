@@ -149,6 +149,7 @@ def plan(config: PrepareConfig) -> list[Task]:
                 "words_of": "train" if has_pairs else "text",
                 "overlap": held_out if chunk.role == "train" else None,
                 "partitions": len(found.receipts),
+                **({"sides": config.vocabulary.sides} if len(config.vocabulary.names) > 1 else {}),
             },
         )
         for chunk in chunks
@@ -177,11 +178,12 @@ def _check_input(config: PrepareConfig, chunks: list[clean.Chunk]) -> None:
 
 
 def work(config: PrepareConfig, task: Task, parts: Parts) -> dict[str, Any]:
-    """Adds the parts `sequences`, `words` (`records.WORDS`, a batch per partition) and, where
-    needed, `rejected`.
+    """Adds the parts `sequences`, those of words (`words.part_name`, a batch per partition) and,
+    where needed, `rejected`.
 
     Returns:
-      {"chunks": [{"rejected", "rejected_part"}], "fates": {fate: records}, "bytes": {fate: bytes}}.
+      {"chunks": [{"rejected", "rejected_part"}], "fates": {fate: records}, "bytes": {fate: bytes of
+      the sides that windows are made of}}.
     """
     chunk = clean.Chunk(**task.payload["chunk"])
     kept = clean.read_kept(config, chunk)
@@ -198,15 +200,17 @@ def work(config: PrepareConfig, task: Task, parts: Parts) -> dict[str, Any]:
         dropped, rule = dedup.dropped_of(config, stage, chunk)
         fates[np.searchsorted(rows, dropped)] = rule + FATES.index(rules[0])
     used = np.flatnonzero(fates <= TEXT)
-    numbered, batches = sequences.number_words(
+    numbered, words_of = sequences.number_words(
         kept.take(pa.array(used)) if len(used) < len(fates) else kept,
         fates[used],
         TEXT,
         FATES.index(task.payload["words_of"]),
         words.partition_count(task.payload["partitions"]),
+        config.vocabulary.names,
     )
     parts.add("sequences", sequences.to_bytes(numbered))
-    parts.add("words", records.to_bytes(records.WORDS, batches))
+    for name, batches in words_of.items():
+        parts.add(words.part_name(name), records.to_bytes(records.WORDS, batches))
 
     source, target = kept.column("source"), kept.column("target")
     bad = pa.array(np.flatnonzero(fates > TEXT))
@@ -231,7 +235,9 @@ def work(config: PrepareConfig, task: Task, parts: Parts) -> dict[str, Any]:
             fate: int((fates == code).sum()) for code, fate in enumerate(FATES) if code <= TEXT
         },
         "bytes": {
-            fate: _bytes_of(kept, fates == code) for code, fate in enumerate(FATES) if code <= TEXT
+            fate: _bytes_of(kept, fates == code, config.vocabulary.window_sides)
+            for code, fate in enumerate(FATES)
+            if code <= TEXT
         },
     }
 
@@ -251,9 +257,9 @@ def _fate_of(role: str) -> str:
     return "text" if role.startswith(clean.MONOLINGUAL) else role
 
 
-def _bytes_of(kept: pa.RecordBatch, mask: np.ndarray) -> int:
+def _bytes_of(kept: pa.RecordBatch, mask: np.ndarray, sides: tuple[str, ...]) -> int:
     some = kept.filter(pa.array(mask))
-    sizes = [pc.sum(pc.binary_length(some.column(name))).as_py() for name in ("source", "target")]
+    sizes = [pc.sum(pc.binary_length(some.column(name))).as_py() for name in sides]
     return sum(size or 0 for size in sizes)
 
 

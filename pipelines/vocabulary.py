@@ -7,14 +7,13 @@ chosen from the pieces of such an encoding (see `wordpiece`).
 
 from __future__ import annotations
 
-import dataclasses
 import io
 import json
 import os
 import re
 import tempfile
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import Any, TypeVar
 
 from electra_model.errors import InputError, WorkError
 from electra_model.tokenizer import (
@@ -23,6 +22,7 @@ from electra_model.tokenizer import (
     FIRST_PIECE_ID,
     PAD_ID,
     SENTENCEPIECE_FILE,
+    SIDES,
     SPECIAL_PIECES,
     UNK_ID,
     WORDPIECE_FILE,
@@ -31,9 +31,11 @@ from electra_model.tokenizer import (
 from electra_model.word_columns import WHITE_SPACE
 
 from . import wordpiece, words
-from .config import PrepareConfig, VocabularyConfig
+from .config import PrepareConfig, VocabularyConfig, vocabulary_settings
 from .stages import Stage, Task, load_index
-from .units import Parts
+from .units import Parts, Receipt
+
+T = TypeVar("T")
 
 _VERSION = 2
 
@@ -60,28 +62,48 @@ _RUNNING_WORDS = 1_000_000
 
 
 def plan_vocabulary(config: PrepareConfig) -> list[Task]:
-    """One task."""
+    """One task per vocabulary: "vocabulary", or "source" and "target"."""
     import sentencepiece
 
     payload = {
         "version": _VERSION,
         "words": load_index(config, "words").digest,
-        **dataclasses.asdict(config.vocabulary),
+        **vocabulary_settings(config.vocabulary),
         "sentencepiece": sentencepiece.__version__,
     }
-    return [Task("vocabulary", payload)]
+    if config.vocabulary.sides == "joint":
+        return [Task("vocabulary", payload)]
+    return [Task(name, {**payload, "side": name}) for name in config.vocabulary.names]
+
+
+def made(config: PrepareConfig) -> dict[str, Receipt]:
+    """Vocabulary (see `VocabularyConfig.names`) -> the receipt of the complete stage."""
+    receipts = load_index(config, "vocabulary").receipts
+    return dict(zip(config.vocabulary.names, receipts, strict=True))
+
+
+def for_sides(of_vocabulary: Mapping[str, T]) -> dict[str, T]:
+    """Vocabulary -> something of it, as side -> that of the vocabulary that serves the side."""
+    joint = "joint" in of_vocabulary
+    return {side: of_vocabulary["joint" if joint else side] for side in SIDES}
 
 
 def make_vocabulary(config: PrepareConfig, task: Task, parts: Parts) -> dict[str, Any]:
     """Learns the pieces; adds the part `model`. Returns what `vocabulary.json` says."""
-    receipts = load_index(config, "words").receipts
+    name = task.payload.get("side", "joint")
+    receipts = words.receipts_of(config, name)
     distinct = sum(receipt.facts["words"] for receipt in receipts)
     running = sum(receipt.facts["running"] for receipt in receipts)
     counts = words.most_frequent(
         words.read_counts(config, receipts), config.vocabulary.most_words()
     )
     columns = (column.to_pylist() for column in counts.columns)
-    model = train_pieces(list(zip(*columns, strict=True)), config.vocabulary)
+    try:
+        model = train_pieces(list(zip(*columns, strict=True)), config.vocabulary)
+    except (InputError, WorkError) as error:
+        if name == "joint":
+            raise
+        raise type(error)(f"{error}; this is of the vocabulary of the {name} side") from None
     tokenizer = tokenizer_of(config.vocabulary, model)
     parts.add(MODEL_PART, model)
     card: dict[str, Any] = {
@@ -260,8 +282,10 @@ def _varint_bytes(number: int) -> bytes:
     return data + bytes([number])
 
 
-def card_text(config: PrepareConfig, card: dict[str, Any]) -> bytes:
-    """What `vocabulary/vocabulary.json` holds."""
+def card_text(config: PrepareConfig, cards: Mapping[str, dict[str, Any]]) -> bytes:
+    """What `vocabulary/vocabulary.json` holds. cards: of each vocabulary; where each side has its
+    own, each card is under the side's name."""
+    card = dict(cards["joint"]) if "joint" in cards else {"sides": "separate", **cards}
     card = {"source_lang": config.source_lang, "target_lang": config.target_lang, **card}
     return (json.dumps(card, indent=2, sort_keys=True, ensure_ascii=False) + "\n").encode()
 

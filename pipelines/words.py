@@ -22,10 +22,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from electra_model.tokenizer import SIDES
+
 from . import records
 from .config import PrepareConfig
 from .stages import Stage, Task, load_index, part_path
-from .units import Parts
+from .units import Parts, Receipt
 
 _VERSION = 3
 
@@ -38,6 +40,14 @@ _LEAST_PARTITIONS = 4
 # Which row of `distinct` each word of a chunk is: one batch per chunk.
 ROWS = pa.schema([pa.field("row", pa.int32(), nullable=False)])
 DISTINCT = pa.schema([pa.field("word", pa.string(), nullable=False)])
+
+# Vocabulary (see `VocabularyConfig.names`) -> the sides whose words it is learned from.
+SIDES_OF = {"joint": SIDES, "source": ("source",), "target": ("target",)}
+
+
+def part_name(name: str) -> str:
+    """The part with the words of one vocabulary."""
+    return "words" if name == "joint" else f"words-{name}"
 
 
 def partition_count(hash_partitions: int) -> int:
@@ -69,7 +79,7 @@ def may_be_learned(words: pa.StringArray) -> np.ndarray:
 
 
 def plan(config: PrepareConfig) -> list[Task]:
-    """One task per partition of the words."""
+    """One task per partition of the words of each vocabulary."""
     from . import ledgers
 
     ledgers.check_rejections(config)
@@ -80,7 +90,19 @@ def plan(config: PrepareConfig) -> list[Task]:
         "words": chosen.digest,
         "max_words": config.vocabulary.most_words(),
     }
-    return [Task(f"{number:05d}", {**payload, "partition": number}) for number in range(count)]
+    if config.vocabulary.sides == "joint":
+        return [Task(f"{number:05d}", {**payload, "partition": number}) for number in range(count)]
+    return [
+        Task(f"{name}-{number:05d}", {**payload, "partition": number, "side": name})
+        for name in config.vocabulary.names
+        for number in range(count)
+    ]
+
+
+def receipts_of(config: PrepareConfig, name: str) -> list[Receipt]:
+    """Those of the complete stage that belong to one vocabulary."""
+    receipts = load_index(config, "words").receipts
+    return [r for r in receipts if name == "joint" or r.unit_id.startswith(f"{name}-")]
 
 
 def work(config: PrepareConfig, task: Task, parts: Parts) -> dict[str, Any]:
@@ -92,8 +114,9 @@ def work(config: PrepareConfig, task: Task, parts: Parts) -> dict[str, Any]:
     Returns:
       {"words": different words to learn from, "running": all words to learn from}.
     """
+    part = part_name(task.payload.get("side", "joint"))
     batches = [
-        records.open_table(part_path(config, "split", receipt, "words")).get_batch(
+        records.open_table(part_path(config, "split", receipt, part)).get_batch(
             task.payload["partition"]
         )
         for receipt in load_index(config, "split").receipts

@@ -71,24 +71,37 @@ _READS = {"pretrain": ("pretrain",), "train": ("train", "valid")}
 
 
 def dataset_identity(dataset: str, stage: str) -> str:
-    """Fingerprint of the shards and the vocabulary that "pretrain" or "train" reads."""
+    """Fingerprint of the shards and the vocabulary that "pretrain" or "train" reads.
+
+    Where each side has a vocabulary, pretraining reads that of the source alone.
+    """
     info = read_dataset_info(dataset)
+    vocabulary = info["vocabulary_fingerprint"]
+    if stage == "pretrain" and isinstance(vocabulary, dict):
+        vocabulary = vocabulary["source"]
     shards = {
         name: [shard["sha256"] for shard in info["splits"][name]["shards"]]
         for name in _READS[stage]
         if name in info["splits"]
     }
-    return fingerprint(info["format_version"], info["vocabulary_fingerprint"], shards)
+    if stage == "pretrain" and "replacements" in info:
+        shards["replacements"] = [
+            [shard["sha256"], shard["temperature"]] for shard in info["replacements"]["shards"]
+        ]
+    return fingerprint(info["format_version"], vocabulary, shards)
 
 
 def read_split(dataset: str, split: str, names: Sequence[str]) -> Columns:
     """Reads all shards of a split. Raises InputError naming the shard that is missing, cut or
     damaged."""
+    info = read_dataset_info(dataset)
+    return read_shards(dataset, info["splits"].get(split, {}).get("shards", []), names)
+
+
+def read_shards(dataset: str, shards: Sequence[dict[str, Any]], names: Sequence[str]) -> Columns:
+    """Reads the records of shards that `dataset_info.json` describes; raises like `read_split`."""
     import tensorflow as tf
 
-    info = read_dataset_info(dataset)
-    shards = info["splits"].get(split, {}).get("shards", [])
-    compression = ""
     values: dict[str, list[np.ndarray]] = {name: [] for name in names}
     lengths: dict[str, list[np.ndarray]] = {name: [] for name in names}
     for shard in shards:

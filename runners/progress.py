@@ -14,6 +14,9 @@ from rich.progress import Progress as RichProgress
 
 LINE_SECONDS = 30.0
 
+# No time left is told before the work has gone on for so long since its first advance.
+SETTLE_SECONDS = 5.0
+
 
 def say(text: str) -> None:
     """One line on standard error, at once."""
@@ -28,6 +31,8 @@ class Progress:
       total: how much there is to do, or None while that is not known.
       unit: what is counted: "units", "steps", "sentences", "s" ...
       every_seconds: time between two lines where there is no terminal.
+      settle_seconds: time after the first advance before a time left is told. What comes up to that
+        advance, such as compiling, says nothing of the pace and does not count for it.
     """
 
     def __init__(
@@ -38,10 +43,13 @@ class Progress:
         *,
         stream: TextIO | None = None,
         every_seconds: float = LINE_SECONDS,
+        settle_seconds: float = SETTLE_SECONDS,
     ) -> None:
         self.label, self.total, self.unit = label, total, unit
         self._stream = stream or sys.stderr
         self._every = every_seconds
+        self._settle = settle_seconds
+        self._advance: tuple[float, float] | None = None  # the first: time, and what was done
         self._lock = threading.Lock()
         self._done: float = 0
         self._printed: float | None = None
@@ -75,6 +83,8 @@ class Progress:
         with self._lock:
             self._done = done
             self._first = done if self._first is None else self._first
+            if self._advance is None and done > self._first:
+                self._advance = time.monotonic(), done
             self.total = total if total is not None else self.total
             self._facts = ", ".join(
                 f"{_words(name)} {_short(fact)}" for name, fact in facts.items()
@@ -98,11 +108,21 @@ class Progress:
             rate = new / elapsed
             if self.unit != "s":
                 parts.append(f"{_short(rate)}/s")
-            if self.total is not None and self.total > self._done:
-                parts.append(f"{clock((self.total - self._done) / rate)} left")
+            if (left := self._seconds_left()) is not None:
+                parts.append(f"{clock(left)} left")
         if self._facts:
             parts.append(self._facts)
         return ", ".join(parts)
+
+    def _seconds_left(self) -> float | None:
+        """None while too little has been done to tell, and when all is."""
+        if self.total is None or self.total <= self._done or self._advance is None:
+            return None
+        began, before = self._advance
+        elapsed = time.monotonic() - began
+        if self._done <= before or elapsed < self._settle:
+            return None
+        return (self.total - self._done) * elapsed / (self._done - before)
 
 
 def clock(seconds: float) -> str:

@@ -119,6 +119,10 @@ def draw(sections: dict[str, Any]) -> dict[str, str]:
         )
         drawn["pretrain_speed"] = _speed(rows, "pretraining")
         drawn["pretrain_rate"] = _rate(rows, "pretraining")
+        drawn["pretrain_temperature"] = charts.curves(
+            [_series(rows, "temperature", "temperature", kind="exact")],
+            label="Temperature of the replacements",
+        )
     if training := sections["training"]:
         rows, checks = training["updates"], training["validations"]
         drawn["train_loss"] = charts.curves(

@@ -163,7 +163,18 @@ def _texts(job: JobConfig) -> dict[str, Any]:
     for language, patterns in data.monolingual.items():
         key = f"data.monolingual.{language}"
         found[f"files of {key}"] = _identity(patterns, key)
+    if job.dataset.replacements.generator is not None:
+        found["the generator of dataset.replacements"] = _generator(job)
     return found
+
+
+def _generator(job: JobConfig) -> str:
+    from pipelines import replacement
+
+    from . import job_inputs
+
+    card = replacement.check_generator(job_inputs.prepare_config(job))
+    return fingerprint(card and card.to_json())
 
 
 def _dataset(job: JobConfig) -> dict[str, Any]:
@@ -197,9 +208,15 @@ def _missing_of_prepare(job: JobConfig) -> str | None:
 
 def _missing_of_pretrain(job: JobConfig) -> str | None:
     from electra_model import checkpoint
+    from electra_model.generator_card import NAME
 
-    found = checkpoint.list_checkpoints(job.path("pretrain", "checkpoints"))
-    return None if found else "the checkpoint"
+    from .replaced_data import has_replacements
+
+    if not checkpoint.list_checkpoints(job.path("pretrain", "checkpoints")):
+        return "the checkpoint"
+    if has_replacements(job.path("dataset")) or files.exists(job.path("pretrain", NAME)):
+        return None
+    return NAME
 
 
 def _missing_of_train(job: JobConfig) -> str | None:

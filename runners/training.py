@@ -12,9 +12,10 @@ import dataclasses
 import json
 import os
 import pathlib
+from collections.abc import Callable
 from typing import Any
 
-from electra_model import checkpoint, export
+from electra_model import checkpoint, export, generator_card
 from electra_model.config import LoopConfig
 from electra_model.electra import Electra
 from electra_model.errors import InputError, WorkError
@@ -27,8 +28,9 @@ from pipelines.units import fingerprint
 from .input_data import PairData, WindowData, dataset_identity
 from .job import JobConfig
 from .progress import say
+from .replaced_data import ReplacedData, has_replacements
 from .training_loop import TrainingLoop, finite
-from .training_steps import pretraining_step, training_step, validation
+from .training_steps import discriminator_step, pretraining_step, training_step, validation
 
 # What changes no step; the length of the training does, through the learning rate, and is put back.
 _NOT_IN_STATE = (
@@ -50,40 +52,92 @@ def pretrain(job: JobConfig) -> dict[str, Any]:
         return {"skipped": True}
     facts = _facts(job, job.pretrain, "pretrain")
     done = completed(folder, facts["complete"])
-    if done is not None and checkpoint.list_checkpoints(os.path.join(folder, "checkpoints")):
+    dataset = _dataset(job)
+    checkpoints = os.path.join(folder, "checkpoints")
+    beforehand = has_replacements(dataset)
+    if done is not None and (found := checkpoint.list_checkpoints(checkpoints)):
+        if not beforehand and not os.path.exists(os.path.join(folder, generator_card.NAME)):
+            _describe_generator(job, folder, done, found[-1])
         return done
 
     # What is there from now on is of these settings, complete or not.
     files.remove(os.path.join(folder, _COMPLETE))
-    dataset = _dataset(job)
-    tokenizer = Tokenizer.load(os.path.join(job.workdir, "vocabulary"))
-    length = job.dataset.window_length
-    data = WindowData(dataset, "pretrain", length, job.pretrain.batch_tokens, job.pretrain.seed)
-    if not len(data.columns):
+    files.remove(os.path.join(folder, generator_card.NAME))
+    tokenizer, _ = _vocabularies(job)
+    model = ReplacedTokenDetection(
+        job.model, job.pretrain, tokenizer.size, job.pretrain.seed, generator=not beforehand
+    )
+    optimizer = build_optimizer(job.pretrain, model.trainable_variables)
+    prepared = _on_replacements if beforehand else _on_windows
+    step, windows = prepared(job, model, optimizer)
+    if not windows:
         raise InputError(
             f"{dataset}: has no pretraining windows; add text or set pretrain.steps to 0"
         )
-    model = ReplacedTokenDetection(job.model, job.pretrain, tokenizer.size, seed=job.pretrain.seed)
-    optimizer = build_optimizer(job.pretrain, model.trainable_variables)
-    update = pretraining_step(model, optimizer, length)
-
-    def step(number: int) -> dict[str, Any]:
-        return finite(update(*data.arrays(data.plan.batch(number)), number))
-
-    variables = [*model.trainable_variables, *optimizer.variables]
     loop = TrainingLoop(
         "pretrain",
         folder,
         job.pretrain,
-        variables,
+        [*model.trainable_variables, *optimizer.variables],
         optimizer,
         step,
         facts["state"],
-        shape_of=lambda number: data.plan.batch(number).length,
+        shape_of=lambda number: job.dataset.window_length,
     )
     counts = loop.run()
-    counts["windows"] = len(data.columns)
+    counts["windows"] = windows
+    if not beforehand:
+        _describe_generator(job, folder, counts, checkpoint.list_checkpoints(checkpoints)[-1])
     return _complete(folder, facts["complete"], counts)
+
+
+_Step = Callable[[int], dict[str, Any]]
+
+
+def _on_windows(job: JobConfig, model: ReplacedTokenDetection, optimizer: Any) -> tuple[_Step, int]:
+    """An update of generator and discriminator, and the number of windows."""
+    config, length = job.pretrain, job.dataset.window_length
+    data = WindowData(_dataset(job), "pretrain", length, config.batch_tokens, config.seed)
+    update = pretraining_step(model, optimizer, length)
+    return (
+        lambda number: finite(update(*data.arrays(data.plan.batch(number)), number)),
+        len(data.columns),
+    )
+
+
+def _on_replacements(
+    job: JobConfig, model: ReplacedTokenDetection, optimizer: Any
+) -> tuple[_Step, int]:
+    """An update of the discriminator alone, and the number of windows."""
+    config, length = job.pretrain, job.dataset.window_length
+    data = ReplacedData(_dataset(job), length, config.batch_tokens, config.updates, config.seed)
+    update = discriminator_step(model, optimizer, length)
+    if data.windows:
+        say(f"pretrain: replacements made beforehand, no generator; {data.summary()}")
+
+    def step(number: int) -> dict[str, Any]:
+        values = finite(update(*data.arrays(number), number))
+        return {**values, "temperature": data.temperature(number)}
+
+    return step, data.windows
+
+
+def _describe_generator(
+    job: JobConfig, folder: str, counts: dict[str, Any], path: pathlib.Path
+) -> None:
+    """Writes `generator.json`, by which other jobs make replacements (see `generator_card`)."""
+    tokenizer, _ = _vocabularies(job)
+    card = generator_card.GeneratorCard(
+        model=job.model.resolved(),
+        fraction=job.pretrain.generator_fraction,
+        vocabulary_fingerprint=tokenizer.fingerprint(),
+        vocabulary_size=tokenizer.size,
+        checkpoint=f"{path.parent.name}/{path.name}",
+        sha256=files.sha256(str(path)),
+        step=counts["steps"],
+    )
+    text = json.dumps(card.to_json(), indent=2) + "\n"
+    files.write_atomic(os.path.join(folder, generator_card.NAME), text.encode())
 
 
 def train(job: JobConfig) -> dict[str, Any]:
@@ -103,7 +157,7 @@ def train(job: JobConfig) -> dict[str, Any]:
 
     files.remove(os.path.join(folder, _COMPLETE))
     dataset = _dataset(job)
-    tokenizer = Tokenizer.load(os.path.join(job.workdir, "vocabulary"))
+    tokenizer, target_tokenizer = _vocabularies(job)
     config = job.train
     data = PairData(dataset, "train", config.buckets, config.batch_tokens, config.seed)
     if not data.plan.batches_per_epoch:
@@ -115,7 +169,12 @@ def train(job: JobConfig) -> dict[str, Any]:
             f"train: {data.plan.left_out} pairs are longer than the last of train.buckets "
             "and take no part"
         )
-    model = Electra.from_config_and_vocabulary(job.model, tokenizer.size, seed=config.seed)
+    model = Electra.from_config_and_vocabulary(
+        job.model,
+        tokenizer.size,
+        seed=config.seed,
+        target_vocabulary_size=target_tokenizer.size if target_tokenizer else None,
+    )
     if pretrained:
         _warm_start(job, model, folder)
     valid = PairData(dataset, "valid", config.buckets, config.batch_tokens, seed=0)
@@ -151,6 +210,7 @@ def train(job: JobConfig) -> dict[str, Any]:
         training={**counts, "dataset": facts["dataset"], "warm_start": bool(pretrained)},
         beam_size=job.translate.beam_size,
         length_penalty=job.translate.length_penalty,
+        target_tokenizer=target_tokenizer,
     )
     counts["parameters"] = metadata["parameters"]
     return _complete(folder, facts["complete"], counts)
@@ -161,6 +221,10 @@ def train(job: JobConfig) -> dict[str, Any]:
 
 def _dataset(job: JobConfig) -> str:
     return os.path.join(job.workdir, "dataset")
+
+
+def _vocabularies(job: JobConfig) -> tuple[Tokenizer, Tokenizer | None]:
+    return Tokenizer.load_sides(os.path.join(job.workdir, "vocabulary"))
 
 
 def _facts(job: JobConfig, config: LoopConfig, stage: str, *upstream: Any) -> dict[str, str]:

@@ -46,6 +46,27 @@ def pretraining_step(model: ReplacedTokenDetection, optimizer, length: int):
     return update
 
 
+def discriminator_step(model: ReplacedTokenDetection, optimizer, length: int):
+    """update(token_ids, replaced_token_ids, segment_ids int32 [rows, length], step number) ->
+    metrics, all scalars: the discriminator alone, with replacements made beforehand."""
+    ids = tf.TensorSpec([None, length], tf.int32)
+
+    @tf.function(
+        jit_compile=True,
+        autograph=False,
+        input_signature=[ids, ids, ids, tf.TensorSpec([], tf.int32)],
+    )
+    def update(token_ids, replaced_token_ids, segment_ids, number):
+        seed = number + _first_seed(model.pretrain.seed)
+        with tf.GradientTape() as tape:
+            output = model.losses_on(token_ids, replaced_token_ids, segment_ids, seed)
+        norm = _update(model, optimizer, tape, output.loss, model.pretrain.clip_norm)
+        tokens = tf.reduce_sum(tf.cast(tf.not_equal(token_ids, 0), tf.float32))
+        return {**vars(output), "gradient_norm": norm, "tokens": tokens}
+
+    return update
+
+
 def training_step(model: Electra, optimizer, label_smoothing: float, clip_norm: float):
     """Traced once; XLA compiles it once for each bucket's shape."""
     ids = tf.TensorSpec([None, None], tf.int32)

@@ -30,6 +30,14 @@ def test_round_trip(tmp_path):
     assert equal(found.tensors, TENSORS)
 
 
+def test_some_tensors_of_a_files_bytes(tmp_path):
+    path = checkpoint.save(tmp_path / "new", Checkpoint(12, TENSORS, {}))
+    found = checkpoint.read_tensors(path.read_bytes(), {"encoder/block_0/kernel", "not/there"})
+    assert equal(found, {"encoder/block_0/kernel": TENSORS["encoder/block_0/kernel"]})
+    with pytest.raises(WorkError, match="the checkpoint is damaged"):
+        checkpoint.read_tensors(path.read_bytes()[:-40], {"encoder/block_0/kernel"})
+
+
 def test_the_newest_are_kept(tmp_path):
     for step in range(1, 6):
         checkpoint.save(tmp_path, Checkpoint(step, TENSORS, {}), keep=2)

@@ -85,6 +85,22 @@ def test_the_model_of_a_job_file():
     assert (found["dropout"], found["max_length"], found["seed"]) == (0.2, 128, 9)
 
 
+def test_vocabularies_of_equal_size_share_no_table():
+    """Equal ids of two vocabularies are not equal pieces; target and output do share one."""
+    config = ModelConfig(num_layers=1, num_decoder_layers=1, d_model=8, num_heads=2)
+    model = Electra.from_config_and_vocabulary(config, 40, target_vocabulary_size=40)
+    assert config.tie_embeddings
+    assert tables(model) == ["embedding/table", "target_embedding/table"]
+    assert model.encoder.embedding is model.embedding
+    assert model.decoder.embedding is model.target_embedding is not model.embedding
+    hidden = np.random.default_rng(0).normal(size=(2, 8)).astype("float32")
+    model.target_embedding.table.assign(model.target_embedding.table * 2.0)
+    expected = hidden @ np.asarray(model.target_embedding.table).T
+    np.testing.assert_allclose(model.logits(hidden), expected, atol=1e-5)
+    wider = Electra.from_config_and_vocabulary(config, 40, target_vocabulary_size=50)
+    assert (wider.input_vocab_size, wider.target_vocab_size) == (40, 50)
+
+
 # === tables ===
 
 

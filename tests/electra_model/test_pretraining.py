@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -31,6 +33,20 @@ def windows(rows=20, length=16):
 @pytest.fixture(scope="module")
 def model():
     return build()
+
+
+@pytest.mark.parametrize("positions", ["sinusoidal", "learned"])
+def test_variables_have_names_of_their_own(positions):
+    """A checkpoint is by name; encoder, decoder and generator may each learn positions."""
+    sizes = dataclasses.replace(SIZES, position_encoding=positions)
+    pretrained = ReplacedTokenDetection(sizes, PretrainConfig(), VOCABULARY, seed=1)
+    trained = Electra.from_config_and_vocabulary(sizes, VOCABULARY)
+    names = []
+    for some in (pretrained, trained):
+        names.append([variable.path for variable in some.trainable_variables])
+        assert len(set(names[-1])) == len(names[-1])
+    shared = {name for name in names[0] if name in names[1] and "position" in name}
+    assert shared == ({"encoder_positions/table"} if positions == "learned" else set())
 
 
 def gradients_of(model, name, seed=3):
@@ -168,3 +184,50 @@ def test_200_steps_on_20_windows():
     assert update.experimental_get_tracing_count() == 1
     checkpoint.restore(state, beginning)
     assert train(20) == history[:20]
+
+
+@pytest.fixture(scope="module")
+def discriminator():
+    return ReplacedTokenDetection(SIZES, PretrainConfig(), VOCABULARY, seed=1, generator=False)
+
+
+def test_without_a_generator_there_is_no_variable_of_one(model, discriminator):
+    paths = [variable.path for variable in discriminator.trainable_variables]
+    assert [path for path in paths if "generator" in path] == []
+    assert set(paths) == {
+        v.path for v in model.trainable_variables if not v.path.startswith("generator")
+    }
+
+
+def test_its_first_weights_are_those_it_has_beside_a_generator(model, discriminator):
+    beside = {variable.path: np.asarray(variable) for variable in build().trainable_variables}
+    for variable in discriminator.trainable_variables:
+        assert np.array_equal(np.asarray(variable), beside[variable.path]), variable.path
+
+
+def test_replacements_made_beforehand_are_told_apart_as_in_the_paper(discriminator):
+    """Labels by comparison: what was replaced by itself is an original, padding never counts."""
+    token_ids, segment_ids = windows(rows=1)
+    replaced = np.asarray(token_ids).copy()
+    replaced[0, [1, 4]] = [20, 21]
+    replaced[0, 2] = token_ids[0, 2]
+    output = discriminator.losses_on(token_ids, tf.constant(replaced), segment_ids, 3)
+    logits = np.asarray(discriminator(tf.constant(replaced), segment_ids), np.float64)[0, :14]
+    labels = np.zeros(14)
+    labels[[1, 4]] = 1
+    losses = np.log1p(np.exp(np.where(labels == 1, -logits, logits)))
+    said = logits > 0
+    assert float(output.replaced_share) == pytest.approx(2 / 14)
+    assert float(output.discriminator_loss) == pytest.approx(losses.mean(), rel=1e-5)
+    assert float(output.loss) == pytest.approx(50.0 * losses.mean(), rel=1e-5)
+    assert float(output.discriminator_accuracy) == pytest.approx((said == labels).mean())
+    assert not hasattr(output, "generator_loss")
+
+
+def test_without_a_generator_every_variable_is_trained(discriminator):
+    token_ids, segment_ids = windows()
+    replaced = tf.where(token_ids == 9, 10, token_ids)
+    with tf.GradientTape() as tape:
+        loss = discriminator.losses_on(token_ids, replaced, segment_ids, 3).loss
+    values = tape.gradient(loss, [v.value for v in discriminator.trainable_variables])
+    assert all(value is not None for value in values)

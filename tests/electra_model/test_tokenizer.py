@@ -177,6 +177,29 @@ def test_folders_that_cannot_be_loaded(tmp_path):
         Tokenizer.of("bpe.json", b"")
 
 
+def test_vocabularies_of_the_sides(tokenizer, tmp_path):
+    def put(*places):
+        for place in places:
+            (tmp_path / place).mkdir(exist_ok=True)
+            (tmp_path / place / tokenizer.file_name).write_bytes(tokenizer.model_bytes)
+
+    with pytest.raises(InputError, match=r"spm\.model: cannot be read"):
+        Tokenizer.load_sides(str(tmp_path))
+    put("source")
+    with pytest.raises(InputError, match=r"target/spm\.model: cannot be read"):
+        Tokenizer.load_sides(str(tmp_path))
+    put("target")
+    found = Tokenizer.load_sides(str(tmp_path))
+    assert [one.fingerprint() for one in found if one] == [tokenizer.fingerprint()] * 2
+    put("")
+    with pytest.raises(InputError, match="a vocabulary of both sides, .*, and one of one side, so"):
+        Tokenizer.load_sides(str(tmp_path))
+    for side in tokenizer_module.SIDES:
+        (tmp_path / side / tokenizer.file_name).unlink()
+    joint, none = Tokenizer.load_sides(str(tmp_path))
+    assert joint.fingerprint() == tokenizer.fingerprint() and none is None
+
+
 IN_A_FRESH_PROCESS = """
     import sys
     import tensorflow as tf

@@ -1,7 +1,10 @@
+import re
+
 import pydantic
 import pytest
 
 from pipelines.config import CleanConfig, DatasetConfig, PrepareConfig
+from pipelines.shards import length_buckets
 
 
 @pytest.mark.parametrize(
@@ -54,6 +57,35 @@ def test_near_duplicates_are_off_unless_asked_for():
     assert CleanConfig().near_duplicate is False and CleanConfig().near_duplicate_shingle == 5
 
 
+@pytest.mark.parametrize(
+    "lengths, message",
+    [
+        ([16, 16, 128], "must be rising lengths: got [16, 16, 128]"),
+        ([0, 128], "must be rising lengths: got [0, 128]"),
+        ([16, 64], "must end with max_tokens (128) or more: got [16, 64]"),
+    ],
+)
+def test_wrong_length_buckets(lengths, message):
+    with pytest.raises(pydantic.ValidationError, match=re.escape(message)):
+        DatasetConfig(length_buckets=lengths)
+
+
+def test_length_buckets_for_shards():
+    assert length_buckets(DatasetConfig(max_tokens=64)) == [16, 32, 64]
+    assert length_buckets(DatasetConfig(length_buckets=(8, 200))) == [8, 200]
+    assert length_buckets(DatasetConfig(length_buckets=())) == []
+
+
 def test_defaults_of_the_whole():
     config = PrepareConfig(workdir="w", source_lang="en", target_lang="de")
     assert config.task == "translate" and config.dataset == DatasetConfig()
+
+
+@pytest.mark.parametrize("value", [[1.0, 2.0], [2.0, 0.0], [1000.0, 1.0], [1.0]])
+def test_temperatures_that_do_not_fall_or_are_out_of_range_are_refused(value):
+    with pytest.raises(pydantic.ValidationError, match="temperature"):
+        DatasetConfig(replacements={"generator": "w", "temperature": value})  # type: ignore
+
+
+def test_replacements_are_off_by_default():
+    assert DatasetConfig().replacements.generator is None

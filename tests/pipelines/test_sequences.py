@@ -33,7 +33,8 @@ def in_words(lists, batches):
 def test_texts_can_be_read_off_their_numbers(partitions):
     batch = kept(("the house", "das Haus"), ("a the", "ein das"), ("the end", None))
     fate = np.array([TRAIN, VALID, ALONE], np.int8)
-    found, batches = number_words(batch, fate, ALONE, TRAIN, partitions)
+    found, by_vocabulary = number_words(batch, fate, ALONE, TRAIN, partitions)
+    batches = by_vocabulary["joint"]
     assert in_words(found.source, batches) == [["the", "house"], ["a", "the"], ["the", "end"]]
     assert in_words(found.target, batches) == [["das", "Haus"], ["ein", "das"], None]
     assert (found.row.tolist(), found.order.tolist()) == ([10, 11, 12], [100, 101, 102])
@@ -49,8 +50,20 @@ def test_texts_can_be_read_off_their_numbers(partitions):
     assert counted == {**learned, "a": 0, "ein": 0, "end": 0, "": 0}
 
 
+def test_sides_with_words_of_their_own():
+    batch = kept(("in the end", "das Ende in"), ("the", None))
+    fate = np.array([TRAIN, ALONE], np.int8)
+    found, batches = number_words(batch, fate, ALONE, TRAIN, 2, ("source", "target"))
+    assert in_words(found.source, batches["source"]) == [["in", "the", "end"], ["the"]]
+    assert in_words(found.target, batches["target"]) == [["das", "Ende", "in"], None]
+    words = {word for some in batches["target"] for word in some.column("word").to_pylist()}
+    assert words == {"das", "Ende", "in", ""}
+
+
 def test_control_characters_are_cut_but_not_learned():
-    found, (batch,) = number_words(kept(("a\x01b c", None)), np.array([ALONE]), ALONE, ALONE, 1)
+    batch = kept(("a\x01b c", None))
+    found, by_vocabulary = number_words(batch, np.array([ALONE]), ALONE, ALONE, 1)
+    (batch,) = by_vocabulary["joint"]
     assert in_words(found.source, [batch]) == [["a\x01b", "c"]]
     found = dict(zip(*batch.to_pydict().values(), strict=True))
     assert found == {"a\x01b": 0, "c": 1, "": 0}
@@ -69,7 +82,8 @@ def test_a_file_holds_what_was_written(tmp_path):
 
 def test_no_records():
     found, batches = number_words(kept(), np.zeros(0, np.int8), ALONE, TRAIN, 2)
-    assert found.source.to_pylist() == [] and sum(batch.num_rows for batch in batches) == 0
+    assert found.source.to_pylist() == []
+    assert sum(batch.num_rows for batch in batches["joint"]) == 0
 
 
 def test_numbers_and_bounds():
@@ -85,7 +99,8 @@ def test_words_that_are_none():
     giant = "x" * (LONGEST_WORD + 5)
     batch = kept((f"a {giant} b", None), (giant, "y"), ("c", giant), ("d", "e"))
     fate = np.array([ALONE, TRAIN, TRAIN, TRAIN], np.int8)
-    found, batches = number_words(batch, fate, ALONE, TRAIN, 2)
+    found, by_vocabulary = number_words(batch, fate, ALONE, TRAIN, 2)
+    batches = by_vocabulary["joint"]
     assert found.row.tolist() == [10, 10, 10, 11, 12, 13]
     assert found.order.tolist() == [100, 101, 102, 101, 102, 103]
     assert found.fate.tolist() == [ALONE] * 3 + [TRAIN] * 3

@@ -164,3 +164,10 @@ def test_a_training_depends_on_what_it_reads_alone(tmp_path):
     assert with_other("valid")[1] != train
     assert with_other("pretrain")[0] != pretrain
     assert all(new not in (pretrain, train) for new in identities(vocabulary_fingerprint="w"))
+    # Pretraining sees the source's vocabulary only.
+    both = {"source": "s", "target": "t"}
+    first, second = (
+        identities(vocabulary_fingerprint=both | changed) for changed in ({}, {"target": "u"})
+    )
+    assert first[0] == second[0] and first[1] != second[1]
+    assert identities(vocabulary_fingerprint=both | {"source": "r"})[0] != first[0]

@@ -65,7 +65,7 @@ def test_leniency(load):
         ("pretrain: {stepz: 3}", "job.yaml: pretrain.stepz: unknown key; did you mean pretrain.steps?"),
         ("vocabulary: {colour: 3}", "job.yaml: vocabulary.colour: unknown key; known here are "
          "vocabulary.kind, vocabulary.size, vocabulary.character_coverage, vocabulary.max_words, "
-         "vocabulary.byte_fallback, vocabulary.symbols"),
+         "vocabulary.byte_fallback, vocabulary.symbols, vocabulary.sides"),
         ("clean: {documents: {max_bullets: 1}}", "job.yaml: clean.documents.max_bullets: unknown key; "
          "did you mean clean.documents.max_bullet_lines?"),
         ("clean: {documents: {max_bullet_lines: 2}}", "job.yaml: clean.documents.max_bullet_lines: "

@@ -13,15 +13,16 @@ class Terminal(io.StringIO):
 
 def test_lines_where_there_is_no_terminal():
     stream = io.StringIO()
-    with Progress("train", 10, "steps", stream=stream, every_seconds=0) as bar:
+    with Progress("train", 10, "steps", stream=stream, every_seconds=0, settle_seconds=0) as bar:
         bar.update(2)
+        bar.update(3)
         time.sleep(0.1)
         bar.update(4, loss=3.14159, tokens_per_second=12345)
     lines = stream.getvalue().splitlines()
     assert lines[0] == "train: 2 of 10 steps"
-    assert lines[1].startswith("train: 4 of 10 steps, ") and " left, " in lines[1]
-    assert lines[1].endswith(", loss 3.14, tokens per second 12,345")
-    assert len(lines) == 2  # where it ended is said already
+    assert lines[2].startswith("train: 4 of 10 steps, ") and " left, " in lines[2]
+    assert lines[2].endswith(", loss 3.14, tokens per second 12,345")
+    assert len(lines) == 3  # where it ended is said already
 
 
 def test_no_more_than_one_line_in_the_interval():
@@ -45,8 +46,30 @@ def test_what_was_done_before_does_not_count_for_the_rate():
         bar.update(900)
         time.sleep(0.2)
         bar.update(902)
-    rate = float(stream.getvalue().split(", ")[1].removesuffix("/s"))
+    rate = float(stream.getvalue().split(", ")[1].strip().removesuffix("/s"))
     assert 2 < rate <= 10
+
+
+def test_the_wait_before_the_first_advance_does_not_count_for_the_time_left():
+    stream = io.StringIO()
+    with Progress("train", 1001, "s", stream=stream, every_seconds=0, settle_seconds=0) as bar:
+        bar.update(0)
+        time.sleep(0.5)  # compiling
+        bar.update(1)
+        time.sleep(0.01)
+        bar.update(1000)
+    assert [" left" in line for line in stream.getvalue().splitlines()] == [False, False, True]
+    bar.total = 101_000  # with the wait it would be 50 s and more
+    left = bar._seconds_left()
+    assert left is not None and left < 30
+
+
+def test_no_time_left_is_told_before_the_pace_is_known():
+    stream = io.StringIO()
+    with Progress("train", 1000, "steps", stream=stream, every_seconds=0) as bar:
+        for done in (0, 1, 2, 3):
+            bar.update(done)
+    assert " left" not in stream.getvalue()
 
 
 def test_a_bar_on_a_terminal():

@@ -318,6 +318,23 @@ def test_histogram_bars_share_one_width_and_leave_the_thin_tail_out():
     assert report_sections.histogram_bars({"text": {}}) == {"text": [(0, 1, 0)]}
 
 
+@pytest.mark.parametrize(
+    "extra, words, temperature",
+    [
+        ({"temperature": 1.5}, "a small generator has filled masked places beforehand", True),
+        ({"generator_loss": 6.0}, "a small generator fills masked places", False),
+    ],
+)
+def test_pretraining_on_replacements_says_so(tmp_path, extra, words, temperature):
+    row = {"loss": 25.0, "discriminator_loss": 0.5, "learning_rate": 0.001, **extra}
+    write_lines(
+        tmp_path / "pretrain" / "metrics.jsonl", [{"step": step, **row} for step in (20, 40)]
+    )
+    page, _ = report.render(str(tmp_path), source_lang="en", target_lang="de")
+    assert words in page
+    assert ("at which the replaced tokens were drawn" in page) == temperature
+
+
 def test_metrics_of_a_step_made_twice_count_as_they_went_last(tmp_path):
     rows = [{"step": 1, "loss": 5}, {"step": 2, "loss": 4}, {"step": 2, "loss": 3}]
     write_lines(tmp_path / "metrics.jsonl", [*rows, {"step": 2, "valid_loss": 9}])
