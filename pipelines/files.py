@@ -112,7 +112,8 @@ def make_folder(folder: str) -> None:
     if os.path.isdir(folder):
         return
     parent = os.path.dirname(os.path.abspath(folder))
-    make_folder(parent)
+    if not os.path.exists(parent):
+        make_folder(parent)
     os.makedirs(folder, exist_ok=True)
     sync_folder(parent)
 
