@@ -176,6 +176,13 @@ class DatasetConfig:
       valid_fraction: share of sources, by hash, that is split off train where no `valid` is named;
         at most `valid_max_records`.
       window_length: tokens in one pretraining window.
+      pair_windows: each training pair is one text of the pretraining windows, in which its sides
+        see each other (XLM-E, Chi et al. 2022, arXiv:2106.16138, section 3), half of them with the
+        target first; else both sides are texts of their own. It ties the languages together. But
+        what is hidden on one side can often be read off the other, so that less is learned of
+        each language by itself; translating, the encoder sees one side alone, as it does without;
+        and a pair is about twice as long, so that more are cut at a window's end: a window should
+        hold several. Not for `vocabulary.sides: separate`.
       max_tokens: longest side of a pair, end mark included; longer ones are rejected.
       length_buckets: rising lengths, the last at least `max_tokens`: pairs are sorted by them, by
         their longer side, within their shard. None means 16, 32, 64 ... up to `max_tokens`; an
@@ -189,6 +196,7 @@ class DatasetConfig:
     valid_fraction: float = Field(default=0.01, ge=0, lt=0.5)
     valid_max_records: int = Field(default=2000, ge=0)
     window_length: int = Field(default=128, ge=8, le=4096)
+    pair_windows: bool = False
     max_tokens: int = Field(default=128, ge=2, le=4096)
     length_buckets: tuple[int, ...] | None = None
     records_per_shard: int = Field(default=50_000, ge=1)

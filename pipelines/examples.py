@@ -2,8 +2,9 @@
 
 A chunk's part `pairs` (`records.PAIRS`) has one batch per shard of each split; its part `texts`
 (`records.TEXTS`) one per shard of the pretraining windows: both sides of training pairs (the
-sources alone where each side has a vocabulary of its own), and the monolingual texts. Texts longer
-than a window are cut into pieces that are shuffled on their own.
+sources alone where each side has a vocabulary of its own; each pair as one text where
+`pair_windows` says so), and the monolingual texts. Texts longer than a window are cut into pieces
+that are shuffled on their own.
 """
 
 # pyarrow.compute makes its functions while it is imported.
@@ -20,7 +21,7 @@ import pyarrow as pa
 
 from electra_model.word_columns import lay_end_to_end
 
-from . import clean, files, pieces, records, rejections, sequences, split
+from . import clean, files, pair_windows, pieces, records, rejections, sequences, split
 from .config import PrepareConfig
 from .stages import Stage, Task, folder_of, load_index
 from .units import Parts
@@ -65,6 +66,7 @@ def plan(config: PrepareConfig) -> list[Task]:
         "seed": dataset.seed,
         "max_tokens": dataset.max_tokens,
         "window_length": dataset.window_length,
+        **({"pair_windows": True} if dataset.pair_windows else {}),
     }
     return [
         Task(
@@ -114,14 +116,16 @@ def work(config: PrepareConfig, task: Task, parts: Parts) -> dict[str, Any]:
 
     trained = pa.array(np.flatnonzero(split_of_pair == split.SPLITS.index("train")))
     alone = np.flatnonzero(fate == split.TEXT)
-    seeds = [payload["seed"] + side for side in (1, 2, 3)]
+    seeds = [payload["seed"] + side for side in (1, 2, 3, 4)]
     train_order = order_of[fitting[trained.to_numpy()]]
-    sides = {"source": (seeds[0], source), "target": (seeds[1], target)}
+    sides = {"source": (seeds[0], source.take(trained)), "target": (seeds[1], target.take(trained))}
+    window_sides = config.vocabulary.window_sides
+    if payload.get("pair_windows"):
+        swapped = pair_windows.target_first(mix(train_order, seeds[3]))
+        joined = pair_windows.join_sides(sides["source"][1], sides["target"][1], swapped)
+        sides, window_sides = {"pair": (seeds[0], joined)}, ("pair",)
     texts = [
-        *(
-            (mix(train_order, sides[side][0]), sides[side][1].take(trained))
-            for side in config.vocabulary.window_sides
-        ),
+        *((mix(train_order, sides[side][0]), sides[side][1]) for side in window_sides),
         (mix(order_of[alone], seeds[2]), source_ids.take(pa.array(alone))),
     ]
     windows = [cut_texts(*some, payload["window_length"]) for some in texts]

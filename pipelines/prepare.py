@@ -35,6 +35,7 @@ from . import (
     files,
     filters,
     near_duplicates,
+    pair_windows,
     pieces,
     publish,
     replacement,
@@ -72,7 +73,8 @@ def plan_prepare(config: PrepareConfig) -> PreparePlan:
     Raises:
       InputError: no input, a glob without files, an unknown or damaged file, a missing column, a
         file with two roles, half a pair of files, files without a byte, a rule that does not know
-        a language, text that `vocabulary.sides` has no use for, or a generator that cannot be used.
+        a language, text that `vocabulary.sides` has no use for, `dataset.pair_windows` without
+        pairs or with two vocabularies, or a generator that cannot be used.
     """
     filters.check_languages(
         config.clean, (config.source_lang, config.target_lang, *config.data.monolingual)
@@ -88,6 +90,7 @@ def plan_prepare(config: PrepareConfig) -> PreparePlan:
     if not config.data.train and not any(config.data.monolingual.values()):
         raise InputError("data.train: names no file, so there is nothing to prepare")
     _check_sides(config)
+    pair_windows.check(config)
     identities: dict[str, tuple[str, str]] = {}
     for role, key, patterns in wanted:
         found = files.expand(patterns, key) if patterns else []
