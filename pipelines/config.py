@@ -188,6 +188,9 @@ class DatasetConfig:
         their longer side, within their shard. None means 16, 32, 64 ... up to `max_tokens`; an
         empty list leaves shards in the order of the shuffle.
       records_per_shard: aim of the shard count. compression: of the shards.
+      provenance: beside each shard a file `dataset/provenance/<shard>.parquet` that says of every
+        token of every record which row of which input file it came from. Costs some 5 % of the
+        time in which records are made, or a little more, and a few bytes for each text.
       replacements: pretraining windows with their replaced tokens.
     """
 
@@ -201,6 +204,7 @@ class DatasetConfig:
     length_buckets: tuple[int, ...] | None = None
     records_per_shard: int = Field(default=50_000, ge=1)
     compression: Literal["none", "gzip"] = "none"
+    provenance: bool = False
     replacements: ReplacementsConfig = Field(default_factory=ReplacementsConfig)
 
     @pydantic.model_validator(mode="after")
