@@ -3,7 +3,8 @@
 A signature is cut into bands of a few slots each; only texts that have all slots of a band in
 common are compared (Leskovec, Rajaraman and Ullman, "Mining of Massive Datasets", section 3.4). Of
 two texts with similarity s that happens in at least one of b bands of r slots with probability
-1 - (1 - s^r)^b. That a band is equal makes a pair a candidate and no more: signatures decide.
+1 - (1 - s^r)^b. That a band is equal makes a pair a candidate and no more. Signatures dismiss the
+candidates that are far below the bound, and all shingles of the others decide.
 
 Everything here is a function on arrays whose result does not depend on the order of its rows.
 """
@@ -15,15 +16,22 @@ import math
 from collections.abc import Callable, Iterator
 
 import numpy as np
+import pyarrow as pa
 
-from . import minhash
+from . import minhash, shingle_sets
 
-# Of pairs at the very bound of similarity, the share that must become candidates.
-_RECALL = 0.99
+# Of pairs at the very bound of similarity, the share that must become candidates. Texts of few
+# shingles fill a signature with copies, so that bands are not independent and up to twice as many
+# are missed: still less than 1 in 100.
+_RECALL = 0.995
 
 # Within the records of an equal band each is compared with so many that follow it, and with the
 # first: a band that a million records share for a bad reason does not become 10^12 comparisons.
 WINDOW = 32
+
+# Candidates whose estimate is so many standard deviations below the bound are dismissed: of pairs
+# at the bound 1 in 30,000.
+_DEVIATIONS = 4
 
 # Pairs of signatures that are compared at once.
 _COMPARED_AT_ONCE = 1 << 15
@@ -33,7 +41,7 @@ def choose_bands(similarity: float, slots: int) -> tuple[int, int]:
     """How many bands, and slots in each.
 
     As many slots in a band as possible, which makes false candidates few, such that pairs of this
-    similarity become candidates with a probability of 0.99; and no more bands than that takes.
+    similarity become candidates with a probability of 0.995; and no more bands than that takes.
 
     Raises:
       ValueError: not even bands of one slot are enough.
@@ -62,14 +70,17 @@ def band_keys(signatures: np.ndarray, bands: int, rows: int, kind: str) -> np.nd
 def link(
     keys: np.ndarray,
     ids: np.ndarray,
-    read_signatures: Callable[[np.ndarray], np.ndarray],
+    read_signatures: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]],
+    read_sets: Callable[[np.ndarray], pa.ListArray],
     similarity: float,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Similar records among those that have a key in common.
 
     Args:
       keys: uint64 [n], ids: int64 [n], of records; a record may have many keys.
-      read_signatures: rising ids, int64 [m] -> their signatures, uint8 or uint32 [m, slots].
+      read_signatures: rising ids, int64 [m] -> their signatures, uint8 or uint32 [m, slots], and
+        how many different shingles each has, int32 [m].
+      read_sets: rising ids, int64 [m] -> their shingles, `shingle_sets.SETS` [m].
       similarity: the least.
 
     Returns:
@@ -83,21 +94,38 @@ def link(
     shared[:-1] |= equal
     keys, ids = keys[shared], ids[shared]
     records, record = np.unique(ids, return_inverse=True)
-    signatures = read_signatures(records)
+    signatures, sizes = read_signatures(records)
     roots = np.arange(len(records))
     for left, right in candidates(keys):
         left, right = record[left], record[right]
         # What is connected already is not compared again.
         apart = roots[left] != roots[right]
         left, right = left[apart], right[apart]
-        similar = np.zeros(len(left), bool)
+        likely = np.zeros(len(left), bool)
         for begin in range(0, len(left), _COMPARED_AT_ONCE):
             some = slice(begin, begin + _COMPARED_AT_ONCE)
             estimate = minhash.similarity(signatures[left[some]], signatures[right[some]])
-            similar[some] = estimate >= similarity
+            fewest = np.minimum(sizes[left[some]], sizes[right[some]])
+            likely[some] = estimate >= similarity - margin(similarity, fewest, signatures.shape[1])
+        left, right = left[likely], right[likely]
+        exact = shingle_sets.similarity_of(
+            records[left], records[right], sizes[left].astype(np.int64) + sizes[right], read_sets
+        )
+        similar = exact >= similarity
         roots = join(roots, left[similar], right[similar])
     members = np.flatnonzero(roots != np.arange(len(roots)))
     return records[roots[members]], records[members]
+
+
+def margin(similarity: float, sizes: np.ndarray, slots: int) -> np.ndarray:
+    """float64 [n]: how far below the bound an estimate may be of a pair that is at the bound.
+
+    Args:
+      sizes: shingles of the smaller text of each pair. Fewer of them than slots decide all slots,
+        so that an estimate is no better than one of so many slots.
+    """
+    drawn = np.clip(sizes, 1, slots)
+    return _DEVIATIONS * np.sqrt(similarity * (1 - similarity) / drawn)
 
 
 def candidates(keys: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:

@@ -158,7 +158,8 @@ class CleanConfig:
       leak: training pairs whose source, lower-cased and without digits, punctuation and white
         space, is that of a validation or test pair.
       overlap: training pairs of whose source this share of word n-grams, or more, is in the sources
-        of the validation and test files. overlap_words: the n; shorter sources pass.
+        of the validation data, in files or split off, and of the test files. overlap_words: the n;
+        shorter sources pass.
       near_duplicate: least similarity of a training pair's source, or of a monolingual text, to
         others, of which all but the first are dropped. It is the share of runs of
         `near_duplicate_shingle` words that two texts have in common, of all those in either. With

@@ -176,21 +176,19 @@ class DatasetConfig:
       valid_fraction: share of sources, by hash, that is split off train where no `valid` is named;
         at most `valid_max_records`.
       window_length: tokens in one pretraining window.
-      pair_windows: each training pair is one text of the pretraining windows, in which its sides
-        see each other (XLM-E, Chi et al. 2022, arXiv:2106.16138, section 3), half of them with the
-        target first; else both sides are texts of their own. It ties the languages together. But
-        what is hidden on one side can often be read off the other, so that less is learned of
-        each language by itself; translating, the encoder sees one side alone, as it does without;
-        and a pair is about twice as long, so that more are cut at a window's end: a window should
-        hold several. Not for `vocabulary.sides: separate`.
+      pair_windows: whether a training pair is one text of the windows, source and target side by
+        side in an order that its hash decides on, so that each is seen from the other (XLM-E, Chi
+        et al. 2022, section 3); otherwise its sides are texts of their own. It ties the languages
+        together; but what is hidden on one side can often be read off the other, so that less is
+        learned of each language by itself, and a pair is about twice as long, so that more are cut
+        where a window ends: a window should hold several.
       max_tokens: longest side of a pair, end mark included; longer ones are rejected.
       length_buckets: rising lengths, the last at least `max_tokens`: pairs are sorted by them, by
         their longer side, within their shard. None means 16, 32, 64 ... up to `max_tokens`; an
         empty list leaves shards in the order of the shuffle.
       records_per_shard: aim of the shard count. compression: of the shards.
       provenance: beside each shard a file `dataset/provenance/<shard>.parquet` that says of every
-        token of every record which row of which input file it came from. Costs some 5 % of the
-        time in which records are made, or a little more, and a few bytes for each text.
+        token of every record which row of which input file it came from; two lines a pair.
       replacements: pretraining windows with their replaced tokens.
     """
 

@@ -22,17 +22,7 @@ import pyarrow as pa
 
 from electra_model.word_columns import lay_end_to_end
 
-from . import (
-    clean,
-    files,
-    pair_windows,
-    pieces,
-    provenance,
-    records,
-    rejections,
-    sequences,
-    split,
-)
+from . import clean, files, pieces, provenance, records, rejections, sequences, split
 from .config import PrepareConfig
 from .stages import Stage, Task, folder_of, load_index
 from .units import Parts
@@ -77,7 +67,7 @@ def plan(config: PrepareConfig) -> list[Task]:
         "seed": dataset.seed,
         "max_tokens": dataset.max_tokens,
         "window_length": dataset.window_length,
-        **({"pair_windows": True} if dataset.pair_windows else {}),
+        "pair_windows": dataset.pair_windows,
         **({"provenance": True} if dataset.provenance else {}),
     }
     return [
@@ -131,16 +121,21 @@ def work(config: PrepareConfig, task: Task, parts: Parts) -> dict[str, Any]:
 
     trained = pa.array(np.flatnonzero(split_of_pair == split.SPLITS.index("train")))
     alone = np.flatnonzero(fate == split.TEXT)
-    seeds = [payload["seed"] + side for side in (1, 2, 3, 4)]
+    seeds = [payload["seed"] + side for side in (1, 2, 3)]
     train_order = order_of[fitting[trained.to_numpy()]]
-    sides = {"source": (seeds[0], source.take(trained)), "target": (seeds[1], target.take(trained))}
-    window_sides = config.vocabulary.window_sides
-    if payload.get("pair_windows"):
-        swapped = pair_windows.target_first(mix(train_order, seeds[3]))
-        joined = pair_windows.join_sides(sides["source"][1], sides["target"][1], swapped)
-        sides, window_sides = {"pair": (seeds[0], joined)}, ("pair",)
+    if payload["pair_windows"]:
+        pairs = join_pairs(train_order, source.take(trained), target.take(trained))
+        window_sides = ("pair",)
+        of_pairs = [(mix(train_order, seeds[0]), pairs)]
+    else:
+        sides = {"source": (seeds[0], source), "target": (seeds[1], target)}
+        window_sides = config.vocabulary.window_sides
+        of_pairs = [
+            (mix(train_order, sides[side][0]), sides[side][1].take(trained))
+            for side in window_sides
+        ]
     texts = [
-        *((mix(train_order, sides[side][0]), sides[side][1]) for side in window_sides),
+        *of_pairs,
         (mix(order_of[alone], seeds[2]), source_ids.take(pa.array(alone))),
     ]
     windows = [cut_texts(*some, payload["window_length"]) for some in texts]
@@ -199,6 +194,19 @@ def mix(hashes: np.ndarray, seed: int) -> np.ndarray:
         mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
         mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return mixed ^ (mixed >> np.uint64(31))
+
+
+def join_pairs(order: np.ndarray, source: pa.ListArray, target: pa.ListArray) -> pa.ListArray:
+    """Both sides of n pairs as one list each, end marks included; of about half of them, those
+    with an odd `order` (uint64 [n]), the target first."""
+    count = len(order)
+    swapped = (order & np.uint64(1)).astype(np.int64)
+    chosen = np.empty(2 * count, np.int64)
+    chosen[0::2] = np.arange(count) + count * swapped
+    chosen[1::2] = np.arange(count) + count * (1 - swapped)
+    laid = pa.concat_arrays([source, target]).take(pa.array(chosen))
+    offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(_lengths(laid))])
+    return pa.ListArray.from_arrays(pa.array(offsets[0::2].astype(np.int32)), laid.flatten())
 
 
 def cut_texts(

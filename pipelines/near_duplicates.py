@@ -15,16 +15,18 @@ one with such a record all training pairs are `near_leak`. Validation and test r
 Where validation data are split off the training data, that comes after, so that none of them has a
 near copy there. The result depends on neither units nor partitions nor the order of tasks.
 
-Similarity is estimated from signatures of 128 slots: with an error of 0.035 (one standard
-deviation) at 0.8. So pairs at the very bound count as similar half of the time.
+A pair counts as similar by all of its shingles: none below the bound does. Signatures of 128 slots,
+whose error is 0.035 (one standard deviation) at 0.8, only find candidates and dismiss those far
+below the bound. At the very bound 99 of 100 pairs are found, and nearly all further above.
 
-On paper. A record takes 144 bytes in the part `signatures` and 12 for each band (16 bands at 0.8)
-in the part `keys`: 336 bytes on disk, 34 GB for 100 million. There are as many partitions as
+On paper. A record takes 148 bytes in the part `signatures`, 12 for each band (18 bands at 0.8) in
+the part `keys`, and in the part `shingles` 4 and 4 for each different shingle, two thirds of its
+text: 368 bytes and that, 43 GB for 100 million of 100 bytes. There are as many partitions as
 `clean` has, times the number of bands, so that a task has as many keys as 512 MB of input have
-records: 5 million if they have 100 bytes (100 million are 20 times 16 tasks). It needs 60 bytes for
-each, 0.3 GB, and 300 for each record that shares a band with another, 1.6 GB if all of them do. The
-last stage needs some 250 bytes for each record in a cluster: 2.5 GB where 10 of 100 million records
-are near duplicates.
+records: 5 million if they have 100 bytes (100 million are 20 times 18 tasks). It needs 60 bytes for
+each, 0.3 GB, 300 for each record that shares a band with another, 1.6 GB if all of them do, and 150
+MB for the shingles of the pairs that are compared at once. The last stage needs some 250 bytes for
+each record in a cluster: 2.5 GB where 10 of 100 million records are near duplicates.
 """
 
 from __future__ import annotations
@@ -36,12 +38,12 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from . import banding, clean, dedup, minhash, records, split
+from . import banding, clean, dedup, minhash, records, shingle_sets, split
 from .config import PrepareConfig
 from .stages import Stage, Task, load_index, part_path
 from .units import Parts
 
-_VERSION = 1
+_VERSION = 2
 
 RULES = ("near_leak", "near_duplicate")
 _LEAK, _DUPLICATE = range(2)
@@ -55,14 +57,18 @@ _JOINED_AT_ONCE = 1 << 22
 # The position of a record in its chunk has so many bits of its id.
 _POSITION_BITS = 32
 
-# The signed records of a chunk; of a signature only the lowest byte of each slot.
+# The signed records of a chunk; of a signature only the lowest byte of each slot. `shingles` counts
+# the different ones.
 SIGNATURES = pa.schema(
     [
         records.ROW,
         pa.field("place", pa.uint64(), nullable=False),
         pa.field("signature", pa.binary(SLOTS), nullable=False),
+        pa.field("shingles", pa.int32(), nullable=False),
     ]
 )
+# Their shingles, row by row. Not compressed, so that those of single records can be read.
+SHINGLES = pa.schema([pa.field("shingles", shingle_sets.SETS, nullable=False)])
 # The keys of their bands, rising, each with the position of the record in `SIGNATURES`.
 KEYS = pa.schema(
     [
@@ -102,7 +108,7 @@ def _bands(config: PrepareConfig) -> tuple[int, int]:
 
 
 def sign_chunk(config: PrepareConfig, task: Task, parts: Parts) -> dict[str, Any]:
-    """Adds the parts `signatures` (`SIGNATURES`) and `keys` (`KEYS`).
+    """Adds the parts `signatures` (`SIGNATURES`), `shingles` (`SHINGLES`) and `keys` (`KEYS`).
 
     Returns:
       {"chunk": its number, "role": its role}.
@@ -113,7 +119,7 @@ def sign_chunk(config: PrepareConfig, task: Task, parts: Parts) -> dict[str, Any
     gone, _ = dedup.dropped_of(config, "dedup", chunk)
     kept = kept.filter(pa.array(~np.isin(kept.column("row").to_numpy(), gone)))
     kind = chunk.role if chunk.role.startswith(clean.MONOLINGUAL) else "pair"
-    signed, signatures, keys = [], [], []
+    signed, signatures, sets, keys = [], [], [], []
     for begin in range(0, kept.num_rows, _SIGNED_AT_ONCE):
         some = kept.slice(begin, _SIGNED_AT_ONCE)
         shingles = minhash.shingle(some.column("source"), payload["shingle"])
@@ -121,8 +127,10 @@ def sign_chunk(config: PrepareConfig, task: Task, parts: Parts) -> dict[str, Any
         signature = minhash.sign(shingles, SLOTS)[worded]
         signed.append(worded + begin)
         signatures.append(signature.astype(np.uint8))
+        sets.append(shingle_sets.to_sets(shingles).take(pa.array(worded)))
         keys.append(banding.band_keys(signature, payload["bands"], payload["rows"], kind))
-    _write_signed(parts, kept.take(pa.array(_joined(signed, np.int64))), signatures)
+    of_signed = pa.concat_arrays([pa.array([], shingle_sets.SETS), *sets])
+    _write_signed(parts, kept.take(pa.array(_joined(signed, np.int64))), signatures, of_signed)
     _write_keys(parts, keys, payload["bands"])
     return {"chunk": chunk.number, "role": chunk.role}
 
@@ -131,13 +139,17 @@ def _joined(arrays: list[np.ndarray], dtype: Any) -> np.ndarray:
     return np.concatenate([np.empty(0, dtype), *arrays])
 
 
-def _write_signed(parts: Parts, kept: pa.RecordBatch, signatures: list[np.ndarray]) -> None:
+def _write_signed(
+    parts: Parts, kept: pa.RecordBatch, signatures: list[np.ndarray], sets: pa.ListArray
+) -> None:
     data = pa.py_buffer(b"".join(some.tobytes() for some in signatures))
     column = pa.FixedSizeBinaryArray.from_buffers(pa.binary(SLOTS), kept.num_rows, [None, data])
     batch = pa.RecordBatch.from_arrays(
-        [kept.column("row"), kept.column("place"), column], schema=SIGNATURES
+        [kept.column("row"), kept.column("place"), column, sets.value_lengths()], schema=SIGNATURES
     )
     parts.add("signatures", records.to_bytes(SIGNATURES, [batch]))
+    batch = pa.RecordBatch.from_arrays([sets], schema=SHINGLES)
+    parts.add("shingles", records.to_bytes(SHINGLES, [batch]))
 
 
 def _write_keys(parts: Parts, keys: list[np.ndarray], bands: int) -> None:
@@ -176,6 +188,7 @@ def compare_bands(config: PrepareConfig, task: Task, parts: Parts) -> dict[str, 
         _joined(all_keys, np.uint64),
         _joined(all_ids, np.int64),
         functools.partial(_read_signatures, config),
+        functools.partial(_read_sets, config),
         task.payload["similarity"],
     )
     batch = pa.RecordBatch.from_arrays([pa.array(first), pa.array(second)], schema=LINKS)
@@ -193,21 +206,23 @@ def _range_of(keys: np.ndarray, partition: int, partitions: int) -> tuple[int, i
     return int(start), int(stop)
 
 
-def _signed_of(config: PrepareConfig, ids: np.ndarray, name: str) -> list[pa.Array]:
-    """A column of `SIGNATURES` for rising ids, chunk by chunk."""
+def _signed_of(
+    config: PrepareConfig, ids: np.ndarray, name: str, part: str = "signatures"
+) -> list[pa.Array]:
+    """A column of `SIGNATURES`, or of `SHINGLES`, for rising ids, chunk by chunk."""
     found = []
     receipts = load_index(config, "signatures").receipts
     for receipt in sorted(receipts, key=lambda receipt: receipt.facts["chunk"]):
         first = receipt.facts["chunk"] << _POSITION_BITS
         start, stop = np.searchsorted(ids, [first, first + (1 << _POSITION_BITS)])
         if start < stop:
-            batch = records.open_table(part_path(config, "signatures", receipt, "signatures"))
+            batch = records.open_table(part_path(config, "signatures", receipt, part))
             found.append(batch.get_batch(0).column(name).take(pa.array(ids[start:stop] - first)))
     return found
 
 
-def _read_signatures(config: PrepareConfig, ids: np.ndarray) -> np.ndarray:
-    """uint8 [n, SLOTS], of rising ids."""
+def _read_signatures(config: PrepareConfig, ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Signatures, uint8 [n, SLOTS], and numbers of shingles, int32 [n], of rising ids."""
     signatures = np.empty((len(ids), SLOTS), np.uint8)
     begin = 0
     for column in _signed_of(config, ids, "signature"):
@@ -215,7 +230,13 @@ def _read_signatures(config: PrepareConfig, ids: np.ndarray) -> np.ndarray:
         stop = begin + len(column)
         signatures[begin:stop] = data[: len(column) * SLOTS].reshape(-1, SLOTS)
         begin = stop
-    return signatures
+    sizes = [column.to_numpy() for column in _signed_of(config, ids, "shingles")]
+    return signatures, _joined(sizes, np.int32)
+
+
+def _read_sets(config: PrepareConfig, ids: np.ndarray) -> pa.ListArray:
+    """The shingles of rising ids, `shingle_sets.SETS` [n]."""
+    return pa.concat_arrays(_signed_of(config, ids, "shingles", "shingles"))
 
 
 def plan_near(config: PrepareConfig) -> list[Task]:

@@ -2,9 +2,9 @@
 
 Two sources that are equal but for case and digits are found by `leak`. This finds the others: of a
 training source's word n-grams, the share that also stands in a source of the validation or test
-files. The measure is that of Brown et al. 2020 (arXiv:2005.14165, appendix C) and its successors,
+data. The measure is that of Brown et al. 2020 (arXiv:2005.14165, appendix C) and its successors,
 as containment (Broder 1997). The n-grams of the held-out sets are kept in memory: those sets are
-small. Records that are split off the training data are no held-out set here.
+small. Records that are split off the training data for validation are such a set, see `held_out`.
 """
 
 from __future__ import annotations
@@ -51,9 +51,19 @@ def shares(texts: Sequence[str], held_out: frozenset[str], words: int) -> np.nda
     return found
 
 
+def overlapping(
+    texts: Sequence[str], held_out: frozenset[str], words: int, share: float
+) -> np.ndarray:
+    """bool [n]: of which texts this share of the n-grams, or more, is held out; of none that has
+    none held out.
+    """
+    found = shares(texts, held_out, words)
+    return (found > 0) & (found >= share)
+
+
 @functools.lru_cache(maxsize=2)
 def held_out_ngrams(paths: tuple[str, ...], digests: tuple[str, ...], words: int) -> frozenset[str]:
-    """The n-grams of the sources in parts of clean records (`records.KEPT`).
+    """The n-grams of the column `source` of parts (`records.KEPT`, `held_out.SOURCES`).
 
     Args:
       paths: of the parts. digests: of their bytes, so that what changes is read again.

@@ -1,12 +1,13 @@
 """Sentence pairs and documents to training shards, a vocabulary and `dataset_info.json`.
 
-Eight stages with a barrier after each, and three more where near duplicates are dropped; see
-`stages` for what makes them safe to kill and repeat.
+Eight stages with a barrier after each, three more where near duplicates are dropped, and one where
+`clean.overlap` looks at data that are split off; see `stages` for what makes them safe to kill and
+repeat.
 
     units of input
       clean       read, normalise, apply the rules, hash         one task per unit
       dedup       equal records, leaks of test data              per partition of the hashes
-      (signatures, bands, near: see `near_duplicates`)
+      (signatures, bands, near: see `near_duplicates`; held_out)
       split       what becomes of each record; its words         per chunk of clean records
       words       told apart and counted                         per partition of the words
       vocabulary  pieces from the counts                         one, or one per side
@@ -34,8 +35,8 @@ from . import (
     examples,
     files,
     filters,
+    held_out,
     near_duplicates,
-    pair_windows,
     pieces,
     publish,
     replacement,
@@ -73,8 +74,7 @@ def plan_prepare(config: PrepareConfig) -> PreparePlan:
     Raises:
       InputError: no input, a glob without files, an unknown or damaged file, a missing column, a
         file with two roles, half a pair of files, files without a byte, a rule that does not know
-        a language, text that `vocabulary.sides` has no use for, `dataset.pair_windows` without
-        pairs or with two vocabularies, or a generator that cannot be used.
+        a language, text that `vocabulary.sides` has no use for, or a generator that cannot be used.
     """
     filters.check_languages(
         config.clean, (config.source_lang, config.target_lang, *config.data.monolingual)
@@ -90,7 +90,6 @@ def plan_prepare(config: PrepareConfig) -> PreparePlan:
     if not config.data.train and not any(config.data.monolingual.values()):
         raise InputError("data.train: names no file, so there is nothing to prepare")
     _check_sides(config)
-    pair_windows.check(config)
     identities: dict[str, tuple[str, str]] = {}
     for role, key, patterns in wanted:
         found = files.expand(patterns, key) if patterns else []
@@ -144,6 +143,11 @@ def _check_sides(config: PrepareConfig) -> None:
             "vocabulary.sides: separate learns from the sides of training pairs, and data.train "
             "names none; name pairs, or leave it joint"
         )
+    if config.dataset.pair_windows:
+        raise InputError(
+            "dataset.pair_windows: puts both sides into one window, which takes one vocabulary; "
+            "switch it off, or make vocabulary.sides joint"
+        )
     for language, patterns in config.data.monolingual.items():
         if patterns and language != config.source_lang:
             raise InputError(
@@ -178,6 +182,8 @@ def build_prepare(pipeline: beam.Pipeline, config: PrepareConfig, plan: PrepareP
             | "CompareBands" >> stages.RunStage(near_duplicates.BANDS_STAGE, config)
             | "DropNearDuplicates" >> stages.RunStage(near_duplicates.NEAR_STAGE, config)
         )
+    if held_out.wanted(config):
+        compared = compared | "HoldOutSources" >> stages.RunStage(held_out.STAGE, config)
     written = (
         compared
         | "SplitChunks" >> stages.RunStage(split.STAGE, config)

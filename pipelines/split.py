@@ -21,7 +21,18 @@ import pyarrow.compute as pc
 
 from electra_model.errors import InputError
 
-from . import clean, dedup, files, near_duplicates, overlap, records, rejections, sequences, words
+from . import (
+    clean,
+    dedup,
+    files,
+    held_out,
+    near_duplicates,
+    overlap,
+    records,
+    rejections,
+    sequences,
+    words,
+)
 from .config import PrepareConfig
 from .stages import Stage, Task, folder_of, load_index, part_path
 from .units import Parts
@@ -110,33 +121,51 @@ def choose_range(
     return 0, 0
 
 
+def choose_places(config: PrepareConfig) -> tuple[int, int]:
+    """The places [from, to) whose groups are split off (see `choose_range`), of what is left by
+    the stages that drop records; (0, 0) for none.
+    """
+    if not wanted(config):
+        return 0, 0
+    found = load_index(config, "dedup").receipts
+    groups = pa.Table.from_batches(
+        [
+            records.open_table(part_path(config, "dedup", receipt, "groups")).get_batch(0)
+            for receipt in found
+        ]
+    ).sort_by("place")
+    place, size = groups.column("place").to_numpy(), groups.column("records").to_numpy()
+    all_groups = sum(receipt.facts["groups"] for receipt in found)
+    all_records = sum(receipt.facts["records"] for receipt in found)
+    if len(dropping_stages(config)) > 1:
+        (receipt,) = load_index(config, "near").receipts
+        lost = records.open_table(part_path(config, "near", receipt, "lost")).get_batch(0)
+        place, size = subtract_groups(place, size, lost)
+        all_records -= receipt.facts["lost"]
+        # Groups that were lost are known only where all are listed; elsewhere there are many.
+        all_groups = min(all_groups - len(groups) + len(place), all_records)
+    return choose_range(place, size, all_groups, all_records, config)
+
+
+def is_split_off(place: np.ndarray, places: tuple[int, int]) -> np.ndarray:
+    """bool [n]: which of the training records at these places, uint64 [n], are split off."""
+    start, stop = places
+    if stop <= start:
+        return np.zeros(len(place), bool)
+    return (place >= np.uint64(start)) & (place <= np.uint64(stop - 1))
+
+
 def plan(config: PrepareConfig) -> list[Task]:
     """One task per chunk."""
     chunks = clean.chunks(config)
     _check_input(config, chunks)
     found = load_index(config, "dedup")
     near = load_index(config, "near") if len(dropping_stages(config)) > 1 else None
-    places = 0, 0
-    if wanted(config):
-        groups = pa.Table.from_batches(
-            [
-                records.open_table(part_path(config, "dedup", receipt, "groups")).get_batch(0)
-                for receipt in found.receipts
-            ]
-        ).sort_by("place")
-        place, size = groups.column("place").to_numpy(), groups.column("records").to_numpy()
-        all_groups = sum(receipt.facts["groups"] for receipt in found.receipts)
-        all_records = sum(receipt.facts["records"] for receipt in found.receipts)
-        if near is not None:
-            (receipt,) = near.receipts
-            lost = records.open_table(part_path(config, "near", receipt, "lost")).get_batch(0)
-            place, size = subtract_groups(place, size, lost)
-            all_records -= receipt.facts["lost"]
-            # Groups that were lost are known only where all are listed; elsewhere there are many.
-            all_groups = min(all_groups - len(groups) + len(place), all_records)
-        places = choose_range(place, size, all_groups, all_records, config)
+    places = choose_places(config)
     has_pairs = any(chunk.role == "train" for chunk in chunks)
-    held_out = _held_out(config, chunks)
+    compared = overlap_with_files(config, chunks)
+    if compared is not None and held_out.wanted(config):
+        compared["split_off"] = load_index(config, "held_out").digest
     return [
         Task(
             chunk.id,
@@ -147,7 +176,7 @@ def plan(config: PrepareConfig) -> list[Task]:
                 **({"near": near.digest} if near is not None else {}),
                 "places": places,
                 "words_of": "train" if has_pairs else "text",
-                "overlap": held_out if chunk.role == "train" else None,
+                "overlap": compared if chunk.role == "train" else None,
                 "partitions": len(found.receipts),
                 **({"sides": config.vocabulary.sides} if len(config.vocabulary.names) > 1 else {}),
             },
@@ -156,8 +185,10 @@ def plan(config: PrepareConfig) -> list[Task]:
     ]
 
 
-def _held_out(config: PrepareConfig, chunks: list[clean.Chunk]) -> dict[str, Any] | None:
-    """What `clean.overlap` compares training sources with; None where it is off."""
+def overlap_with_files(config: PrepareConfig, chunks: list[clean.Chunk]) -> dict[str, Any] | None:
+    """What `clean.overlap` compares training sources with, but for those that are split off; None
+    where it is off.
+    """
     if config.clean.overlap is False:
         return None
     measures = [chunk for chunk in chunks if chunk.role in ("valid", "test")]
@@ -190,11 +221,9 @@ def work(config: PrepareConfig, task: Task, parts: Parts) -> dict[str, Any]:
     fates = np.full(kept.num_rows, FATES.index(_fate_of(chunk.role)), np.int8)
     if chunk.role == "train":
         place = kept.column("place").to_numpy()
-        start, stop = task.payload["places"]
-        inside = (place >= np.uint64(start)) & (place <= np.uint64(max(stop, 1) - 1))
-        fates[inside & (stop > start)] = FATES.index("valid")
+        fates[is_split_off(place, task.payload["places"])] = FATES.index("valid")
     if task.payload["overlap"]:
-        fates[_overlapping(config, task.payload["overlap"], kept)] = FATES.index("overlap")
+        _mark_overlapping(config, task.payload["overlap"], kept, fates)
     rows = kept.column("row").to_numpy()
     for stage, rules in dropping_stages(config):
         dropped, rule = dedup.dropped_of(config, stage, chunk)
@@ -242,15 +271,35 @@ def work(config: PrepareConfig, task: Task, parts: Parts) -> dict[str, Any]:
     }
 
 
-def _overlapping(
-    config: PrepareConfig, held_out: dict[str, Any], kept: pa.RecordBatch
-) -> np.ndarray:
+def ngrams_of_files(config: PrepareConfig, compared: dict[str, Any]) -> frozenset[str]:
+    """The n-grams of the held-out files, of what `overlap_with_files` gives."""
+    return _ngrams_of(_parts_of_files(config, compared), compared["words"])
+
+
+def _parts_of_files(config: PrepareConfig, compared: dict[str, Any]) -> list[tuple[str, str]]:
     folder = folder_of(config, "clean")
-    paths = tuple(files.join(folder, name) for name, _ in held_out["parts"])
-    digests = tuple(digest for _, digest in held_out["parts"])
-    ngrams = overlap.held_out_ngrams(paths, digests, held_out["words"])
-    found = overlap.shares(kept.column("source").to_pylist(), ngrams, held_out["words"])
-    return (found > 0) & (found >= held_out["share"])
+    return [(files.join(folder, name), digest) for name, digest in compared["parts"]]
+
+
+def _ngrams_of(parts: list[tuple[str, str]], words: int) -> frozenset[str]:
+    paths, digests = tuple(path for path, _ in parts), tuple(digest for _, digest in parts)
+    return overlap.held_out_ngrams(paths, digests, words)
+
+
+def _mark_overlapping(
+    config: PrepareConfig, compared: dict[str, Any], kept: pa.RecordBatch, fates: np.ndarray
+) -> None:
+    """Gives training records that overlap with held-out ones their fate. Those that are split off
+    are compared with files alone: they are held out themselves."""
+    parts = _parts_of_files(config, compared)
+    own = held_out.parts_of(config) if "split_off" in compared else []
+    for fate, some in (("train", [*parts, *own]), ("valid", parts)):
+        rows = np.flatnonzero(fates == FATES.index(fate))
+        if len(rows):
+            ngrams = _ngrams_of(some, compared["words"])
+            texts = kept.column("source").take(pa.array(rows)).to_pylist()
+            found = overlap.overlapping(texts, ngrams, compared["words"], compared["share"])
+            fates[rows[found]] = FATES.index("overlap")
 
 
 def _fate_of(role: str) -> str:

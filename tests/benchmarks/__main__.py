@@ -1,41 +1,39 @@
-"""`make bench`: runs every comparison and writes RESULTS.md. Only ratios within one run mean
-anything. `python -m tests.benchmarks documents` runs that one alone."""
+"""`make bench`: runs every comparison; each writes its own section of RESULTS.md when it is done.
+Only ratios within one run mean anything.
+
+`python -m tests.benchmarks sizes` runs that one alone and leaves the other sections as they are.
+"""
 
 import pathlib
-import platform
 import sys
-from importlib.metadata import version
 
-from . import document_speed, near_duplicates, prepare_speed
+from . import document_sizes, document_speed, near_duplicates, prepare_speed, results
 
-HERE = pathlib.Path(__file__).parent
+RESULTS = pathlib.Path(__file__).with_name("RESULTS.md")
 
 _SECTIONS = {
     "pairs": prepare_speed.measure,
-    "documents": document_speed.measure,
+    "documents": lambda folder: document_speed.measure(folder, "unigram"),
+    "documents_wordpiece": lambda folder: document_speed.measure(folder, "wordpiece"),
+    "sizes": document_sizes.measure,
     "near_duplicates": near_duplicates.measure,
 }
 
 
 def main() -> None:
     """Measures into `work/bench` and writes the tables."""
+    names = sys.argv[1:] or list(_SECTIONS)
+    if unknown := [name for name in names if name not in _SECTIONS]:
+        raise SystemExit(f"{unknown[0]}: is no section; allowed are {', '.join(_SECTIONS)}")
     folder = pathlib.Path("work/bench").absolute()
     folder.mkdir(parents=True, exist_ok=True)
-    names = ("apache-beam", "tensorflow", "tensorflow-text", "pyarrow")
-    versions = ", ".join(f"{name} {version(name)}" for name in names)
-    lines = [
-        "# Results",
-        "",
-        "Written by `make bench`; machines are noisy, so read the ratios, not the seconds.",
-        "",
-        f"Python {platform.python_version()}, {versions}; peers as pinned in `peers.lock`.",
-        "",
-    ]
-    for name in sys.argv[1:] or _SECTIONS:
-        lines += [*_SECTIONS[name](folder), ""]
-    text = "\n".join(lines)
-    (HERE / "RESULTS.md").write_text(text)
-    sys.stdout.write(text)
+    for name in names:
+        heading, *lines = _SECTIONS[name](folder)
+        lines = [heading, "", results.machine(), *lines]
+        before = RESULTS.read_text(encoding="utf-8") if RESULTS.is_file() else ""
+        text = results.replace(before, name, lines, list(_SECTIONS))
+        RESULTS.write_text(text, encoding="utf-8")
+        sys.stdout.write("\n".join(lines) + "\n\n")
 
 
 if __name__ == "__main__":

@@ -1,20 +1,32 @@
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.banding import WINDOW, band_keys, candidates, choose_bands, forest, join, link
+from pipelines import minhash
+from pipelines.banding import (
+    WINDOW,
+    band_keys,
+    candidates,
+    choose_bands,
+    forest,
+    join,
+    link,
+    margin,
+)
+from pipelines.shingle_sets import SETS
 
 
 @pytest.mark.parametrize(
     "similarity, expected",
-    [(1.0, (1, 128)), (0.95, (8, 16)), (0.9, (11, 10)), (0.8, (16, 6)), (0.5, (35, 3)),
-     (0.3, (49, 2))],
+    [(1.0, (1, 128)), (0.95, (8, 14)), (0.9, (11, 9)), (0.8, (18, 6)), (0.5, (40, 3)),
+     (0.3, (57, 2))],
 )  # fmt: skip
 def test_bands_find_what_is_similar(similarity, expected):
     bands, rows = choose_bands(similarity, 128)
     assert (bands, rows) == expected
-    assert 1 - (1 - similarity**rows) ** bands >= 0.99
+    assert 1 - (1 - similarity**rows) ** bands >= 0.995
     assert bands * rows <= 128
 
 
@@ -98,42 +110,94 @@ def test_long_chains_are_joined():
     assert before.tolist() == [0, 1, 2, 3]
 
 
-def read_from(signatures):
-    """How `link` gets at signatures, with what it has asked for."""
-    asked = []
+def read_from(signatures, sets=None):
+    """How `link` gets at signatures and shingles (the same, if no others are given), and what it
+    has asked for of either."""
+    asked = [], []
+    sets = [np.unique(row) for row in signatures] if sets is None else sets
 
-    def read(ids):
-        asked.extend(ids.tolist())
-        return signatures[ids]
+    def read_signatures(ids):
+        asked[0].extend(ids.tolist())
+        return signatures[ids], np.array([len(sets[n]) for n in ids], np.int32)
 
-    return read, asked
+    def read_sets(ids):
+        asked[1].extend(ids.tolist())
+        return pa.array([sets[n] for n in ids], SETS)
+
+    return (read_signatures, read_sets), asked
 
 
-def test_an_equal_band_alone_is_no_similarity():
+def slots_of(sets, slots):
+    """Signatures whose slots are numbers of the sets in turn, so that they say much the same."""
+    return np.array([np.resize(np.array(one), slots) for one in sets], np.uint32)
+
+
+def test_shingles_decide_and_not_the_estimate():
+    whole = list(range(20))
+    sets = [whole, [*whole[:18], 99, 98], [*whole[:17], 97, 96, 95], whole]
     signatures = np.zeros((4, 100), np.uint32)
-    signatures[1, :20] = 1  # 0.80 to the first
-    signatures[2, :21] = 2  # 0.79 to the first
+    signatures[1, :25] = 1  # estimated at 0.75 to the first; it is 18 of 22
+    signatures[2, :15] = 2  # estimated at 0.85 to the first; it is 17 of 23
     keys = np.array([9, 9, 9, 8], np.uint64)
-    read, asked = read_from(signatures)
-    first, second = link(keys, np.arange(4), read, 0.8)
+    read, asked = read_from(signatures, sets)
+    first, second = link(keys, np.arange(4), *read, 0.8)
     assert (first.tolist(), second.tolist()) == ([0], [1])
-    assert asked == [0, 1, 2]  # the last has no key in common with any
+    assert asked[0] == [0, 1, 2]  # the last has no key in common with any
+
+
+@pytest.mark.parametrize("shared, found", [(16, [1]), (15, [])])
+def test_pairs_at_the_bound_are_similar(shared, found):
+    sets = [list(range(18)), [*range(shared), *range(50, 68 - shared)]]  # 16 of 20, 15 of 21
+    read, _ = read_from(slots_of(sets, 100), sets)
+    assert link(np.array([3, 3], np.uint64), np.arange(2), *read, 0.8)[1].tolist() == found
+
+
+def test_what_is_far_below_the_bound_is_not_read():
+    signatures = np.zeros((2, 128), np.uint32)
+    sets = [list(range(200)), list(range(200))]
+    keys, ids = np.array([9, 9], np.uint64), np.arange(2)
+    for differ, asked_for in [(43, [0, 1]), (45, [])]:  # 0.8 - 4 * 0.0354 is 0.659, 84.3 slots
+        signatures[1, :differ] = 1
+        read, asked = read_from(signatures, sets)
+        link(keys, ids, *read, 0.8)
+        assert asked[1] == asked_for
+
+
+def test_the_margin_is_wider_where_few_shingles_fill_a_signature():
+    found = margin(0.8, np.array([0, 16, 64, 128, 9999], np.int32), 128)
+    assert found == pytest.approx([1.6, 0.4, 0.2, 0.14142, 0.14142], abs=1e-5)
 
 
 def test_clusters_go_through_others_and_ids_may_repeat():
-    signatures = np.zeros((4, 100), np.uint32)
-    signatures[1, :15] = 1
-    signatures[2, :30] = 1  # 0.85 to the second, 0.70 to the first
-    signatures[3] = 5
+    whole = list(range(100))
+    # The second is 0.90 to the first; the third 0.87 to the second, 0.78 to the first.
+    sets = [whole, whole[:90], whole[12:90], [7]]
     keys = np.array([7, 7, 4, 4, 4, 7, 6, 6], np.uint64)
     ids = np.array([2, 1, 0, 1, 3, 0, 0, 2])
+    signatures = np.zeros((4, 100), np.uint32)
     for order in ([0, 1, 2, 3, 4, 5, 6, 7], [7, 3, 5, 1, 0, 6, 4, 2]):
-        read, _ = read_from(signatures)
-        first, second = link(keys[order], ids[order], read, 0.8)
+        read, _ = read_from(signatures, sets)
+        first, second = link(keys[order], ids[order], *read, 0.8)
         assert (first.tolist(), second.tolist()) == ([0, 0], [1, 2])
+
+
+@pytest.mark.parametrize("similarity", [0.5, 0.8, 0.95])
+@pytest.mark.parametrize("shingles", [20, 200])
+def test_bands_miss_less_than_one_in_a_hundred_at_the_bound(similarity, shingles):
+    trials, shared = 5000, round(similarity * shingles)
+    only = (shingles - shared) // 2
+    draw = np.random.default_rng(1)
+    hashes = draw.integers(0, 2**64 - 1, (trials, shingles), np.uint64)
+    bands, rows = choose_bands(similarity, 128)
+    keys = []
+    for some in (hashes[:, : shared + only], np.delete(hashes, range(shared, shared + only), 1)):
+        offsets = np.arange(trials + 1) * some.shape[1]
+        signatures = minhash.sign(minhash.Shingles(some.ravel(), offsets), 128)
+        keys.append(band_keys(signatures, bands, rows, "pair"))
+    assert (keys[0] == keys[1]).any(axis=1).mean() >= 0.99
 
 
 def test_nothing_to_link():
     read, asked = read_from(np.zeros((0, 8), np.uint8))
-    first, second = link(np.empty(0, np.uint64), np.empty(0, np.int64), read, 0.8)
-    assert len(first) == len(second) == 0 and asked == []
+    first, second = link(np.empty(0, np.uint64), np.empty(0, np.int64), *read, 0.8)
+    assert len(first) == len(second) == 0 and asked == ([], [])

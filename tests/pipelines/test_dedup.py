@@ -1,7 +1,15 @@
+import dataclasses
+import json
+import tracemalloc
+
 import numpy as np
 import pyarrow as pa
+import pytest
 
+from pipelines import clean, dedup, files, stages
 from pipelines.dedup import DUPLICATE, LEAK, find_rejected, hash_texts, partition_of
+from pipelines.units import Parts
+from tests.pipelines.small_jobs import make_config
 
 
 def strings(*texts):
@@ -62,3 +70,51 @@ def test_partitions_are_even_and_cover_the_range():
     assert len(counts) == 7 and counts.min() > 1200 and counts.max() < 1700
     extremes = np.array([0, 2**64 - 1], np.uint64)
     assert partition_of(extremes, 7).tolist() == [0, 6]
+
+
+ROWS = 2000
+
+
+def hashed(folder, chunks, partitions):
+    """A job whose first stage has made that many chunks of `ROWS` different records each."""
+    config = make_config(folder, f"{chunks}-{partitions}", train=["train.tsv"])
+    draw = np.random.default_rng(1)
+    receipts = []
+    for number in range(chunks):
+        parts = Parts(stages.folder_of(config, "clean"), f"{number:05d}", "made")
+        keys = draw.integers(0, 2**64 - 1, (ROWS, 4), np.uint64)
+        parts.add("kept-00000", b"not read")
+        clean._write_keys(parts, 0, np.arange(ROWS), keys, partitions)
+        facts = {"role": "train", "path": "train.tsv", "chunks": [{}]}
+        receipts.append(dataclasses.asdict(parts.commit(facts)))
+    index = json.dumps({"digest": "made", "receipts": receipts})
+    path = files.join(config.workdir, "prepare", "clean.index.json")
+    files.write_atomic(path, index.encode())
+    return config
+
+
+def peak_of_a_task(config):
+    """(records in the first task, the most memory that was in use, in bytes)."""
+    (task, *_) = dedup.plan(config)
+    parts = Parts(stages.folder_of(config, "dedup"), task.id, "made")
+    clean.chunks(config)  # the index is parsed once a process
+    tracemalloc.start()
+    facts = dedup.work(config, task, parts)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return facts["records"], peak
+
+
+def test_memory_of_a_task_grows_with_its_partition_and_not_with_the_corpus(tmp_path):
+    found = {
+        (chunks, partitions): peak_of_a_task(hashed(tmp_path, chunks, partitions))
+        for chunks, partitions in [(5, 1), (50, 10), (50, 1)]
+    }
+    records, peak = found[5, 1]
+    assert records == 10_000
+    # What the docstring says, and what does not grow with records.
+    assert peak < 135 * records + 200_000
+    assert found[50, 10][0] == pytest.approx(10_000, rel=0.05)
+    assert found[50, 10][1] < 1.2 * peak
+    assert found[50, 1][0] == 100_000
+    assert 8 * peak < found[50, 1][1] < 12 * peak

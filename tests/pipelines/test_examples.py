@@ -1,7 +1,7 @@
 import numpy as np
 import pyarrow as pa
 
-from pipelines.examples import cut_texts, encode, mix, shard_of
+from pipelines.examples import cut_texts, encode, join_pairs, mix, shard_of
 
 
 def test_long_texts_are_cut_into_pieces():
@@ -10,6 +10,15 @@ def test_long_texts_are_cut_into_pieces():
     assert cut.to_pylist() == [[1, 2], [3, 4], [5], [6], [7, 8]]
     assert order[[0, 3, 4]].tolist() == [10, 20, 40]
     assert len(set(order.tolist())) == 5  # every piece is shuffled on its own
+
+
+def test_pairs_become_one_text():
+    source = pa.array([[5, 3], [6, 7, 3], [3]], pa.list_(pa.int32()))
+    target = pa.array([[8, 3], [9, 3], [4, 3]], pa.list_(pa.int32()))
+    joined = join_pairs(np.array([2, 1, 5], np.uint64), source, target)
+    assert joined.to_pylist() == [[5, 3, 8, 3], [9, 3, 6, 7, 3], [4, 3, 3]]
+    nothing = join_pairs(np.empty(0, np.uint64), source.slice(0, 0), target.slice(0, 0))
+    assert nothing.to_pylist() == []
 
 
 def test_slices_are_cut_by_what_is_in_them():

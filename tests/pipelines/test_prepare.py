@@ -296,3 +296,36 @@ def test_monolingual_text_alone(tmp_path):
     info = run(config)
     assert list(info["splits"]) == ["pretrain"]
     assert info["splits"]["pretrain"]["ledger"] == {"in": 50, "out": 50, "rejected": {}}
+
+
+def test_windows_of_pairs(tmp_path):
+    """Every pair is one segment, both ways round about equally often."""
+    import tensorflow as tf
+
+    pairs = sentences(50)
+    write_tsv(tmp_path / "train.tsv", pairs)
+    config = make_config(
+        tmp_path,
+        train=[str(tmp_path / "train.tsv")],
+        dataset={"pair_windows": True, "window_length": 4096, "valid_fraction": 0.0},
+    )
+    info = run(config)
+    segments = []
+    for ids, numbers in read_records(config, "pretrain", features.WINDOW):
+        for number in sorted(set(numbers)):
+            segments.append([i for i, n in zip(ids, numbers, strict=True) if n == number])
+    assert all(ids[-1] == EOS_ID and ids.count(EOS_ID) == 2 for ids in segments)
+    tokenizer = Tokenizer.load(f"{config.workdir}/vocabulary")
+    first, second = (
+        [text.decode() for text in tokenizer.decode(tf.ragged.constant(some, tf.int32)).numpy()]
+        for some in (
+            [ids[: ids.index(EOS_ID)] for ids in segments],
+            [ids[ids.index(EOS_ID) :] for ids in segments],
+        )
+    )
+    found = list(zip(first, second, strict=True))
+    forwards = [pair for pair in found if pair in pairs]
+    backwards = [pair[::-1] for pair in found if pair not in pairs]
+    assert sorted(forwards + backwards) == sorted(pairs)
+    assert 10 < len(forwards) < 40
+    assert info["splits"]["pretrain"]["tokens"] == {"text": sum(map(len, segments))}

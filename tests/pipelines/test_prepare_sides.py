@@ -204,3 +204,13 @@ def test_text_that_is_of_no_use_is_refused(tmp_path, data, message):
         prepare.plan_prepare(with_vocabulary(config, sides="separate"))
     assert str(caught.value) == message
     prepare.plan_prepare(config)
+
+
+def test_windows_of_pairs_take_one_vocabulary(tmp_path):
+    write_tsv(tmp_path / "train.tsv", PAIRS)
+    config = make_config(
+        tmp_path, train=[str(tmp_path / "train.tsv")], dataset={"pair_windows": True}
+    )
+    config = dataclasses.replace(config, vocabulary=BASE)
+    with pytest.raises(InputError, match="dataset.pair_windows: .* make vocabulary.sides joint"):
+        prepare.plan_prepare(config)

@@ -164,7 +164,7 @@ def test_no_such_column(tmp_path, name, content, field):
         ("a.jsonl", b'{"text": "x"}\n{"text": "x", "translation_score": 1}\n'),
         ("a.csv", b"text,translation_score\nx,1\n"),
         ("a.tsv", b"text\ttranslation_score\nx\t1\n"),
-        ("a.jsonl.gz", gzip.compress(b'{"text": "x"}\n{"translation_score": 1}\n')),
+        ("a.jsonl.gz", gzip.compress(b'{"text": "x"}\n{"translation_score": 1}\n', mtime=0)),
     ],
 )
 def test_a_field_that_would_be_overwritten(tmp_path, name, content):

@@ -33,7 +33,7 @@ def documents(tmp_path):
     [
         ("a.txt", b"one\ntwo\n"),
         ("a.csv", b"id,text\n1,one\n"),
-        ("a.csv.gz", gzip.compress(b"id,text\n1,one\n")),
+        ("a.csv.gz", gzip.compress(b"id,text\n1,one\n", mtime=0)),
         ("a.tsv", b"one\ttwo\n"),
         ("a.jsonl", b'{"text": "one"}\n'),
         ("a.txt", b""),
@@ -47,7 +47,7 @@ def test_documents_that_can_be_translated(documents, name, content):
     "name, content, message",
     [
         ("a.csv", b"id,body\n1,one\n", "a.csv: has no column 'text'; it has 'id', 'body'"),
-        ("a.csv.gz", gzip.compress(b"id,body\n"), "a.csv.gz: has no column 'text'"),
+        ("a.csv.gz", gzip.compress(b"id,body\n", mtime=0), "a.csv.gz: has no column 'text'"),
         ("a.csv", b"text,translation\n", "has the column 'translation' already"),
         ("a.parquet", b"no parquet", "cannot be read as Parquet"),
         ("a.doc", b"x", "unknown kind of file"),

@@ -120,7 +120,7 @@ def test_archives_of_warcio(tmp_path):
 PAGE = "<p>ä sentence, and another".encode()
 TEXT = "ä sentence, and another"
 CHUNKED = b"5\r\n" + PAGE[:5] + b"\r\n%x;x=y\r\n" % len(PAGE[5:]) + PAGE[5:] + b"\r\n0\r\n\r\n"
-ZIPPED = gzip.compress(PAGE)
+ZIPPED = gzip.compress(PAGE, mtime=0)
 BARE = zlib.compressobj(wbits=-15)
 RAW_DEFLATE = BARE.compress(PAGE) + BARE.flush()
 
@@ -135,8 +135,8 @@ def chunked(body):
         (CHUNKED, ["Transfer-Encoding: chunked"], (None, TEXT)),
         (PAGE, ["transfer-encoding: Chunked"], (None, TEXT)),
         (ZIPPED, ["Content-Encoding: gzip"], (None, TEXT)),
-        (gzip.compress(PAGE[:9]) + gzip.compress(PAGE[9:]), ["Content-Encoding: x-gzip"],
-         (None, TEXT)),
+        (gzip.compress(PAGE[:9], mtime=0) + gzip.compress(PAGE[9:], mtime=0),
+         ["Content-Encoding: x-gzip"], (None, TEXT)),
         (chunked(ZIPPED), ["Content-Encoding: GZIP", "Transfer-Encoding: chunked"], (None, TEXT)),
         (zlib.compress(PAGE), ["Content-Encoding: deflate"], (None, TEXT)),
         (RAW_DEFLATE, ["Content-Encoding: deflate"], (None, TEXT)),

@@ -1,0 +1,69 @@
+"""What `electra prepare` takes for texts of several sizes: time, memory, and the price of each
+further megabyte.
+
+Environment: `BENCH_SIZES`, megabytes with commas between; `BENCH_ROUNDS`.
+"""
+
+import os
+import pathlib
+import shutil
+import statistics
+import sys
+
+from . import document_commands as commands
+from . import document_text
+from .document_speed import ROUNDS
+from .measuring import Measured, fresh, run
+
+SIZES = [int(size) for size in os.environ.get("BENCH_SIZES", "16,128,1000,4000").split(",")]
+# So little text that its time is that of starting.
+START_MEGABYTES = 1
+
+
+def measure(folder: pathlib.Path) -> list[str]:
+    """Lines of the table for RESULTS.md, heading first."""
+    texts = {size: document_text.write(folder, size) for size in [START_MEGABYTES, *SIZES]}
+    found: dict[int, list[Measured]] = {size: [] for size in texts}
+    for _ in range(ROUNDS):
+        for size, text in texts.items():
+            output = fresh(folder / "sizes-run")
+            measured = run(commands.prepare(text, output))
+            with open(text, "rb") as stream:
+                documents = sum(1 for _ in stream)
+            if (came := commands.prepared(output).documents) != documents:
+                raise SystemExit(f"{text}: {documents} documents, of which came {came}")
+            found[size].append(measured)
+            print(f"sizes, {size} MB: {measured.seconds:.1f} s", file=sys.stderr)
+    shutil.rmtree(folder / "sizes-run", ignore_errors=True)
+    real = {size: text.stat().st_size / 1e6 for size, text in texts.items()}
+    started = statistics.median(one.seconds for one in found[START_MEGABYTES])
+    return [
+        f"## Prepare: documents of several sizes, {commands.WORKERS} processes, {ROUNDS} rounds",
+        "",
+        f"Start-up is a run on {START_MEGABYTES} MB: {started:.1f} s. The price of a further",
+        "megabyte is what is beyond that, by the megabytes beyond. Times are medians, and the",
+        "least and the most of the rounds; memory is the most of all rounds. That of all processes",
+        "together is sampled twice a second, and counts what they share in each.",
+        "",
+        "| MB | s | least to most | MB/s | ms a further MB | MB of the largest process "
+        "| MB of all together |",
+        "|---|---|---|---|---|---|---|",
+        *[row(real[size], real[START_MEGABYTES], started, found[size]) for size in texts],
+    ]
+
+
+def row(megabytes: float, start: float, started: float, rounds: list[Measured]) -> str:
+    """A line of the table; `start` megabytes take `started` seconds."""
+    seconds = [one.seconds for one in rounds]
+    median = statistics.median(seconds)
+    beyond = megabytes - start
+    cells = [
+        f"{megabytes:,.0f}",
+        f"{median:.1f}",
+        f"{min(seconds):.1f} to {max(seconds):.1f}",
+        f"{megabytes / median:.2f}",
+        f"{(median - started) / beyond * 1000:.0f}" if beyond > 0 else "-",
+        f"{max(one.largest for one in rounds) / 1e6:,.0f}",
+        f"{max(one.together for one in rounds) / 1e6:,.0f}",
+    ]
+    return f"| {' | '.join(cells)} |"
