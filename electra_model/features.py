@@ -7,7 +7,7 @@ kinds:
   with the end mark (id 3); nothing begins with a begin mark and nothing is padded.
 * `WINDOW`, for pretraining: `token_ids`, several texts (each with its end mark) laid end to end
   and cut every `window_length` tokens, and `segment_ids`, which count the texts inside the window
-  from 1.
+  from 1. A text may be a pair, both sides with their end marks (`dataset.pair_windows`).
   Worked example with a window of 6: the texts `[7 8 3]`, `[9 3]` and `[5 6 3]` give the windows
   `[7 8 3 9 3 5]` with segments `[1 1 1 2 2 3]`, and `[6 3]` with segments `[1 1]`. Only the last
   window of a shard may be shorter than the others.

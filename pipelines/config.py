@@ -178,12 +178,17 @@ class DatasetConfig:
       window_length: tokens in one pretraining window.
       pair_windows: whether a training pair is one text of the windows, source and target side by
         side in an order that its hash decides on, so that each is seen from the other (XLM-E, Chi
-        et al. 2022, section 3); otherwise its sides are texts of their own.
+        et al. 2022, section 3); otherwise its sides are texts of their own. It ties the languages
+        together; but what is hidden on one side can often be read off the other, so that less is
+        learned of each language by itself, and a pair is about twice as long, so that more are cut
+        where a window ends: a window should hold several.
       max_tokens: longest side of a pair, end mark included; longer ones are rejected.
       length_buckets: rising lengths, the last at least `max_tokens`: pairs are sorted by them, by
         their longer side, within their shard. None means 16, 32, 64 ... up to `max_tokens`; an
         empty list leaves shards in the order of the shuffle.
       records_per_shard: aim of the shard count. compression: of the shards.
+      provenance: beside each shard a file `dataset/provenance/<shard>.parquet` that says of every
+        token of every record which row of which input file it came from; two lines a pair.
       replacements: pretraining windows with their replaced tokens.
     """
 
@@ -197,6 +202,7 @@ class DatasetConfig:
     length_buckets: tuple[int, ...] | None = None
     records_per_shard: int = Field(default=50_000, ge=1)
     compression: Literal["none", "gzip"] = "none"
+    provenance: bool = False
     replacements: ReplacementsConfig = Field(default_factory=ReplacementsConfig)
 
     @pydantic.model_validator(mode="after")

@@ -2,8 +2,10 @@
 
 A chunk's part `pairs` (`records.PAIRS`) has one batch per shard of each split; its part `texts`
 (`records.TEXTS`) one per shard of the pretraining windows: both sides of training pairs (the
-sources alone where each side has a vocabulary of its own), and the monolingual texts. Texts longer
-than a window are cut into pieces that are shuffled on their own.
+sources alone where each side has a vocabulary of its own; each pair as one text where
+`pair_windows` says so), and the monolingual texts. Texts longer than a window are cut into pieces
+that are shuffled on their own. Where `provenance` says so, there are parts that name the rows
+which those of `pairs` and `texts` come from (`provenance.ORIGINS`).
 """
 
 # pyarrow.compute makes its functions while it is imported.
@@ -20,7 +22,7 @@ import pyarrow as pa
 
 from electra_model.word_columns import lay_end_to_end
 
-from . import clean, files, pieces, records, rejections, sequences, split
+from . import clean, files, pieces, provenance, records, rejections, sequences, split
 from .config import PrepareConfig
 from .stages import Stage, Task, folder_of, load_index
 from .units import Parts
@@ -66,6 +68,7 @@ def plan(config: PrepareConfig) -> list[Task]:
         "max_tokens": dataset.max_tokens,
         "window_length": dataset.window_length,
         "pair_windows": dataset.pair_windows,
+        **({"provenance": True} if dataset.provenance else {}),
     }
     return [
         Task(
@@ -86,7 +89,8 @@ def work(config: PrepareConfig, task: Task, parts: Parts) -> dict[str, Any]:
     Returns:
       {"chunks": as in the earlier stages, "pairs": {split: n}, "too_long": {split: n},
       "lengths": {split: {side: how many have 0, 1, 2 ... tokens}}, "texts": pieces of text,
-      "words", "tokens": {side: of all texts, without end marks}}.
+      "words", "tokens": {side: of all texts, without end marks}}, and with provenance "origin":
+      {"file", "unit"}.
     """
     payload = task.payload
     chunk = clean.Chunk(**payload["chunk"])
@@ -108,7 +112,9 @@ def work(config: PrepareConfig, task: Task, parts: Parts) -> dict[str, Any]:
     source, target = source_ids.take(pa.array(fitting)), target_ids.take(pa.array(fitting))
     split_of_pair = fate[fitting]
     order = mix(order_of[fitting], payload["seed"])
-    _write_pairs(parts, payload["layout"], split_of_pair, order, source, target)
+    traced = payload.get("provenance", False)
+    origins = provenance.origins([("pair", row[fitting])]) if traced else None
+    _write_pairs(parts, payload["layout"], split_of_pair, order, source, target, origins)
     for name in ("valid", "test"):
         chosen = split_of_pair == split.SPLITS.index(name)
         _write_jsonl(config, parts, name, chunk, row[fitting[chosen]])
@@ -119,19 +125,27 @@ def work(config: PrepareConfig, task: Task, parts: Parts) -> dict[str, Any]:
     train_order = order_of[fitting[trained.to_numpy()]]
     if payload["pair_windows"]:
         pairs = join_pairs(train_order, source.take(trained), target.take(trained))
+        window_sides = ("pair",)
         of_pairs = [(mix(train_order, seeds[0]), pairs)]
     else:
         sides = {"source": (seeds[0], source), "target": (seeds[1], target)}
+        window_sides = config.vocabulary.window_sides
         of_pairs = [
             (mix(train_order, sides[side][0]), sides[side][1].take(trained))
-            for side in config.vocabulary.window_sides
+            for side in window_sides
         ]
     texts = [
         *of_pairs,
         (mix(order_of[alone], seeds[2]), source_ids.take(pa.array(alone))),
     ]
     windows = [cut_texts(*some, payload["window_length"]) for some in texts]
-    _write_texts(parts, payload["layout"].get(PRETRAIN, 0), windows)
+    origins = None
+    if traced:
+        rows = [row[fitting[trained.to_numpy()]]] * len(window_sides) + [row[alone]]
+        counts = [_piece_counts(ids, payload["window_length"]) for _, ids in texts]
+        named = zip((*window_sides, "text"), map(np.repeat, rows, counts), strict=True)
+        origins = provenance.origins([*named])
+    _write_texts(parts, payload["layout"].get(PRETRAIN, 0), windows, origins)
 
     lengths = {
         name: {
@@ -158,6 +172,7 @@ def work(config: PrepareConfig, task: Task, parts: Parts) -> dict[str, Any]:
             "source": len(source_ids.values) - len(source_ids),
             "target": len(target_ids.values) - len(target_ids),
         },
+        **({"origin": {"file": chunk.path, "unit": chunk.unit}} if traced else {}),
     }
 
 
@@ -205,7 +220,7 @@ def cut_texts(
     [[1, 2], [3]]
     """
     lengths = _lengths(ids)
-    count = -(-lengths // window_length)
+    count = _piece_counts(ids, window_length)
     text = np.repeat(np.arange(len(lengths)), count)
     piece = np.arange(len(text)) - np.repeat(np.cumsum(count) - count, count)
     sizes = np.minimum(lengths[text] - piece * window_length, window_length)
@@ -229,6 +244,7 @@ def _write_pairs(
     order: np.ndarray,
     source: pa.ListArray,
     target: pa.ListArray,
+    origins: pa.RecordBatch | None,
 ) -> None:
     first = np.zeros(len(split.SPLITS), np.int64)
     count = np.ones(len(split.SPLITS), np.int64)
@@ -238,15 +254,34 @@ def _write_pairs(
         shards += layout.get(name, 0)
     batch_of = first[split_of_pair] + shard_of(order, count[split_of_pair])  # type: ignore[arg-type]
     batch = pa.RecordBatch.from_arrays([pa.array(order), source, target], schema=records.PAIRS)
-    parts.add("pairs", records.to_bytes(records.PAIRS, records.divided(batch, batch_of, shards)))
+    _add_divided(parts, "pairs", batch, origins, batch_of, shards)
 
 
-def _write_texts(parts: Parts, shards: int, pieces: list[tuple[np.ndarray, pa.ListArray]]) -> None:
+def _write_texts(
+    parts: Parts,
+    shards: int,
+    pieces: list[tuple[np.ndarray, pa.ListArray]],
+    origins: pa.RecordBatch | None,
+) -> None:
     order = np.concatenate([order for order, _ in pieces])
     ids = pa.concat_arrays([ids for _, ids in pieces])
     batch = pa.RecordBatch.from_arrays([pa.array(order), ids], schema=records.TEXTS)
-    batches = records.divided(batch, shard_of(order, shards), shards)
-    parts.add("texts", records.to_bytes(records.TEXTS, batches))
+    _add_divided(parts, "texts", batch, origins, shard_of(order, shards), shards)
+
+
+def _add_divided(
+    parts: Parts,
+    name: str,
+    batch: pa.RecordBatch,
+    origins: pa.RecordBatch | None,
+    batch_of: np.ndarray,
+    count: int,
+) -> None:
+    divided = records.divided(batch, batch_of, count)
+    parts.add(name, records.to_bytes(batch.schema, divided))
+    if origins is not None:
+        divided = records.divided(origins, batch_of, count)
+        parts.add(provenance.origins_part(name), records.to_bytes(origins.schema, divided))
 
 
 def _write_jsonl(
@@ -280,6 +315,10 @@ def _reject_long(
 def _texts_of_rows(config: PrepareConfig, chunk: clean.Chunk, rows: np.ndarray) -> pa.RecordBatch:
     kept = clean.read_kept(config, chunk)
     return kept.take(pa.array(np.searchsorted(kept.column("row").to_numpy(), rows)))
+
+
+def _piece_counts(ids: pa.ListArray, window_length: int) -> np.ndarray:
+    return -(-_lengths(ids) // window_length)
 
 
 def _lengths(ids: pa.ListArray) -> np.ndarray:

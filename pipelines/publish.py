@@ -18,6 +18,7 @@ from . import (
     examples,
     files,
     ledgers,
+    provenance,
     rejections,
     replacement,
     split,
@@ -138,7 +139,7 @@ def _describe(shards: list[dict[str, Any]], ledger: Any) -> dict[str, Any]:
         "shards": [
             {
                 key: shard[key]
-                for key in ("file", "records", "bytes", "sha256", "buckets")
+                for key in ("file", "records", "bytes", "sha256", "buckets", "provenance")
                 if key in shard
             }
             for shard in shards
@@ -206,6 +207,7 @@ def _dataset_files(info: dict[str, Any]) -> list[str]:
     names += [shard["file"] for shard in info.get("replacements", {"shards": []})["shards"]]
     for name, described in info["splits"].items():
         names += [shard["file"] for shard in described["shards"]]
+        names += [s["provenance"]["file"] for s in described["shards"] if "provenance" in s]
         if name in ("valid", "test"):
             names.append(f"{name}.jsonl")
     return names
@@ -220,11 +222,14 @@ def _remove_stale(config: PrepareConfig, info: dict[str, Any]) -> None:
         ("", _OURS),
         ("rejected", re.compile(r".*\.jsonl\.gz|.*\.tmp-\d+-\w+")),
         ("samples", re.compile(r".*\.jsonl|.*\.tmp-\d+-\w+")),
+        (provenance.FOLDER, provenance.FILES),
     ):
         place = os.path.join(config.workdir, "dataset", folder)
         for name in os.listdir(place) if os.path.isdir(place) else []:
             if pattern.fullmatch(name) and os.path.join(folder, name) not in current:
                 os.unlink(os.path.join(place, name))
+    with contextlib.suppress(OSError):  # not there, or not empty
+        os.rmdir(_path(config, "dataset", provenance.FOLDER))
 
 
 def _path(config: PrepareConfig, *names: str) -> str:

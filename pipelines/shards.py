@@ -23,7 +23,7 @@ import pyarrow as pa
 from electra_model import buckets as bucketing
 from electra_model import features
 
-from . import examples, files, records, units
+from . import examples, files, provenance, records, units
 from .config import DatasetConfig, PrepareConfig
 from .stages import Stage, Task, folder_of, load_index, part_path, task_fingerprint
 from .units import Parts
@@ -56,6 +56,7 @@ def plan(config: PrepareConfig) -> list[Task]:
                 "compression": config.dataset.compression,
                 "format_version": features.FORMAT_VERSION,
                 "buckets": [] if part == "texts" else length_buckets(config.dataset),
+                **({"provenance": True} if config.dataset.provenance else {}),
             }
             tasks.append(Task(f"{name}-{number:05d}", payload))
             batch[part] += 1
@@ -72,17 +73,23 @@ def length_buckets(dataset: DatasetConfig) -> list[int]:
 
 
 def is_written(config: PrepareConfig, stage: Stage, task: Task) -> bool:
-    """Whether a task that writes a file into `dataset/` is done and the file is there; a receipt
-    without its file is taken back."""
+    """Whether a task that writes a file into `dataset/`, and perhaps its provenance, is done and
+    all is there; a receipt without its files is taken back."""
     folder = folder_of(config, stage.name)
     receipt = units.committed(folder, task.id, task_fingerprint(stage, task))
     if receipt is None:
         return False
-    shard = files.join(config.workdir, "dataset", receipt.facts["file"])
-    if files.exists(shard) and files.size(shard) == receipt.facts["bytes"]:
+    made = {facts["file"]: facts["bytes"] for facts in _written_by(receipt)}
+    paths = {files.join(config.workdir, "dataset", name): size for name, size in made.items()}
+    if all(files.exists(path) and files.size(path) == size for path, size in paths.items()):
         return True
     files.remove(files.join(folder, f"{task.id}.receipt.json"))
     return False
+
+
+def _written_by(receipt: units.Receipt) -> list[dict[str, Any]]:
+    facts = receipt.facts
+    return [facts, facts["provenance"]] if "provenance" in facts else [facts]
 
 
 def work(config: PrepareConfig, task: Task, parts: Parts) -> dict[str, Any]:
@@ -90,21 +97,24 @@ def work(config: PrepareConfig, task: Task, parts: Parts) -> dict[str, Any]:
 
     Returns:
       {"split", "file", "records", "bytes", "sha256", "tokens": {side: n}}, and for pairs "buckets":
-      {length: [first record, the one after the last]}, without empty ones.
+      {length: [first record, the one after the last]}, without empty ones; "provenance", where it
+      is asked for, as of `provenance.write`.
     """
     payload = task.payload
+    receipts = load_index(config, "encode").receipts
     table = pa.Table.from_batches(
         [
             records.open_table(part_path(config, "encode", receipt, payload["part"])).get_batch(
                 payload["batch"]
             )
-            for receipt in load_index(config, "encode").receipts
+            for receipt in receipts
         ]
     ).combine_chunks()
     bucket = _bucket(table, payload["buckets"])
     order = np.lexsort((table.column("order").to_numpy(), bucket))
     table = table.take(pa.array(order)).combine_chunks()
     columns = {name: _ragged(table.column(name)) for name in table.column_names if name != "order"}
+    offsets = {name: ends for name, (_, ends) in columns.items()}
     if payload["split"] == examples.PRETRAIN:
         tokens = {"text": len(columns["token_ids"][0])}
         columns = pack_windows(*columns["token_ids"], payload["window_length"])
@@ -116,6 +126,14 @@ def work(config: PrepareConfig, task: Task, parts: Parts) -> dict[str, Any]:
     if payload["compression"] == "gzip":
         data, ending = gzip.compress(data, compresslevel=6, mtime=0), "tfrecord.gz"
     name = f"{payload['split']}-{payload['shard']:05d}-of-{payload['shards']:05d}.{ending}"
+    traced = {}
+    if payload.get("provenance"):
+        if payload["split"] == examples.PRETRAIN:
+            found = provenance.pieces_of_windows(offsets["token_ids"], payload["window_length"])
+        else:
+            found = provenance.pieces_of_pairs(offsets["source_ids"], offsets["target_ids"])
+        where = payload["part"], payload["batch"]
+        traced["provenance"] = provenance.write(config, name, receipts, *where, order, found)
     # `publish` writes dataset_info.json into the same folder, last.
     digest = files.write_atomic(files.join(config.workdir, "dataset", name), data, last=False)
     return {
@@ -126,6 +144,7 @@ def work(config: PrepareConfig, task: Task, parts: Parts) -> dict[str, Any]:
         "sha256": digest,
         "tokens": tokens,
         **({"buckets": _ranges(bucket, payload["buckets"])} if payload["buckets"] else {}),
+        **traced,
     }
 
 
