@@ -218,9 +218,9 @@ class Slow(shouting.ShoutingModel):
         return super().translate(texts, **settings)
 
 write = files.write_atomic
-def slow_write(path, data):
+def slow_write(path, data, **options):
     time.sleep(0.01)
-    return write(path, data)
+    return write(path, data, **options)
 files.write_atomic = slow_write
 shouting.run(
     TranslateConfig(input=("docs",), output="out", model="model", unit_segments=10),
