@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from electra_model.durability import sync_folder
 from electra_model.errors import WorkError
 
 _NAME = re.compile(r"^step-(\d{9})\.npz$")
@@ -63,22 +64,14 @@ def save(folder: str | os.PathLike, checkpoint: Checkpoint, keep: int = 3) -> pa
         stream.flush()
         os.fsync(stream.fileno())
     os.replace(temporary, path)
-    _sync_folder(folder)
+    sync_folder(folder)
     if is_new:
-        _sync_folder(folder.parent)
+        sync_folder(folder.parent)
     present = list_checkpoints(folder)
     place = present.index(path)
     for other in [*present[: max(0, place + 1 - keep)], *present[place + 1 :]]:
         other.unlink(missing_ok=True)
     return path
-
-
-def _sync_folder(folder: pathlib.Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def list_checkpoints(folder: str | os.PathLike) -> list[pathlib.Path]:

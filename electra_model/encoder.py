@@ -7,8 +7,27 @@ import keras
 from keras import ops
 
 from electra_model import masks, randomness
+from electra_model.config import ModelConfig
 from electra_model.embeddings import position_encoding as resolve_position_encoding
 from electra_model.layers import EncoderBlock, layer_norm
+
+
+def encoder_of(config: ModelConfig, embedding, name, *, d_model=None, num_heads=None, dff=None):
+    """An encoder as a job file describes it, not built yet; narrower where the widths say so."""
+    sizes = config.sizes()
+    return Encoder(
+        sizes["num_layers"],
+        d_model or sizes["d_model"],
+        num_heads or sizes["num_heads"],
+        dff or sizes["dff"],
+        embedding,
+        config.position_encoding,
+        name=name,
+        dropout=config.dropout,
+        activation=config.activation,
+        norm=config.norm,
+        max_length=config.max_length,
+    )
 
 
 class Encoder(keras.layers.Layer):

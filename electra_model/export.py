@@ -27,6 +27,7 @@ import tensorflow as tf
 from electra_model import buckets as bucketing
 from electra_model import checkpoint
 from electra_model.config import ModelConfig
+from electra_model.durability import sync_folder
 from electra_model.electra import Electra
 from electra_model.errors import InputError, WorkError
 from electra_model.inference import (
@@ -107,7 +108,7 @@ def save_model(
         if folder.exists():
             os.replace(folder, folder.parent / f".{folder.name}.old-{os.getpid()}")
         os.replace(building, folder)
-        _sync_folder(folder.parent)
+        sync_folder(folder.parent)
         shutil.rmtree(folder.parent / f".{folder.name}.old-{os.getpid()}", ignore_errors=True)
     finally:
         shutil.rmtree(building, ignore_errors=True)
@@ -226,15 +227,7 @@ def _fingerprint(variables, metadata) -> str:
 
 def _sync(folder: pathlib.Path) -> None:
     for path in [*folder.rglob("*"), folder]:
-        _sync_folder(path)
-
-
-def _sync_folder(path: pathlib.Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        sync_folder(path)
 
 
 class _Module(tf.Module):

@@ -18,7 +18,7 @@ from electra_model import checkpoint
 from electra_model.config import ModelConfig
 from electra_model.corruption import corrupt, sample_tokens
 from electra_model.embeddings import TokenEmbedding
-from electra_model.encoder import Encoder
+from electra_model.encoder import Encoder, encoder_of
 from electra_model.errors import InputError, WorkError
 from electra_model.generator_card import GeneratorCard
 from electra_model.heads import MaskedTokenHead
@@ -42,19 +42,8 @@ def build_generator(
     head_dim = sizes["d_model"] // sizes["num_heads"]
     heads = max(1, round(sizes["num_heads"] * fraction))
     width = heads * head_dim
-    encoder = Encoder(
-        sizes["num_layers"],
-        width,
-        heads,
-        max(1, int(sizes["dff"] * fraction)),
-        embedding,
-        model.position_encoding,
-        name="generator",
-        dropout=model.dropout,
-        activation=model.activation,
-        norm=model.norm,
-        max_length=model.max_length,
-    )
+    dff = max(1, int(sizes["dff"] * fraction))
+    encoder = encoder_of(model, embedding, "generator", d_model=width, num_heads=heads, dff=dff)
     head = MaskedTokenHead(width, sizes["d_model"], vocabulary_size, name="generator_head")
     return encoder, head
 

@@ -15,7 +15,7 @@ import tensorflow as tf
 from electra_model.config import ModelConfig, PretrainConfig
 from electra_model.corruption import corrupt, sample_tokens
 from electra_model.embeddings import TokenEmbedding
-from electra_model.encoder import Encoder
+from electra_model.encoder import encoder_of
 from electra_model.generator import build_generator
 from electra_model.heads import ReplacedTokenHead
 from electra_model.initialization import initialize
@@ -62,19 +62,7 @@ class ReplacedTokenDetection(keras.Model):
         sizes = model.sizes()
         self.pretrain = pretrain
         self.embedding = TokenEmbedding(vocabulary_size, sizes["d_model"], name="embedding")
-        self.encoder = Encoder(
-            sizes["num_layers"],
-            sizes["d_model"],
-            sizes["num_heads"],
-            sizes["dff"],
-            self.embedding,
-            model.position_encoding,
-            name="encoder",
-            dropout=model.dropout,
-            activation=model.activation,
-            norm=model.norm,
-            max_length=model.max_length,
-        )
+        self.encoder = encoder_of(model, self.embedding, "encoder")
         parts: list[Any] = [self.encoder]
         self.generator = self.generator_head = None
         if generator:

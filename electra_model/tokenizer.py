@@ -6,7 +6,8 @@ in a vocabulary's or a model's folder: `spm.model` (`sentencepiece_tokenizer`) a
 the folders `source` and `target` below.
 
 Text is brought to one form first: Unicode NFC, and one space for every run of white space. Then
-every word is cut by itself. So a saved model cuts a sentence exactly as its training data was cut.
+every word is cut by itself. So a saved model cuts a sentence as its training data was cut, but for
+ties of the unigram model (see `segment_words`).
 The first five ids are fixed: padding, unknown, begin, end and mask. TensorFlow is imported only
 when a method needs it.
 """

@@ -40,6 +40,16 @@ class Words:
     offsets: np.ndarray
 
 
+def laid_out(texts: pa.StringArray) -> tuple[np.ndarray, np.ndarray]:
+    """The bytes of a column's texts end to end, uint8 [m], and int32 [n + 1], where each begins."""
+    if not len(texts):
+        return np.zeros(0, np.uint8), np.zeros(1, np.int32)
+    _, offsets, text = texts.buffers()
+    starts = np.frombuffer(offsets, np.int32, len(texts) + 1, texts.offset * 4)
+    data = np.frombuffer(text or b"", np.uint8)[starts[0] : starts[-1]]
+    return data, starts - starts[0]
+
+
 def split_words(texts: pa.StringArray) -> Words:
     """Texts with single spaces and none at the ends, without nulls -> their words.
 
@@ -47,10 +57,7 @@ def split_words(texts: pa.StringArray) -> Words:
     """
     if not len(texts):
         return Words(pa.array([], pa.string()), np.zeros(0, np.int32), np.zeros(1, np.int64))
-    starts = np.frombuffer(texts.buffers()[1], np.int32, len(texts) + 1, texts.offset * 4)
-    text = texts.buffers()[2]
-    data = np.frombuffer(text or b"", np.uint8)[starts[0] : starts[-1]]
-    starts = starts - starts[0]
+    data, starts = laid_out(texts)
     is_space = data == 0x20
     places = np.flatnonzero(is_space)
     # Without the spaces the words lie end to end; a text has one more of them than spaces.

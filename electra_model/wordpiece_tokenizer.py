@@ -30,6 +30,7 @@ from electra_model.tokenizer import (
     WORDPIECE_FILE,
     Tokenizer,
 )
+from electra_model.word_columns import laid_out
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -171,11 +172,8 @@ class WordPieceTokenizer(Tokenizer):
 
 def _marked(words: pa.StringArray) -> tuple[np.ndarray, np.ndarray]:
     """The bytes of words, each behind a `▁` unless it is empty, and their offsets."""
-    offsets = np.frombuffer(words.buffers()[1], np.int32, len(words) + 1, words.offset * 4)
-    offsets = offsets.astype(np.int64)
-    text = words.buffers()[2]
-    data = np.frombuffer(text or b"", np.uint8)[offsets[0] : offsets[-1]]
-    sizes = np.diff(offsets)
+    data, offsets = laid_out(words)
+    sizes = np.diff(offsets).astype(np.int64)
     mark = np.frombuffer(WORD_START.encode(), np.uint8)
     starts = np.concatenate([np.zeros(1, np.int64), np.cumsum(sizes + len(mark) * (sizes > 0))])
     marked = np.empty(starts[-1], np.uint8)

@@ -22,6 +22,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from electra_model.word_columns import laid_out
+
 
 class CharacterClass(enum.IntEnum):
     """The class of a character. Letters are category L, one class per script."""
@@ -132,13 +134,8 @@ class TextColumn:
     @functools.cached_property
     def _layout(self) -> tuple[np.ndarray, np.ndarray]:
         """The column's bytes, uint8 [b], and where each row begins in them, int64 [n + 1]."""
-        if not len(self.texts):
-            return np.zeros(0, np.uint8), np.zeros(1, np.int64)
-        _, offsets, values = self.texts.buffers()
-        first, stop = self.texts.offset, self.texts.offset + len(self.texts) + 1
-        starts = np.frombuffer(offsets, np.int32)[first:stop].astype(np.int64)
-        data = np.frombuffer(values or b"", np.uint8)[starts[0] : starts[-1]]
-        return data, starts - starts[0]
+        data, starts = laid_out(self.texts)
+        return data, starts.astype(np.int64)
 
     @functools.cached_property
     def _classes(self) -> bytes:

@@ -233,21 +233,9 @@ class PrepareConfig:
 
 
 def settings_of(config: PrepareConfig) -> dict[str, Any]:
-    """All settings but the place of the work, for fingerprints.
-
-    A joint vocabulary goes unsaid, so that what was made before the key was there stays what it is.
-    """
+    """All settings but the place of the work, for fingerprints."""
     settings = dataclasses.asdict(config)
     del settings["workdir"]
-    settings["vocabulary"] = vocabulary_settings(config.vocabulary)
-    return settings
-
-
-def vocabulary_settings(config: VocabularyConfig) -> dict[str, Any]:
-    """As `settings_of`."""
-    settings = dataclasses.asdict(config)
-    if config.sides == "joint":
-        del settings["sides"]
     return settings
 
 

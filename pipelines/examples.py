@@ -32,6 +32,9 @@ _VERSION = 3
 TOO_LONG = "max_tokens"
 PRETRAIN = "pretrain"
 
+# Added to the seed of the shuffle, so that the sides of a pair do not stand in one order.
+_WINDOW_SEEDS = {"pair": 1, "source": 1, "target": 2, "text": 3}
+
 # Of the text in a window; an estimate is enough, for it only decides on the number of shards.
 _BYTES_PER_TOKEN = 3.5
 
@@ -68,7 +71,7 @@ def plan(config: PrepareConfig) -> list[Task]:
         "max_tokens": dataset.max_tokens,
         "window_length": dataset.window_length,
         "pair_windows": dataset.pair_windows,
-        **({"provenance": True} if dataset.provenance else {}),
+        "provenance": dataset.provenance,
     }
     return [
         Task(
@@ -112,39 +115,32 @@ def work(config: PrepareConfig, task: Task, parts: Parts) -> dict[str, Any]:
     source, target = source_ids.take(pa.array(fitting)), target_ids.take(pa.array(fitting))
     split_of_pair = fate[fitting]
     order = mix(order_of[fitting], payload["seed"])
-    traced = payload.get("provenance", False)
+    traced = payload["provenance"]
     origins = provenance.origins([("pair", row[fitting])]) if traced else None
     _write_pairs(parts, payload["layout"], split_of_pair, order, source, target, origins)
     for name in ("valid", "test"):
         chosen = split_of_pair == split.SPLITS.index(name)
         _write_jsonl(config, parts, name, chunk, row[fitting[chosen]])
 
-    trained = pa.array(np.flatnonzero(split_of_pair == split.SPLITS.index("train")))
-    alone = np.flatnonzero(fate == split.TEXT)
-    seeds = [payload["seed"] + side for side in (1, 2, 3)]
-    train_order = order_of[fitting[trained.to_numpy()]]
+    is_train = split_of_pair == split.SPLITS.index("train")
+    trained, alone = fitting[is_train], np.flatnonzero(fate == split.TEXT)
+    sides = {
+        "source": source.filter(pa.array(is_train)),
+        "target": target.filter(pa.array(is_train)),
+    }
     if payload["pair_windows"]:
-        pairs = join_pairs(train_order, source.take(trained), target.take(trained))
-        window_sides = ("pair",)
-        of_pairs = [(mix(train_order, seeds[0]), pairs)]
+        of_pairs = {"pair": join_pairs(order_of[trained], **sides)}
     else:
-        sides = {"source": (seeds[0], source), "target": (seeds[1], target)}
-        window_sides = config.vocabulary.window_sides
-        of_pairs = [
-            (mix(train_order, sides[side][0]), sides[side][1].take(trained))
-            for side in window_sides
-        ]
-    texts = [
-        *of_pairs,
-        (mix(order_of[alone], seeds[2]), source_ids.take(pa.array(alone))),
-    ]
-    windows = [cut_texts(*some, payload["window_length"]) for some in texts]
-    origins = None
-    if traced:
-        rows = [row[fitting[trained.to_numpy()]]] * len(window_sides) + [row[alone]]
-        counts = [_piece_counts(ids, payload["window_length"]) for _, ids in texts]
-        named = zip((*window_sides, "text"), map(np.repeat, rows, counts), strict=True)
-        origins = provenance.origins([*named])
+        of_pairs = {side: sides[side] for side in config.vocabulary.window_sides}
+    texts = [(side, trained, ids) for side, ids in of_pairs.items()]
+    texts.append(("text", alone, source_ids.take(pa.array(alone))))
+    windows, named = [], []
+    for side, places, ids in texts:
+        order = mix(order_of[places], payload["seed"] + _WINDOW_SEEDS[side])
+        cut_order, cut, text = cut_texts(order, ids, payload["window_length"])
+        windows.append((cut_order, cut))
+        named.append((side, row[places][text]))
+    origins = provenance.origins(named) if traced else None
     _write_texts(parts, payload["layout"].get(PRETRAIN, 0), windows, origins)
 
     lengths = {
@@ -211,16 +207,19 @@ def join_pairs(order: np.ndarray, source: pa.ListArray, target: pa.ListArray) ->
 
 def cut_texts(
     order: np.ndarray, ids: pa.ListArray, window_length: int
-) -> tuple[np.ndarray, pa.ListArray]:
+) -> tuple[np.ndarray, pa.ListArray, np.ndarray]:
     """Cuts lists of ids into pieces of at most `window_length`; each piece gets an order of its
     own.
+
+    Returns:
+      uint64 [m], the order of each piece; the pieces; int64 [m], which list each is of.
 
     >>> ids = pa.array([[1, 2, 3]], pa.list_(pa.int32()))
     >>> cut_texts(np.array([7], np.uint64), ids, 2)[1].to_pylist()
     [[1, 2], [3]]
     """
     lengths = _lengths(ids)
-    count = _piece_counts(ids, window_length)
+    count = -(-lengths // window_length)
     text = np.repeat(np.arange(len(lengths)), count)
     piece = np.arange(len(text)) - np.repeat(np.cumsum(count) - count, count)
     sizes = np.minimum(lengths[text] - piece * window_length, window_length)
@@ -229,7 +228,7 @@ def cut_texts(
     piece_order = order[text] if len(text) else np.empty(0, np.uint64)
     later = piece > 0
     piece_order[later] = mix(piece_order[later] + piece[later].astype(np.uint64), 0)
-    return piece_order, cut
+    return piece_order, cut, text
 
 
 def shard_of(order: np.ndarray, shards: int) -> np.ndarray:
@@ -315,10 +314,6 @@ def _reject_long(
 def _texts_of_rows(config: PrepareConfig, chunk: clean.Chunk, rows: np.ndarray) -> pa.RecordBatch:
     kept = clean.read_kept(config, chunk)
     return kept.take(pa.array(np.searchsorted(kept.column("row").to_numpy(), rows)))
-
-
-def _piece_counts(ids: pa.ListArray, window_length: int) -> np.ndarray:
-    return -(-_lengths(ids) // window_length)
 
 
 def _lengths(ids: pa.ListArray) -> np.ndarray:

@@ -15,6 +15,7 @@ import shutil
 from collections.abc import Iterable
 from typing import BinaryIO
 
+from electra_model.durability import sync_folder as sync_folder
 from electra_model.errors import InputError
 
 
@@ -116,15 +117,6 @@ def make_folder(folder: str) -> None:
         make_folder(parent)
     os.makedirs(folder, exist_ok=True)
     sync_folder(parent)
-
-
-def sync_folder(folder: str) -> None:
-    """Makes renames in a local folder durable."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def sha256(path: str) -> str:

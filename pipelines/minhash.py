@@ -32,6 +32,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from electra_model.word_columns import laid_out
+
 # The most slots that a signature may have: their order is kept in bytes.
 MOST_SLOTS = 256
 
@@ -131,7 +133,8 @@ def hash_words(texts: pa.StringArray) -> tuple[np.ndarray, np.ndarray]:
     """The words of a column: a hash of each, uint64 [w], and the number of each text's first word,
     with the number of all words at the end, int64 [n + 1].
     """
-    data, offsets = _bytes(_spaced(texts))
+    data, offsets = laid_out(_spaced(texts))
+    offsets = offsets.astype(np.int64)
     # The fastest of the ways to look bytes up; 0 is a byte of no word.
     data = np.frombuffer(data.tobytes().translate(_word_bytes()), np.uint8)
     # One byte more at the end, so that every word ends within.
@@ -159,16 +162,6 @@ def _spaced(texts: pa.StringArray) -> pa.StringArray:
     some = pc.replace_substring_regex(some, _SEPARATORS, " ")
     some = pc.replace_substring_regex(some, _WITHOUT_SPACES, r" \1 ")
     return pc.replace_with_mask(texts, beyond, some)
-
-
-def _bytes(texts: pa.StringArray) -> tuple[np.ndarray, np.ndarray]:
-    """The UTF-8 of a column, uint8 [b], and where each text begins, and the end, int64 [n + 1]."""
-    _, offsets, data = texts.buffers()
-    if not len(texts) or data is None:
-        return np.empty(0, np.uint8), np.zeros(len(texts) + 1, np.int64)
-    stop = texts.offset + len(texts) + 1
-    ends = np.frombuffer(offsets, np.int32)[texts.offset : stop].astype(np.int64)
-    return np.frombuffer(data, np.uint8)[ends[0] : ends[-1]], ends - ends[0]
 
 
 @functools.cache

@@ -146,7 +146,7 @@ def _parse(raw: bytes) -> dict | None:
 
 
 def _dump(row: dict[str, object]) -> bytes:
-    # Lone surrogates have no UTF-8; as \udXXX they are what JSON calls them.
+    # Lone surrogates have no UTF-8; as \ud800 to \udfff they are what JSON calls them.
     text = json.dumps(row, ensure_ascii=False, allow_nan=False)
     return text.encode("utf-8", errors="backslashreplace")
 

@@ -18,7 +18,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from electra_model.word_columns import ASCII_SPACE, WIDE_SPACE
+from electra_model.word_columns import ASCII_SPACE, WIDE_SPACE, laid_out
 
 # Characters that are NFC by themselves and beside any other: what is made of these alone need not
 # be normalised. A test holds them against the Unicode database.
@@ -57,7 +57,8 @@ def normalize_column(texts: pa.StringArray) -> pa.StringArray:
 
 def _squeeze(texts: pa.StringArray) -> pa.StringArray:
     """Every run of white space as one space, none at the end; no row begins with one."""
-    data, offsets = _bytes_of(texts)
+    codes, offsets = laid_out(texts)
+    data = codes.tobytes()
     space = np.frombuffer(data.translate(_WHICH_SPACE), bool)
     # Of each run the last is kept, and the end of a row counts as a space that follows.
     dropped = space.copy()
@@ -65,17 +66,6 @@ def _squeeze(texts: pa.StringArray) -> pa.StringArray:
     stops = offsets[1:][np.diff(offsets) > 0]
     dropped[stops - 1] = space[stops - 1]
     return _without(data.translate(_ONE_SPACE), offsets, dropped)
-
-
-def _bytes_of(texts: pa.StringArray) -> tuple[bytes, np.ndarray]:
-    """The bytes of all rows laid end to end, and int32 [n + 1], where each row begins in them."""
-    if not len(texts):
-        return b"", np.zeros(1, np.int32)
-    start, stop = texts.offset, texts.offset + len(texts) + 1
-    offsets = np.frombuffer(texts.buffers()[1], np.int32)[start:stop]
-    held = texts.buffers()[2]
-    data = held[offsets[0] : offsets[-1]].to_pybytes() if held else b""
-    return data, offsets - offsets[0]
 
 
 def _without(data: bytes, offsets: np.ndarray, dropped: np.ndarray) -> pa.StringArray:
@@ -102,7 +92,8 @@ def reduce_sources(sources: pa.StringArray) -> pa.StringArray:
     Texts of nothing else stay as they are. Used to keep training sources out of the test data: with
     software's texts, "Page 3 of 7" in training gives "Page 4 of 9" in the test away.
     """
-    data, offsets = _bytes_of(sources)
+    codes, offsets = laid_out(sources)
+    data = codes.tobytes()
     dropped = np.frombuffer(data.translate(_WHICH_REDUCED), bool)
     reduced = _without(data.lower(), offsets, dropped)
     other = pc.invert(pc.string_is_ascii(sources))

@@ -18,7 +18,7 @@ from electra_model.tokenizer import EOS_ID, Tokenizer
 
 from . import files, records, vocabulary, words
 from .config import PrepareConfig
-from .stages import Stage, Task, load_index, part_path
+from .stages import Stage, Task, part_path
 from .units import Parts, Receipt
 
 _VERSION = 1
@@ -50,12 +50,15 @@ def work(config: PrepareConfig, task: Task, parts: Parts) -> dict[str, Any]:
       {"words": distinct words, "tokens": pieces of them}.
     """
     (receipt,) = (
-        receipt for receipt in load_index(config, "words").receipts if receipt.unit_id == task.id
+        receipt
+        for receipt in words.receipts_of(config, task.payload["name"])
+        if receipt.unit_id == task.id
     )
     table = records.open_table(part_path(config, "words", receipt, "distinct"))
     distinct = table.get_batch(0).column("word")
     tokenizer = _tokenizer(config, task.payload["name"])
     values, offsets = tokenizer.segment_words(distinct)
+    ids = pa.ListArray.from_arrays(pa.array(offsets.astype(np.int32)), pa.array(values))
     rows = records.open_table(part_path(config, "words", receipt, "rows"))
     parts.add(
         "pieces",
@@ -63,22 +66,13 @@ def work(config: PrepareConfig, task: Task, parts: Parts) -> dict[str, Any]:
             records.PIECES,
             (
                 pa.RecordBatch.from_arrays(
-                    [_of_rows(rows.get_batch(number).column(0).to_numpy(), values, offsets)],
-                    schema=records.PIECES,
+                    [ids.take(rows.get_batch(number).column(0))], schema=records.PIECES
                 )
                 for number in range(rows.num_record_batches)
             ),
         ),
     )
     return {"words": len(distinct), "tokens": len(values)}
-
-
-def _of_rows(rows: np.ndarray, values: np.ndarray, offsets: np.ndarray) -> pa.ListArray:
-    lengths = offsets[rows + 1] - offsets[rows]
-    ends = np.cumsum(lengths)
-    places = np.repeat(offsets[rows] - (ends - lengths), lengths) + np.arange(lengths.sum())
-    starts = np.concatenate([np.zeros(1, np.int32), ends.astype(np.int32)])
-    return pa.ListArray.from_arrays(pa.array(starts), pa.array(values[places]))
 
 
 def of_chunk(config: PrepareConfig, number: int) -> dict[str, tuple[np.ndarray, np.ndarray]]:
@@ -91,12 +85,12 @@ def of_chunk(config: PrepareConfig, number: int) -> dict[str, tuple[np.ndarray, 
       side -> (values int32 [p], starts int64 [words + 2]): a table whose row 0 is the end mark
       alone, and row i + 1 the pieces of word i.
     """
-    receipts = load_index(config, "pieces").receipts
-    tables = {}
-    for name in config.vocabulary.names:
-        own = [r for r in receipts if name == "joint" or r.unit_id.startswith(f"{name}-")]
-        tables[name] = _table(config, own, number)
-    return vocabulary.for_sides(tables)
+    return vocabulary.for_sides(
+        {
+            name: _table(config, words.receipts_of(config, name, "pieces"), number)
+            for name in config.vocabulary.names
+        }
+    )
 
 
 def _table(

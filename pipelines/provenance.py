@@ -140,14 +140,15 @@ def write(
     """Writes the file of one shard.
 
     Args:
-      shard: the name of the shard's file. receipts: of the stage `encode`, all of them.
+      shard: the name of the shard's file, without its ending.
+      receipts: of the stage `encode`, all of them.
       part, batch: which of their batches make the shard.
       order: int64 [n], the place that each text or pair of the shard has in those batches.
 
     Returns:
       {"file": name below `dataset/`, "lines", "bytes", "sha256"}.
     """
-    name = f"{FOLDER}/{shard.split('.')[0]}.parquet"
+    name = f"{FOLDER}/{shard}.parquet"
     data = to_bytes(_lines(config, receipts, part, batch, order, pieces))
     digest = files.write_atomic(files.join(config.workdir, "dataset", name), data)
     return {"file": name, "lines": len(pieces.record), "bytes": len(data), "sha256": digest}

@@ -158,20 +158,11 @@ def work(config: PrepareConfig, task: Task, parts: Parts) -> dict[str, Any]:
     columns = _read_windows(config, payload["windows"])
     replaced, hidden = _replace(columns, _load_once(config, payload), payload)
     columns["replaced_token_ids"] = replaced, columns["token_ids"][1]
-    serialized = features.encode_examples(columns)
-    data = shards.frames(serialized)
-    ending = "tfrecord"
-    if payload["compression"] == "gzip":
-        data, ending = gzip.compress(data, compresslevel=6, mtime=0), "tfrecord.gz"
-    name = f"{SPLIT}-{payload['number']:05d}-of-{payload['count']:05d}.{ending}"
-    digest = files.write_atomic(files.join(config.workdir, "dataset", name), data)
+    name = f"{SPLIT}-{payload['number']:05d}-of-{payload['count']:05d}"
     originals = columns["token_ids"][0]
     return {
         "split": SPLIT,
-        "file": name,
-        "records": len(serialized),
-        "bytes": len(data),
-        "sha256": digest,
+        **shards.write_records(config, name, columns, payload["compression"]),
         "temperature": payload["temperature"],
         "copy": payload["copy"],
         "windows": payload["windows"]["file"],

@@ -56,7 +56,7 @@ def plan(config: PrepareConfig) -> list[Task]:
                 "compression": config.dataset.compression,
                 "format_version": features.FORMAT_VERSION,
                 "buckets": [] if part == "texts" else length_buckets(config.dataset),
-                **({"provenance": True} if config.dataset.provenance else {}),
+                "provenance": config.dataset.provenance,
             }
             tasks.append(Task(f"{name}-{number:05d}", payload))
             batch[part] += 1
@@ -120,32 +120,40 @@ def work(config: PrepareConfig, task: Task, parts: Parts) -> dict[str, Any]:
         columns = pack_windows(*columns["token_ids"], payload["window_length"])
     else:
         tokens = {name.removesuffix("_ids"): len(values) for name, (values, _) in columns.items()}
-    serialized = features.encode_examples(columns)
-    data = frames(serialized)
-    ending = "tfrecord"
-    if payload["compression"] == "gzip":
-        data, ending = gzip.compress(data, compresslevel=6, mtime=0), "tfrecord.gz"
-    name = f"{payload['split']}-{payload['shard']:05d}-of-{payload['shards']:05d}.{ending}"
+    numbered = f"{payload['split']}-{payload['shard']:05d}-of-{payload['shards']:05d}"
     traced = {}
-    if payload.get("provenance"):
+    if payload["provenance"]:
         if payload["split"] == examples.PRETRAIN:
             found = provenance.pieces_of_windows(offsets["token_ids"], payload["window_length"])
         else:
             found = provenance.pieces_of_pairs(offsets["source_ids"], offsets["target_ids"])
         where = payload["part"], payload["batch"]
-        traced["provenance"] = provenance.write(config, name, receipts, *where, order, found)
-    # `publish` writes dataset_info.json into the same folder, last.
-    digest = files.write_atomic(files.join(config.workdir, "dataset", name), data, last=False)
+        traced["provenance"] = provenance.write(config, numbered, receipts, *where, order, found)
     return {
         "split": payload["split"],
-        "file": name,
-        "records": len(serialized),
-        "bytes": len(data),
-        "sha256": digest,
+        **write_records(config, numbered, columns, payload["compression"]),
         "tokens": tokens,
         **({"buckets": _ranges(bucket, payload["buckets"])} if payload["buckets"] else {}),
         **traced,
     }
+
+
+def write_records(
+    config: PrepareConfig, name: str, columns: dict[str, features.Column], compression: str
+) -> dict[str, Any]:
+    """Writes records into `dataset/`, as `<name>.tfrecord` or `.tfrecord.gz`.
+
+    Returns:
+      {"file", "records", "bytes", "sha256"}.
+    """
+    serialized = features.encode_examples(columns)
+    data, ending = frames(serialized), "tfrecord"
+    if compression == "gzip":
+        data, ending = gzip.compress(data, compresslevel=6, mtime=0), "tfrecord.gz"
+    file = f"{name}.{ending}"
+    # `publish` writes dataset_info.json into the same folder, last.
+    digest = files.write_atomic(files.join(config.workdir, "dataset", file), data, last=False)
+    return {"file": file, "records": len(serialized), "bytes": len(data), "sha256": digest}
 
 
 def _bucket(table: pa.Table, buckets: list[int]) -> np.ndarray:

@@ -178,7 +178,7 @@ def plan(config: PrepareConfig) -> list[Task]:
                 "words_of": "train" if has_pairs else "text",
                 "overlap": compared if chunk.role == "train" else None,
                 "partitions": len(found.receipts),
-                **({"sides": config.vocabulary.sides} if len(config.vocabulary.names) > 1 else {}),
+                "sides": config.vocabulary.sides,
             },
         )
         for chunk in chunks

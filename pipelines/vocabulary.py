@@ -7,6 +7,7 @@ chosen from the pieces of such an encoding (see `wordpiece`).
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import json
 import os
@@ -31,13 +32,13 @@ from electra_model.tokenizer import (
 from electra_model.word_columns import WHITE_SPACE
 
 from . import wordpiece, words
-from .config import PrepareConfig, VocabularyConfig, vocabulary_settings
+from .config import PrepareConfig, VocabularyConfig
 from .stages import Stage, Task, load_index
 from .units import Parts, Receipt
 
 T = TypeVar("T")
 
-_VERSION = 2
+_VERSION = 3
 
 MODEL_PART = "model"
 CARD_FILE = "vocabulary.json"
@@ -68,7 +69,7 @@ def plan_vocabulary(config: PrepareConfig) -> list[Task]:
     payload = {
         "version": _VERSION,
         "words": load_index(config, "words").digest,
-        **vocabulary_settings(config.vocabulary),
+        **dataclasses.asdict(config.vocabulary),
         "sentencepiece": sentencepiece.__version__,
     }
     if config.vocabulary.sides == "joint":

@@ -23,6 +23,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from electra_model.tokenizer import SIDES
+from electra_model.word_columns import laid_out
 
 from . import records
 from .config import PrepareConfig
@@ -57,13 +58,8 @@ def partition_count(hash_partitions: int) -> int:
 
 def partition_of(words: pa.StringArray, partitions: int) -> np.ndarray:
     """int64 [n] in [0, partitions): of each word, by its text alone."""
-    offsets = np.frombuffer(words.buffers()[1], np.int32, len(words) + 1, words.offset * 4)
-    offsets = offsets.astype(np.int64)
-    data = words.buffers()[2]
-    if data is None or offsets[0] == offsets[-1]:
-        return np.zeros(len(words), np.int64)
-    codes = np.frombuffer(data, np.uint8, offsets[-1])[offsets[0] :].astype(np.uint64)
-    offsets -= offsets[0]
+    data, offsets = laid_out(words)
+    codes, offsets = data.astype(np.uint64), offsets.astype(np.int64)
     # The sum of the bytes, each times an odd number that its place decides on.
     place = np.arange(len(codes)) - np.repeat(offsets[:-1], np.diff(offsets))
     with np.errstate(over="ignore"):
@@ -99,9 +95,9 @@ def plan(config: PrepareConfig) -> list[Task]:
     ]
 
 
-def receipts_of(config: PrepareConfig, name: str) -> list[Receipt]:
-    """Those of the complete stage that belong to one vocabulary."""
-    receipts = load_index(config, "words").receipts
+def receipts_of(config: PrepareConfig, name: str, stage: str = "words") -> list[Receipt]:
+    """Those of a complete stage, this one or `pieces`, that belong to one vocabulary."""
+    receipts = load_index(config, stage).receipts
     return [r for r in receipts if name == "joint" or r.unit_id.startswith(f"{name}-")]
 
 

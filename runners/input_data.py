@@ -150,6 +150,12 @@ class Batch:
     rows: np.ndarray
 
 
+def in_batches(members: np.ndarray, rows: int) -> np.ndarray:
+    """int [n] -> int [batches, rows]: every one is used, the last batch is filled up with -1."""
+    missing = -len(members) % rows
+    return np.concatenate([members, np.full(missing, -1, members.dtype)]).reshape(-1, rows)
+
+
 class BatchPlan:
     """Which records are in the batch of a step.
 
@@ -181,11 +187,9 @@ class BatchPlan:
         draws = np.random.default_rng([self.seed, epoch])
         batches = []
         for length, rows, members in zip(self.buckets, self._rows, self._members, strict=True):
-            shuffled = draws.permutation(members)
-            # Every record is used in every epoch: the last batch is filled up with empty rows.
-            missing = -len(shuffled) % rows
-            filled = np.concatenate([shuffled, np.full(missing, -1, shuffled.dtype)])
-            batches += [Batch(length, part) for part in filled.reshape(-1, rows)]
+            batches += [
+                Batch(length, part) for part in in_batches(draws.permutation(members), rows)
+            ]
         return [batches[i] for i in draws.permutation(len(batches))]
 
 

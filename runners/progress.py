@@ -116,7 +116,11 @@ class Progress:
 
     def _seconds_left(self) -> float | None:
         """None while too little has been done to tell, and when all is."""
-        if self.total is None or self.total <= self._done or self._advance is None:
+        if self.total is None or self.total <= self._done:
+            return None
+        if self.unit == "s":  # of a clock that stands still while the model is compiled
+            return self.total - self._done
+        if self._advance is None:
             return None
         began, before = self._advance
         elapsed = time.monotonic() - began

@@ -15,7 +15,7 @@ import numpy as np
 from electra_model import buckets as bucketing
 from electra_model import features
 
-from .input_data import Columns, read_dataset_info, read_shards
+from .input_data import Columns, in_batches, read_dataset_info, read_shards
 
 # From so many passes over each file it is worth while to make more files.
 _MANY_PASSES = 1.5
@@ -79,10 +79,7 @@ class FallingPlan:
     @functools.lru_cache(maxsize=2)  # noqa: B019 - a plan lives as long as its training
     def _shuffled(self, file: int, repeat: int) -> np.ndarray:
         draws = np.random.default_rng([self._seed, file, repeat])
-        shuffled = draws.permutation(self._records[file])
-        missing = -len(shuffled) % self._rows
-        filled = np.concatenate([shuffled, np.full(missing, -1, shuffled.dtype)])
-        return filled.reshape(-1, self._rows)
+        return in_batches(draws.permutation(self._records[file]), self._rows)
 
 
 class ReplacedData:

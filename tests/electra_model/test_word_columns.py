@@ -4,7 +4,13 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from electra_model.word_columns import WHITE_SPACE, lay_end_to_end, single_spaced, split_words
+from electra_model.word_columns import (
+    WHITE_SPACE,
+    laid_out,
+    lay_end_to_end,
+    single_spaced,
+    split_words,
+)
 
 
 def strings(*texts):
@@ -35,6 +41,14 @@ def test_words_are_those_of_python(texts):
     texts_again = [found[a:b] for a, b in zip(bounds[:-1], bounds[1:], strict=True)]
     assert texts_again == [text.split(" ") for text in texts]
     assert len(set(words.distinct.to_pylist())) == len(words.distinct)
+
+
+def test_bytes_of_a_column():
+    data, starts = laid_out(strings("x", "ab", "", "ä", "y").slice(1, 3))
+    assert (data.tobytes(), starts.tolist()) == ("abä".encode(), [0, 2, 2, 4])
+    for column in (strings(), strings("x").slice(1), strings("", "")):
+        data, starts = laid_out(column)
+        assert len(data) == 0 and starts.tolist() == [0] * (len(column) + 1)
 
 
 def test_a_part_of_a_column_is_a_column():

@@ -6,7 +6,8 @@ from pipelines.examples import cut_texts, encode, join_pairs, mix, shard_of
 
 def test_long_texts_are_cut_into_pieces():
     ids = pa.array([[1, 2, 3, 4, 5], [6], [], [7, 8]], pa.list_(pa.int32()))
-    order, cut = cut_texts(np.array([10, 20, 30, 40], np.uint64), ids, 2)
+    order, cut, text = cut_texts(np.array([10, 20, 30, 40], np.uint64), ids, 2)
+    assert text.tolist() == [0, 0, 0, 1, 3]
     assert cut.to_pylist() == [[1, 2], [3, 4], [5], [6], [7, 8]]
     assert order[[0, 3, 4]].tolist() == [10, 20, 40]
     assert len(set(order.tolist())) == 5  # every piece is shuffled on its own
@@ -23,13 +24,13 @@ def test_pairs_become_one_text():
 
 def test_slices_are_cut_by_what_is_in_them():
     ids = pa.array([[9, 9], [1, 2, 3], [4]], pa.list_(pa.int32())).take(pa.array([1, 2]))
-    _, cut = cut_texts(np.array([1, 2], np.uint64), ids, 2)
+    _, cut, _ = cut_texts(np.array([1, 2], np.uint64), ids, 2)
     assert cut.to_pylist() == [[1, 2], [3], [4]]
 
 
 def test_nothing_to_cut():
-    order, cut = cut_texts(np.empty(0, np.uint64), pa.array([], pa.list_(pa.int32())), 2)
-    assert len(order) == 0 and cut.to_pylist() == []
+    order, cut, text = cut_texts(np.empty(0, np.uint64), pa.array([], pa.list_(pa.int32())), 2)
+    assert len(order) == len(text) == 0 and cut.to_pylist() == []
 
 
 def test_seeds_give_other_orders():

@@ -52,7 +52,7 @@ def test_what_was_done_before_does_not_count_for_the_rate():
 
 def test_the_wait_before_the_first_advance_does_not_count_for_the_time_left():
     stream = io.StringIO()
-    with Progress("train", 1001, "s", stream=stream, every_seconds=0, settle_seconds=0) as bar:
+    with Progress("train", 1001, "steps", stream=stream, every_seconds=0, settle_seconds=0) as bar:
         bar.update(0)
         time.sleep(0.5)  # compiling
         bar.update(1)
@@ -62,6 +62,20 @@ def test_the_wait_before_the_first_advance_does_not_count_for_the_time_left():
     bar.total = 101_000  # with the wait it would be 50 s and more
     left = bar._seconds_left()
     assert left is not None and left < 30
+
+
+def test_of_a_clock_the_time_left_is_what_is_left_on_it():
+    """However long the wait, as for compiling at each new length."""
+    stream = io.StringIO()
+    with Progress("train", 540, "s", stream=stream, every_seconds=0) as bar:
+        bar.update(0)
+        bar.update(0.25)
+        time.sleep(0.2)
+        bar.update(0.5)
+        bar.update(420)
+    first, *lines = stream.getvalue().splitlines()
+    assert " left" not in first
+    assert [line.split(", ")[1] for line in lines] == ["9:00 left"] * 2 + ["2:00 left"]
 
 
 def test_no_time_left_is_told_before_the_pace_is_known():
