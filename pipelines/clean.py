@@ -73,27 +73,41 @@ def languages_for(config: PrepareConfig, role: str) -> list[str]:
 
 def tasks_for(config: PrepareConfig, units: list[Unit], stamps: dict[str, str]) -> list[Task]:
     """One task per unit of input. stamps: of the files, from before they were cut into units."""
-    rules = dataclasses.asdict(config.clean)
-    del rules["max_rejected_fraction"]  # decides whether the work goes on, not what it makes
-    del rules["near_duplicate"], rules["near_duplicate_shingle"]  # are of later stages
     partitions = partition_count(units)
     return [
         Task(
             unit.id,
             {
                 "version": _VERSION,
-                "unit": dataclasses.asdict(unit),
+                # Where it stands among all units says nothing of what is in it.
+                "unit": dataclasses.asdict(dataclasses.replace(unit, index=0)),
                 "stamp": stamps[unit.path],
                 "partner_stamp": None if unit.partner is None else stamps[unit.partner],
                 "fields": fields_for(config, unit.role),
                 "languages": languages_for(config, unit.role),
                 "header": config.data.tsv_header,
-                "clean": rules,
+                "clean": _rules_for(config, unit.role),
                 "partitions": partitions,
             },
         )
         for unit in units
     ]
+
+
+def kind_of(role: str) -> str:
+    """What the records of a file are to the rules, see `filters.RULES`."""
+    return "text" if role.startswith(MONOLINGUAL) else "pair" if role == "train" else "measure"
+
+
+def _rules_for(config: PrepareConfig, role: str) -> dict[str, Any]:
+    """What the result for a file depends on, of the section `clean`."""
+    kind = kind_of(role)
+    rules = filters.settings_for(kind, config.clean)
+    if kind != "measure":
+        rules["mend"] = config.clean.mend
+    if kind != "text":
+        rules["duplicate"] = config.clean.duplicate == "source"  # see `hash_records`
+    return rules
 
 
 def partition_count(units: list[Unit]) -> int:
@@ -212,7 +226,7 @@ def _work_on_chunk(
     rows = batch.column(0).to_numpy()
     texts = batch.columns[-len(task.payload["fields"]) :]
     monolingual = unit.role.startswith(MONOLINGUAL)
-    kind = "text" if monolingual else "pair" if unit.role == "train" else "measure"
+    kind = kind_of(unit.role)
     mended = 0
     if config.clean.mend and kind != "measure":
         new, changed = zip(*(mend_texts(column.to_pylist()) for column in texts), strict=True)
@@ -291,7 +305,23 @@ def _write_keys(
 
 def stage(units: list[Unit], stamps: dict[str, str]) -> Stage:
     """The first stage, which is planned from units; `stamps` as in `tasks_for`."""
-    return Stage("clean", _Tasks(units, stamps), work)
+    return Stage("clean", _Tasks(units, stamps), work, _SETTINGS)
+
+
+_SETTINGS = (
+    "source_lang",
+    "target_lang",
+    "data.source_field",
+    "data.target_field",
+    "data.text_field",
+    "data.text_rows",
+    "data.tsv_header",
+    "dataset.unit_megabytes",
+    *(f"clean.{name}" for name, _, _ in filters.RULES),
+    "clean.documents",
+    "clean.mend",
+    "clean.duplicate",
+)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -7,6 +7,7 @@ Frozen and validated; defaults live here, those of `clean` in `clean_config`, an
 from __future__ import annotations
 
 import dataclasses
+import json
 import re
 import unicodedata
 from typing import Any, Literal
@@ -237,6 +238,19 @@ def settings_of(config: PrepareConfig) -> dict[str, Any]:
     settings = dataclasses.asdict(config)
     del settings["workdir"]
     return settings
+
+
+def flat_settings(config: PrepareConfig) -> dict[str, Any]:
+    """The same, as "section.key" -> JSON value, sections within sections spread out as well."""
+    flat: dict[str, Any] = {}
+    waiting = [("", json.loads(json.dumps(settings_of(config))))]
+    for prefix, section in waiting:
+        for key, value in section.items():
+            if isinstance(value, dict):
+                waiting.append((f"{prefix}{key}.", value))
+            else:
+                flat[f"{prefix}{key}"] = value
+    return flat
 
 
 @pydantic.dataclasses.dataclass(frozen=True, kw_only=True, config=STRICT)

@@ -181,4 +181,6 @@ def _role_code(role: str) -> int:
     return _MEASURE if role in ("valid", "test") else _TRAIN if role == "train" else _TEXT
 
 
-STAGE = Stage("dedup", plan, work)
+_SPLIT = ("data.valid", "dataset.valid_fraction", "dataset.valid_max_records")
+
+STAGE = Stage("dedup", plan, work, ("clean.duplicate", "clean.leak", *_SPLIT))

@@ -328,4 +328,16 @@ def _counts(codes: np.ndarray) -> dict[str, int]:
     return {name: int((codes == code).sum()) for code, name in enumerate(split.SPLITS)}
 
 
-STAGE = Stage("encode", plan, work)
+STAGE = Stage(
+    "encode",
+    plan,
+    work,
+    (
+        "dataset.seed",
+        "dataset.max_tokens",
+        "dataset.window_length",
+        "dataset.pair_windows",
+        "dataset.records_per_shard",
+        "dataset.provenance",
+    ),
+)

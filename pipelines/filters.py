@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -187,6 +188,19 @@ RULES: tuple[tuple[str, Rule, tuple[str, ...]], ...] = (
     ("number_mismatch", number_mismatch, ("pair",)),
     ("wrong_language", wrong_language, ("pair", "text")),
 )
+
+
+def settings_for(kind: str, config: CleanConfig) -> dict[str, Any]:
+    """Rule -> bound, of the rules that are asked of a kind of record: all that `judge` depends on.
+
+    `documents` is among those of texts.
+    """
+    found: dict[str, Any] = {
+        name: getattr(config, name) for name, _, kinds in RULES if kind in kinds
+    }
+    if kind == "text":
+        found["documents"] = config.documents.bounds()
+    return found
 
 
 def check_languages(config: CleanConfig, languages: Iterable[str]) -> None:

@@ -79,4 +79,15 @@ def parts_of(config: PrepareConfig) -> list[tuple[str, str]]:
     ]
 
 
-STAGE = Stage("held_out", plan, work)
+STAGE = Stage(
+    "held_out",
+    plan,
+    work,
+    (
+        "clean.overlap",
+        "clean.overlap_words",
+        "clean.near_duplicate",
+        "dataset.valid_fraction",
+        "dataset.valid_max_records",
+    ),
+)

@@ -318,6 +318,11 @@ def _grown(
     )
 
 
-SIGNATURES_STAGE = Stage("signatures", plan_signatures, sign_chunk)
-BANDS_STAGE = Stage("bands", plan_bands, compare_bands)
-NEAR_STAGE = Stage("near", plan_near, drop)
+SIGNATURES_STAGE = Stage(
+    "signatures",
+    plan_signatures,
+    sign_chunk,
+    ("clean.near_duplicate", "clean.near_duplicate_shingle", "clean.leak"),
+)
+BANDS_STAGE = Stage("bands", plan_bands, compare_bands, ("clean.near_duplicate",))
+NEAR_STAGE = Stage("near", plan_near, drop, ())

@@ -169,33 +169,37 @@ def build_prepare(pipeline: beam.Pipeline, config: PrepareConfig, plan: PrepareP
     info = completed(config, plan)
     if info is not None:
         return pipeline | "AlreadyComplete" >> beam.Create([info["ledger"]])
-    compared = (
-        pipeline
-        | "Start" >> beam.Create([""])
-        | "CleanUnits" >> stages.RunStage(clean.stage(plan.units, plan.stamps), config)
-        | "FindDuplicates" >> stages.RunStage(dedup.STAGE, config)
-    )
+    element = pipeline | "Start" >> beam.Create([""])
+    for label, stage in stages_of(config, plan):
+        element = element | label >> stages.RunStage(stage, config)
+    return element | "PublishDataset" >> beam.ParDo(_PublishFn(config, plan.fingerprint))
+
+
+def stages_of(config: PrepareConfig, plan: PreparePlan) -> list[tuple[str, stages.Stage]]:
+    """The stages of a job, each with the label of its transform, in their order."""
+    found = [
+        ("CleanUnits", clean.stage(plan.units, plan.stamps)),
+        ("FindDuplicates", dedup.STAGE),
+    ]
     if config.clean.near_duplicate is not False:
-        compared = (
-            compared
-            | "SignChunks" >> stages.RunStage(near_duplicates.SIGNATURES_STAGE, config)
-            | "CompareBands" >> stages.RunStage(near_duplicates.BANDS_STAGE, config)
-            | "DropNearDuplicates" >> stages.RunStage(near_duplicates.NEAR_STAGE, config)
-        )
+        found += [
+            ("SignChunks", near_duplicates.SIGNATURES_STAGE),
+            ("CompareBands", near_duplicates.BANDS_STAGE),
+            ("DropNearDuplicates", near_duplicates.NEAR_STAGE),
+        ]
     if held_out.wanted(config):
-        compared = compared | "HoldOutSources" >> stages.RunStage(held_out.STAGE, config)
-    written = (
-        compared
-        | "SplitChunks" >> stages.RunStage(split.STAGE, config)
-        | "AddWords" >> stages.RunStage(words.STAGE, config)
-        | "LearnVocabulary" >> stages.RunStage(vocabulary.STAGE, config)
-        | "CutWords" >> stages.RunStage(pieces.STAGE, config)
-        | "EncodeChunks" >> stages.RunStage(examples.STAGE, config)
-        | "WriteShards" >> stages.RunStage(shards.STAGE, config)
-    )
+        found.append(("HoldOutSources", held_out.STAGE))
+    found += [
+        ("SplitChunks", split.STAGE),
+        ("AddWords", words.STAGE),
+        ("LearnVocabulary", vocabulary.STAGE),
+        ("CutWords", pieces.STAGE),
+        ("EncodeChunks", examples.STAGE),
+        ("WriteShards", shards.STAGE),
+    ]
     if config.dataset.replacements.generator is not None:
-        written = written | "ReplaceTokens" >> stages.RunStage(replacement.STAGE, config)
-    return written | "PublishDataset" >> beam.ParDo(_PublishFn(config, plan.fingerprint))
+        found.append(("ReplaceTokens", replacement.STAGE))
+    return found
 
 
 class _PublishFn(beam.DoFn):

@@ -27,8 +27,7 @@ from . import (
 )
 from .config import PrepareConfig, settings_of
 from .records import EMPTY_LEDGER
-from .shards import INFO_FILE
-from .stages import load_index, part_path
+from .stages import INFO_FILE, load_index, part_path
 
 _OURS = re.compile(r"[a-z]+-\d{5}-of-\d{5}\.tfrecord(\.gz)?|(valid|test)\.jsonl|.*\.tmp-\d+-\w+")
 

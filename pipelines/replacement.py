@@ -93,9 +93,6 @@ def temperature_of(number: int, count: int, temperature: tuple[float, float]) ->
 def plan(config: PrepareConfig) -> list[Task]:
     """One task per shard of windows and copy; all shards of a copy before those of the next.
 
-    Like `shards.plan` it takes back receipts whose file is gone, and `dataset_info.json` if
-    anything is to be written.
-
     Raises:
       InputError: the generator knows another vocabulary.
     """
@@ -131,8 +128,6 @@ def plan(config: PrepareConfig) -> list[Task]:
             "format_version": features.FORMAT_VERSION,
         }
         tasks.append(Task(f"{SPLIT}-{number:05d}", payload))
-    if not all([shards.is_written(config, STAGE, task) for task in tasks]):
-        files.remove(files.join(config.workdir, "dataset", shards.INFO_FILE))
     return tasks
 
 
@@ -300,4 +295,15 @@ def described(config: PrepareConfig, windows: int) -> dict[str, Any]:
     }
 
 
-STAGE = Stage("replacement", plan, work)
+STAGE = Stage(
+    "replacement",
+    plan,
+    work,
+    (
+        "dataset.replacements",
+        "dataset.seed",
+        "dataset.window_length",
+        "dataset.compression",
+    ),
+    shards.written,
+)

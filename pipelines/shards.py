@@ -25,20 +25,14 @@ from electra_model import features
 
 from . import examples, files, provenance, records, units
 from .config import DatasetConfig, PrepareConfig
-from .stages import Stage, Task, folder_of, load_index, part_path, task_fingerprint
+from .stages import Stage, Task, load_index, part_path
 from .units import Parts
 
 _VERSION = 2
 
-INFO_FILE = "dataset_info.json"
-
 
 def plan(config: PrepareConfig) -> list[Task]:
-    """One task per shard.
-
-    Receipts whose shard is not there any more are taken back; and if any shard is to be written,
-    `dataset_info.json`, which says that the dataset is complete, is removed before.
-    """
+    """One task per shard."""
     index = load_index(config, "encode")
     tasks, batch = [], {"pairs": 0, "texts": 0}
     for name, count in examples.shard_layout(config).items():
@@ -60,8 +54,6 @@ def plan(config: PrepareConfig) -> list[Task]:
             }
             tasks.append(Task(f"{name}-{number:05d}", payload))
             batch[part] += 1
-    if not all([is_written(config, STAGE, task) for task in tasks]):
-        files.remove(files.join(config.workdir, "dataset", INFO_FILE))
     return tasks
 
 
@@ -72,24 +64,11 @@ def length_buckets(dataset: DatasetConfig) -> list[int]:
     return [*dataset.length_buckets]
 
 
-def is_written(config: PrepareConfig, stage: Stage, task: Task) -> bool:
-    """Whether a task that writes a file into `dataset/`, and perhaps its provenance, is done and
-    all is there; a receipt without its files is taken back."""
-    folder = folder_of(config, stage.name)
-    receipt = units.committed(folder, task.id, task_fingerprint(stage, task))
-    if receipt is None:
-        return False
-    made = {facts["file"]: facts["bytes"] for facts in _written_by(receipt)}
-    paths = {files.join(config.workdir, "dataset", name): size for name, size in made.items()}
-    if all(files.exists(path) and files.size(path) == size for path, size in paths.items()):
-        return True
-    files.remove(files.join(folder, f"{task.id}.receipt.json"))
-    return False
-
-
-def _written_by(receipt: units.Receipt) -> list[dict[str, Any]]:
+def written(receipt: units.Receipt) -> dict[str, int]:
+    """What a task has written into `dataset/`, its provenance included: name -> bytes."""
     facts = receipt.facts
-    return [facts, facts["provenance"]] if "provenance" in facts else [facts]
+    made = [facts, facts["provenance"]] if "provenance" in facts else [facts]
+    return {one["file"]: one["bytes"] for one in made}
 
 
 def work(config: PrepareConfig, task: Task, parts: Parts) -> dict[str, Any]:
@@ -225,4 +204,17 @@ def _masked(checksums: np.ndarray) -> np.ndarray:
         return (checksums >> 15 | checksums << 17) + np.uint32(0xA282EAD8)
 
 
-STAGE = Stage("shards", plan, work)
+STAGE = Stage(
+    "shards",
+    plan,
+    work,
+    (
+        "dataset.records_per_shard",
+        "dataset.window_length",
+        "dataset.max_tokens",
+        "dataset.length_buckets",
+        "dataset.compression",
+        "dataset.provenance",
+    ),
+    written,
+)

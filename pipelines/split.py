@@ -312,4 +312,18 @@ def _bytes_of(kept: pa.RecordBatch, mask: np.ndarray, sides: tuple[str, ...]) ->
     return sum(size or 0 for size in sizes)
 
 
-STAGE = Stage("split", plan, work)
+STAGE = Stage(
+    "split",
+    plan,
+    work,
+    (
+        "data.train",
+        "data.valid",
+        "clean.overlap",
+        "clean.overlap_words",
+        "clean.near_duplicate",
+        "dataset.valid_fraction",
+        "dataset.valid_max_records",
+        "vocabulary.sides",
+    ),
+)

@@ -11,11 +11,12 @@ are done, in `prepare/<stage>.index.json`, from which the next one is planned.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import apache_beam as beam
@@ -23,8 +24,11 @@ import apache_beam as beam
 from electra_model.errors import WorkError
 
 from . import allocator, files, units
-from .config import PrepareConfig
+from .config import PrepareConfig, flat_settings
 from .units import Parts, Receipt
+
+# Of the dataset; it says that all of it is there, so it is written last and taken back first.
+INFO_FILE = "dataset_info.json"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,17 +57,24 @@ class Index:
 
 @dataclasses.dataclass(frozen=True)
 class Stage:
-    """Two module-level functions.
+    """Module-level functions, and what they look at.
 
     Attributes:
       name: of the folder below `prepare/`.
-      plan: called once, when all earlier stages are complete.
+      plan: called once, when all earlier stages are complete. It changes nothing on the disk.
       work: does one task, adds parts, and returns the facts for the receipt.
+      settings: keys and sections of the job file that the tasks depend on, other than through an
+        earlier stage. They only serve to say why a stage is done again: what is done again, the
+        fingerprints of the tasks decide.
+      writes: what a task has written into `dataset/`, of its receipt: name -> bytes. A task whose
+        files are not there any more is done again.
     """
 
     name: str
     plan: Callable[[PrepareConfig], list[Task]]
     work: Callable[[PrepareConfig, Task, Parts], dict[str, Any]]
+    settings: tuple[str, ...] = ()
+    writes: Callable[[Receipt], dict[str, int]] | None = None
 
 
 def folder_of(config: PrepareConfig, stage: str) -> str:
@@ -74,10 +85,27 @@ def folder_of(config: PrepareConfig, stage: str) -> str:
 def load_index(config: PrepareConfig, stage: str) -> Index:
     """What a complete stage has made. Raises `WorkError` when it is not complete."""
     path = _index_path(config, stage)
+    if path in _assumed:
+        return _assumed[path]
     try:
         return _parse_index(files.read_bytes(path))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise WorkError(f"{path}: cannot be read ({error}); run the same command again") from None
+
+
+# Path of an index -> what it would hold, where a plan is only looked at (see `foresight`).
+_assumed: dict[str, Index] = {}
+
+
+@contextlib.contextmanager
+def assuming() -> Iterator[Callable[[PrepareConfig, str, Index], None]]:
+    """While it lasts, what `load_index` returns of a stage can be another index than its file."""
+    before = dict(_assumed)
+    try:
+        yield lambda config, stage, index: _assumed.update({_index_path(config, stage): index})
+    finally:
+        _assumed.clear()
+        _assumed.update(before)
 
 
 @functools.lru_cache(maxsize=4)
@@ -114,8 +142,25 @@ def task_fingerprint(stage: Stage, task: Task) -> str:
     return units.fingerprint(stage.name, task.id, task.payload)
 
 
+def receipt_of(config: PrepareConfig, stage: Stage, task: Task) -> Receipt | None:
+    """The receipt of a task that is done and whose files are all there, else None."""
+    folder = folder_of(config, stage.name)
+    receipt = units.committed(folder, task.id, task_fingerprint(stage, task))
+    if receipt is None or stage.writes is None:
+        return receipt
+    for name, size in stage.writes(receipt).items():
+        path = files.join(config.workdir, "dataset", name)
+        if not files.exists(path) or files.size(path) != size:
+            return None
+    return receipt
+
+
 class _PlanFn(beam.DoFn):
-    """Anything -> every task as JSON, and "" so that a stage without tasks closes as well."""
+    """Anything -> every task as JSON, and "" so that a stage without tasks closes as well.
+
+    Of a stage that writes into `dataset/`, receipts whose files are gone are taken back; and if any
+    is to be written, so is `dataset_info.json`, which says that the dataset is complete.
+    """
 
     def __init__(self, stage: Stage, config: PrepareConfig) -> None:
         self._stage, self._config = stage, config
@@ -123,14 +168,39 @@ class _PlanFn(beam.DoFn):
     def process(self, element: Any) -> Iterator[str]:
         tasks = self._stage.plan(self._config)
         folder = folder_of(self._config, self._stage.name)
-        sweep(folder, {task.id: task_fingerprint(self._stage, task) for task in tasks})
+        if self._stage.writes is not None:
+            self._take_back(folder, tasks)
+        done = sweep(folder, {task.id: task_fingerprint(self._stage, task) for task in tasks})
+        planned = {
+            "tasks": [task.id for task in tasks],
+            "done": done,
+            "settings": flat_settings(self._config),
+            "inputs": inputs_of(tasks),
+        }
         files.write_atomic(
-            _plan_path(self._config, self._stage.name),
-            json.dumps({"tasks": [task.id for task in tasks]}).encode(),
+            plan_path(self._config.workdir, self._stage.name),
+            json.dumps(planned, ensure_ascii=False).encode(),
         )
         yield ""
         for task in tasks:
             yield json.dumps(dataclasses.asdict(task), ensure_ascii=False)
+
+    def _take_back(self, folder: str, tasks: Sequence[Task]) -> None:
+        undone = [t for t in tasks if receipt_of(self._config, self._stage, t) is None]
+        if undone:
+            files.remove(files.join(self._config.workdir, "dataset", INFO_FILE))
+        for task in undone:
+            files.remove(files.join(folder, f"{task.id}.receipt.json"))
+
+
+def inputs_of(tasks: Sequence[Task]) -> dict[str, str]:
+    """Path -> stamp of the input files that the tasks read; the first stage alone reads any."""
+    found: dict[str, str] = {}
+    for task in tasks:
+        for key, stamp in (("path", "stamp"), ("partner", "partner_stamp")):
+            if task.payload.get(stamp) is not None:
+                found[task.payload["unit"][key]] = task.payload[stamp]
+    return found
 
 
 class _WorkFn(beam.DoFn):
@@ -166,63 +236,70 @@ class _CloseFn(beam.DoFn):
     def process(self, element: tuple[int, Any]) -> Iterator[str]:
         receipts = [json.loads(receipt) for receipt in element[1] if receipt]
         receipts.sort(key=lambda receipt: receipt["unit_id"])
-        planned = json.loads(files.read_bytes(_plan_path(self._config, self._stage.name)))["tasks"]
+        planned = read_plan(self._config.workdir, self._stage.name)["tasks"]
         if [receipt["unit_id"] for receipt in receipts] != sorted(planned):
             raise WorkError(
                 f"prepare/{self._stage.name}: {len(planned)} tasks were planned and "
                 f"{len(receipts)} came back; the engine lost some, run the same command again"
             )
-        digest = units.fingerprint(
-            [
-                (
-                    receipt["unit_id"],
-                    {suffix: part["sha256"] for suffix, part in receipt["parts"].items()},
-                    receipt["facts"],
-                )
-                for receipt in receipts
-            ]
-        )
+        digest = digest_of([Receipt(**receipt) for receipt in receipts])
         index = json.dumps({"digest": digest, "receipts": receipts}, ensure_ascii=False)
         files.write_atomic(_index_path(self._config, self._stage.name), index.encode())
         yield self._stage.name
 
 
-def sweep(folder: str, fingerprints: dict[str, str]) -> None:
+def digest_of(receipts: Sequence[Receipt]) -> str:
+    """Of all that a stage has made: its receipts ordered by id."""
+    return units.fingerprint(
+        [
+            (
+                receipt.unit_id,
+                {suffix: part["sha256"] for suffix, part in receipt.parts.items()},
+                receipt.facts,
+            )
+            for receipt in receipts
+        ]
+    )
+
+
+def sweep(folder: str, fingerprints: dict[str, str]) -> int:
     """Removes from a local folder all that is not part of a task committed under its fingerprint.
 
-    That is what an earlier run under other settings made, and what a kill left half done.
+    That is what an earlier run under other settings made, and what a kill left half done. Returns
+    how many tasks are committed; 0 for an object store, which is not looked at.
     """
     if files.is_remote(folder) or not os.path.isdir(folder):
-        return
+        return 0
     kept: set[str] = set()
+    done = 0
     for task_id, fingerprint in fingerprints.items():
         receipt = units.committed(folder, task_id, fingerprint)
         if receipt is not None:
+            done += 1
             kept.add(f"{task_id}.receipt.json")
             kept.update(part["name"] for part in receipt.parts.values())
     for name in os.listdir(folder):
         if name not in kept:
             os.unlink(os.path.join(folder, name))
+    return done
 
 
-def progress(workdir: str) -> list[tuple[str, int, int]]:
-    """(stage, tasks done, tasks planned) of every stage planned so far; local folders only."""
-    found = []
-    prepare = os.path.join(workdir, "prepare")
-    if files.is_remote(workdir) or not os.path.isdir(prepare):
-        return found
-    for name in os.listdir(prepare):
-        if name.endswith(".plan.json"):
-            stage = name.removesuffix(".plan.json")
-            planned = len(json.loads(files.read_bytes(os.path.join(prepare, name)))["tasks"])
-            folder = os.path.join(prepare, stage)
-            names = os.listdir(folder) if os.path.isdir(folder) else []
-            found.append((stage, sum(n.endswith(".receipt.json") for n in names), planned))
-    return found
+def count_done(workdir: str, stage: str) -> int:
+    """Receipts of a stage in a local work folder; once it is planned, those of its tasks."""
+    folder = os.path.join(workdir, "prepare", stage)
+    names = os.listdir(folder) if os.path.isdir(folder) else []
+    return sum(name.endswith(".receipt.json") for name in names)
 
 
-def _plan_path(config: PrepareConfig, stage: str) -> str:
-    return files.join(config.workdir, "prepare", f"{stage}.plan.json")
+def plan_path(workdir: str, stage: str) -> str:
+    """Where a stage writes down, before its tasks are begun, what they are: see `read_plan`."""
+    return files.join(workdir, "prepare", f"{stage}.plan.json")
+
+
+def read_plan(workdir: str, stage: str) -> dict[str, Any]:
+    """What a stage was last planned as: {"tasks": [id], "done": how many were done before,
+    "settings": {key: value} of the job, "inputs": {path: stamp}}."""
+    return json.loads(files.read_bytes(plan_path(workdir, stage)))
 
 
 def _index_path(config: PrepareConfig, stage: str) -> str:

@@ -291,4 +291,4 @@ def card_text(config: PrepareConfig, cards: Mapping[str, dict[str, Any]]) -> byt
     return (json.dumps(card, indent=2, sort_keys=True, ensure_ascii=False) + "\n").encode()
 
 
-STAGE = Stage("vocabulary", plan_vocabulary, make_vocabulary)
+STAGE = Stage("vocabulary", plan_vocabulary, make_vocabulary, ("vocabulary",))

@@ -164,4 +164,4 @@ def read_counts(config: PrepareConfig, receipts: Sequence[Any]) -> pa.Table:
     return pa.Table.from_batches(batches, schema=records.WORDS)
 
 
-STAGE = Stage("words", plan, work)
+STAGE = Stage("words", plan, work, ("vocabulary.size", "vocabulary.max_words", "vocabulary.sides"))
