@@ -3,6 +3,7 @@
 import dataclasses
 import glob
 import os
+import random
 import shutil
 import time
 
@@ -26,7 +27,9 @@ DATA = {
 def prepared(tmp_path_factory):
     """A folder with the inputs and a work folder that is complete."""
     place = tmp_path_factory.mktemp("prepared")
-    pairs = sentences(640)
+    pairs = [
+        (f"{s} {a}", f"{t} {b}") for (s, t), a, b in zip(sentences(640), *names(640), strict=True)
+    ]
     write_tsv(place / "a.tsv", pairs[:400])
     write_tsv(place / "b.tsv", pairs[400:600])
     write_tsv(place / "test.tsv", pairs[600:620])
@@ -49,6 +52,14 @@ def place(prepared, tmp_path, monkeypatch):
     shutil.copytree(prepared, copy, copy_function=shutil.copy2)
     monkeypatch.chdir(copy)
     return copy
+
+
+def names(count):
+    """Two lists of words that no vocabulary of this size has whole."""
+    draw = random.Random(5)
+    syllables = [first + second for first in "bdfgklmnprstvw" for second in "aeiou"]
+    made = ["".join(draw.choices(syllables, k=3)) for _ in range(2 * count)]
+    return made[:count], made[count:]
 
 
 def job(*, clean=None, vocabulary=None, dataset=None, data=None):
