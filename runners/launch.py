@@ -22,6 +22,7 @@ from pipelines.config import TranslateConfig
 from . import engines
 from .engines import RunnerConfig
 from .job import JobConfig
+from .prepare_progress import PrepareProgress
 from .progress import Progress, say
 
 _POLL_SECONDS = 0.2
@@ -36,7 +37,7 @@ def run_pipeline(
     label: str,
     receipts: str,
     total: int | None = None,
-    watch: Callable[[], tuple[int, int | None, dict[str, str]]] | None = None,
+    watch: Callable[[], tuple[float, float | None, str]] | None = None,
 ) -> None:
     """Runs one pipeline to its end.
 
@@ -46,7 +47,7 @@ def run_pipeline(
       label: of the progress.
       receipts: the folder below which units leave their receipts.
       total: how many receipts there will be, where that is known.
-      watch: gives (done, total, facts for the progress) instead of the count of receipts.
+      watch: gives (done, total, the words for it) instead of the count of receipts.
 
     Raises:
       InputError, WorkError: as raised in the pipeline, in whatever process; any other failure there
@@ -78,17 +79,17 @@ def run_pipeline(
     thread = threading.Thread(target=work, daemon=True, name=f"pipeline-{label}")
     with Progress(label, total, "units") as bar:
         thread.start()
-        done = 0
+        done: float = 0
         over = False
         while not over:
             over = outcome.over.wait(_POLL_SECONDS)
             if local_workers.deaths and not over:
                 outcome.over.wait(_DEATH_SECONDS)  # the pipeline may notice by itself, or never
                 over = True
-            now, planned, facts = watch() if watch else (count_receipts(receipts), total, {})
+            now, planned, text = watch() if watch else (count_receipts(receipts), total, None)
             # A pipeline that is through tidies its receipts away: that is no step back.
             done = max(done, now)
-            bar.update(done, planned, **facts)
+            bar.update(done, planned, text=text)
     if local_workers.deaths:
         raise local_workers.deaths[0]
     if outcome.error is not None:
@@ -160,27 +161,23 @@ def run_prepare(job: JobConfig) -> dict[str, Any]:
 
     config = job_inputs.prepare_config(job)
     plan = prepare.plan_prepare(config)
+    progress = PrepareProgress(
+        job.workdir,
+        [stage.name for _, stage in prepare.stages_of(config, plan)],
+        plan.units,
+        job.runner.workers,
+    )
     run_pipeline(
         lambda pipeline: prepare.build_prepare(pipeline, config, plan),
         job.runner,
         label="prepare",
         receipts=job.path("prepare"),
-        watch=lambda: _prepare_progress(job.workdir),
+        watch=progress,
     )
-    counts = dataset_counts(job)
+    counts = {**dataset_counts(job), "pace": progress.pace()}
     for warning in counts["warnings"]:
         say(f"prepare: warning: {warning}")
     return counts
-
-
-def _prepare_progress(workdir: str) -> tuple[int, int | None, dict[str, str]]:
-    """Tasks done and planned so far, and the stage that is at work: each stage plans the next."""
-    from pipelines import stages
-
-    found = stages.progress(workdir)
-    at_work = [name for name, done, planned in found if done < planned]
-    facts = {"stage": at_work[-1]} if at_work else {}
-    return sum(done for _, done, _ in found), sum(planned for _, _, planned in found) or None, facts
 
 
 def dataset_counts(job: JobConfig) -> dict[str, Any]:

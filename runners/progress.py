@@ -55,6 +55,7 @@ class Progress:
         self._printed: float | None = None
         self._first: float | None = None  # what was done before: it does not count for the rate
         self._facts = ""
+        self._given: str | None = None
         self._started = self._last_line = time.monotonic()
         self._bar: RichProgress | None = None
 
@@ -78,9 +79,15 @@ class Progress:
         elif self._done and self._printed != self._done:
             self._print()
 
-    def update(self, done: float, total: float | None = None, **facts: Any) -> None:
-        """Says that `done` of `total` are done; `facts` (loss, rate ...) are shown as they are."""
+    def update(
+        self, done: float, total: float | None = None, *, text: str | None = None, **facts: Any
+    ) -> None:
+        """Says that `done` of `total` are done; `facts` (loss, rate ...) are shown as they are.
+
+        A `text` is shown in place of what would be made of all that.
+        """
         with self._lock:
+            self._given = text
             self._done = done
             self._first = done if self._first is None else self._first
             if self._advance is None and done > self._first:
@@ -100,6 +107,8 @@ class Progress:
         print(f"{self.label}: {self._text()}", file=self._stream, flush=True)
 
     def _text(self) -> str:
+        if self._given is not None:
+            return self._given
         of = f" of {_short(self.total)}" if self.total is not None else ""
         parts = [f"{_short(self._done)}{of} {self.unit}".rstrip()]
         elapsed = time.monotonic() - self._started
@@ -134,6 +143,12 @@ def clock(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+
+
+def amount(value: float, whole: float | None = None) -> str:
+    """A number of megabytes, as finely as what it is part of needs: `61`, `3.4`, `0.012`."""
+    size = value if whole is None else whole
+    return f"{value:,.0f}" if size >= 20 else f"{value:.1f}" if size >= 0.5 else f"{value:.2g}"
 
 
 def _words(name: str) -> str:
