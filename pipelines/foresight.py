@@ -20,6 +20,7 @@ from electra_model.errors import InputError, WorkError
 from . import files, prepare, stages
 from .config import PrepareConfig, VocabularyConfig, flat_settings
 from .prepare import PreparePlan
+from .publish import COMPLETE_FILE
 from .stages import Index, Stage, Task
 
 PUBLISH = "publish"
@@ -27,6 +28,7 @@ PUBLISH = "publish"
 # Reasons that are no name of a key or a file.
 FIRST = "not done yet"
 LEFT = "left by a run that was stopped"
+CANNOT = "cannot be done: "
 _MOST_NAMED = 3
 
 
@@ -74,9 +76,16 @@ def foresee(config: PrepareConfig, plan: PreparePlan) -> list[Outlook]:
                     cause = _Cause(stage.name, changes)
             found.append(outlook)
     done = prepare.completed(config, plan) is not None
-    idle = all(outlook.todo == 0 for outlook in found)
-    why = "" if done else FIRST if not idle else _whatever(_changes(config, "shards", ("",)))
+    why = "" if done else _why_published(config, found)
     return [*found, Outlook(PUBLISH, 0 if done else 1, 1, why)]
+
+
+def _why_published(config: PrepareConfig, found: Sequence[Outlook]) -> str:
+    if not files.exists(files.join(config.workdir, "prepare", COMPLETE_FILE)):
+        return FIRST
+    if any(outlook.todo != 0 for outlook in found):
+        return "since a stage before it is not done"
+    return _named(_changes(config, "shards", ("",))) or "since what it has written is gone"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -100,7 +109,7 @@ def _planned(config: PrepareConfig, stage: Stage) -> tuple[Outlook, Index | None
     try:
         tasks = stage.plan(config)
     except (InputError, WorkError) as error:
-        return Outlook(stage.name, None, None, f"cannot be done: {error}"), None
+        return Outlook(stage.name, None, None, f"{CANNOT}{error}"), None
     receipts = {task.id: stages.receipt_of(config, stage, task) for task in tasks}
     undone = [task for task in tasks if receipts[task.id] is None]
     if undone:
@@ -208,10 +217,6 @@ def _files_changed(
 def _named(reasons: Sequence[str]) -> str:
     more = len(reasons) - _MOST_NAMED
     return ", ".join(reasons[:_MOST_NAMED]) + (f", and {more} more" if more > 0 else "")
-
-
-def _whatever(changes: Sequence[str]) -> str:
-    return _named(changes) or "since what it has written is gone"
 
 
 def _surely_another(config: PrepareConfig) -> bool:

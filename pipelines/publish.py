@@ -32,6 +32,10 @@ from .stages import INFO_FILE, load_index, part_path
 _OURS = re.compile(r"[a-z]+-\d{5}-of-\d{5}\.tfrecord(\.gz)?|(valid|test)\.jsonl|.*\.tmp-\d+-\w+")
 
 
+# Below `prepare/`: what has been published, by name and size.
+COMPLETE_FILE = "complete.json"
+
+
 def config_fingerprint(config: PrepareConfig) -> str:
     """Of all settings but the place of the work."""
     return units.fingerprint(settings_of(config))
@@ -236,4 +240,4 @@ def _path(config: PrepareConfig, *names: str) -> str:
 
 
 def _complete_path(config: PrepareConfig) -> str:
-    return _path(config, "prepare", "complete.json")
+    return _path(config, "prepare", COMPLETE_FILE)

@@ -5,7 +5,7 @@ Looks at names, beginnings and headers; contents are read by the stages.
 
 from __future__ import annotations
 
-from pipelines.prepare import PrepareConfig, plan_prepare
+from pipelines.prepare import PrepareConfig, PreparePlan, plan_prepare
 
 from .job import JobConfig
 
@@ -24,10 +24,13 @@ def prepare_config(job: JobConfig) -> PrepareConfig:
     )
 
 
-def check_texts(job: JobConfig) -> None:
-    """Raises `InputError` for the first file of `data` that cannot be prepared."""
+def check_texts(job: JobConfig) -> PreparePlan | None:
+    """What is to be read of `data`; None where it names nothing to learn from. Raises `InputError`
+    for the first file that cannot be prepared.
+    """
     if job.data.train or any(job.data.monolingual.values()):
-        plan_prepare(prepare_config(job))
+        return plan_prepare(prepare_config(job))
+    return None
 
 
 def check_documents(job: JobConfig) -> None:

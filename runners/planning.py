@@ -2,30 +2,41 @@
 
 from __future__ import annotations
 
+import itertools
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from electra_model.config import LoopConfig
-from pipelines import files
+from pipelines import files, foresight
+from pipelines.foresight import Outlook
+from pipelines.prepare import PreparePlan
 
-from . import stages
+from . import durations, stages
+from .durations import Seconds
 from .job import JobConfig
 from .progress import clock
 
 
 def show(job: JobConfig, write: Callable[[str], None]) -> dict[str, Any]:
-    """Writes one line per stage; returns name -> "run", "skip" or "perhaps".
+    """Writes what would be done and why, a line for each stage; of prepare also for its own.
 
-    "perhaps": the stage is complete, but a stage before it would run and may change its input.
     Raises `InputError` for a missing input, like the run itself.
+
+    Returns:
+      {"workdir", "stages": {name: "run", "skip" or "perhaps"}, "prepare": [{"stage", "todo",
+      "total", "why"}] (see `pipelines.foresight`), "seconds": {name: [least, most]} of stages whose
+      time can be told}. "perhaps": the stage is complete, but a stage before it would run and may
+      change its input.
     """
     from . import job_inputs
 
-    job_inputs.check_texts(job)
+    plan = job_inputs.check_texts(job)
     job_inputs.check_documents(job)
     earlier = _seconds(job)
     decided: dict[str, str] = {}
+    prepare: list[Outlook] = []
+    seconds: dict[str, Seconds] = {}
     languages = f"{job.source_lang}-{job.target_lang}"
     lines = [f"{languages}, work folder {job.workdir}, runner {_runner(job)}"]
     for stage in stages.STAGES:
@@ -41,14 +52,80 @@ def show(job: JobConfig, write: Callable[[str], None]) -> dict[str, Any]:
         reason = state.reason
         if decision == "perhaps":
             reason = "complete; again only if its input changes"
+        if stage.name == "prepare" and decision == "run" and plan is not None:
+            prepare = foresight.foresee(job_inputs.prepare_config(job), plan)
+        guessed = None if decision == "skip" else _guess(stage.name, job, prepare, plan)
+        if guessed is not None:
+            least, most = guessed
+            seconds[stage.name] = guessed if decision == "run" else (0.0, most)
         parts = [reason, _size(stage.name, job) if decision != "skip" else ""]
         if stage.name in earlier and decision != "skip":
             parts.append(f"took {clock(earlier[stage.name])} before")
+        if guessed is not None:
+            parts.append(_time(*guessed))
         shown = "; ".join(part for part in parts if part)
         lines.append(f"  {stage.name:<10} {decision:<8} {shown}")
+        if stage.name == "prepare":
+            lines += [f"    {line}" for line in in_words(prepare)]
     for line in lines:
         write(line)
-    return {"workdir": job.workdir, "stages": decided}
+    return {
+        "workdir": job.workdir,
+        "stages": decided,
+        "prepare": [one.to_json() for one in prepare],
+        "seconds": {name: [round(value) for value in both] for name, both in seconds.items()},
+    }
+
+
+def _guess(
+    name: str, job: JobConfig, outlooks: Sequence[Outlook], plan: PreparePlan | None
+) -> Seconds | None:
+    if name == "prepare" and plan is not None:
+        pace = durations.pace_of(job)
+        return durations.of_prepare(outlooks, plan.units, job.runner.workers, pace)
+    return durations.of_training(job, name) if name in ("pretrain", "train") else None
+
+
+def _time(least: float, most: float) -> str:
+    """Both ends in words, the same if there is little between them."""
+    if most - least < max(1.0, 0.1 * most):
+        return f"will take about {clock(most)}"
+    return f"will take {clock(least)} to {clock(most)}"
+
+
+def in_words(outlooks: Sequence[Outlook]) -> list[str]:
+    """A line for each stage of prepare; one for stages in a row of which the same is to be said.
+
+    >>> in_words([Outlook("clean", 0, 9, ""), Outlook("split", 5, 12, foresight.LEFT)])
+    ['clean: nothing', 'split: 5 of 12 units left']
+    """
+    grouped = itertools.groupby(outlooks, key=_what)
+    return [f"{', '.join(one.stage for one in group)}: {what}" for what, group in grouped]
+
+
+def _what(one: Outlook) -> str:
+    if one.todo == 0:
+        return "nothing" + (f" ({one.why})" if one.why else "")
+    if one.why.startswith(foresight.CANNOT):
+        return one.why
+    if one.todo is None or one.stage == foresight.PUBLISH:
+        if one.why == foresight.FIRST:
+            return "to be done"
+        return f"again{_because(one.why)}"
+    units = "unit" if one.total == 1 else "units"
+    if one.why == foresight.LEFT:
+        return f"{one.todo:,} of {one.total:,} {units} left"
+    if one.why == foresight.FIRST:
+        return f"{one.todo:,} {units}"
+    if one.todo == one.total:
+        return f"again{_because(one.why)}"
+    return f"{one.todo:,} of {one.total:,} {units}{_because(one.why)}"
+
+
+def _because(why: str) -> str:
+    if why.startswith("if "):
+        return f" {why}"
+    return f", {why}" if why.startswith("since ") else f" ({why})"
 
 
 def _runner(job: JobConfig) -> str:

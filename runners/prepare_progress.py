@@ -57,8 +57,8 @@ class PrepareProgress:
         self._remote = files.is_remote(workdir)
         self.megabytes = sum(unit.size for unit in units) / 1e6
         costs = stage_costs.costs(names, stage_costs.text_bytes(units), workers)
-        whole = sum(cost.seconds for cost in costs) or 1.0
-        self._shares = {cost.name: cost.seconds / whole for cost in costs}
+        self._expected = sum(cost.seconds for cost in costs)
+        self._shares = {cost.name: cost.seconds / self._expected for cost in costs}
         self._old = {} if self._remote else {name: self._stamp(name) for name in names}
         self._seen: dict[str, _Seen] = {}
         self._done = self._before = 0.0
@@ -78,13 +78,16 @@ class PrepareProgress:
         return self._done, self.megabytes, self._text()
 
     def pace(self) -> dict[str, Any]:
-        """For the next run's guess: {"megabytes": of input, "done": how many of them were done in
-        this run and not before, "seconds": in which they were, "start_seconds": until the first
-        stage began}; without the last three where nothing was seen to be done."""
+        """For the next run's guess (see `durations`): {"megabytes": of input, "done": how many of
+        them were done in this run and not before, "seconds": in which they were,
+        "expected_seconds": what `stage_costs` says of them, "start_seconds": until the first stage
+        began}; megabytes alone where nothing was seen to be done."""
         facts: dict[str, Any] = {"megabytes": round(self.megabytes, 3)}
         if self._began is not None and self._advanced is not None:
+            done = self._done - self._before
             facts |= {
-                "done": round(self._done - self._before, 3),
+                "done": round(done, 3),
+                "expected_seconds": round(self._expected * done / (self.megabytes or 1.0), 3),
                 "seconds": round(self._advanced - self._began, 1),
                 "start_seconds": round(self._began - self._created, 1),
             }

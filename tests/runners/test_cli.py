@@ -125,20 +125,27 @@ def test_init_plan_and_the_last_line(electra, tmp_path):
         (tmp_path / "corpus" / f"{name}.tsv").write_text("Good morning\tGuten Morgen\n")
     status, lines, errors = electra("plan", "first.yaml", "--set", "pretrain={steps: 0}")
     assert (status, errors) == (0, [])
-    assert lines[:4] == [
+    assert lines[:6] == [
         "en-de, work folder work/first, runner local with 2 workers",
-        "  prepare    run      not complete yet; 3 files, 0.0 MB",
+        "  prepare    run      not complete yet; 3 files, 0.0 MB; will take about 0:10",
+        "    clean: 3 units",
+        "    dedup, split, words, vocabulary, pieces, encode, shards, publish: to be done",
         "  pretrain   skip     the job file asks for no pretraining",
         "  train      run      not complete yet; 60 minutes, 2048 tokens an update, model tiny "
-        "(4+2 layers of 192)",
+        "(4+2 layers of 192); will take about 1:00:00",
     ]
-    assert json.loads(lines[-1]) == {
+    facts = json.loads(lines[-1])
+    assert [one["stage"] for one in facts.pop("prepare")] == [
+        "clean", "dedup", "split", "words", "vocabulary", "pieces", "encode", "shards", "publish",
+    ]  # fmt: skip
+    assert facts == {
         "command": "plan",
         "workdir": "work/first",
         "stages": {
             "prepare": "run", "pretrain": "skip", "train": "run", "evaluate": "run",
             "translate": "skip", "report": "run",
         },
+        "seconds": {"prepare": [10, 10], "train": [3600, 3600]},
     }  # fmt: skip
 
 

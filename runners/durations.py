@@ -1,0 +1,110 @@
+"""How long stages may take: from what a former run has measured, else a range, else nothing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from electra_model.errors import InputError
+from pipelines import files, stage_costs
+from pipelines.foresight import Outlook
+from pipelines.units import Unit
+
+from .job import RESOLVED_NAME, JobConfig, load_job
+from .metrics import read_metrics
+
+Seconds = tuple[float, float]  # at least and at most
+
+# A former prepare says little of the pace if it has done less than this.
+_LEAST_SECONDS = 2.0
+_LEAST_SHARE = 0.2
+
+
+def of_prepare(
+    outlooks: Sequence[Outlook], units: Sequence[Unit], workers: int, pace: dict[str, Any]
+) -> Seconds:
+    """Seconds of what is to be done: at least what is sure, at most what may come on top.
+
+    Args:
+      pace: of a former run (`PrepareProgress.pace`); where it says too little, or is {}, the range
+        of `stage_costs` is taken.
+    """
+    size = stage_costs.text_bytes(units)
+    stages = [one for one in outlooks if one.stage in stage_costs.NAMES]
+    costs = stage_costs.costs([one.stage for one in stages], size, workers)
+    least = most = 0.0
+    for one, cost in zip(stages, costs, strict=True):
+        share = one.todo / one.total if one.todo is not None and one.total else 1.0
+        share = 0.0 if one.todo == 0 else share
+        least += cost.seconds * share * one.sure
+        most += cost.seconds * share
+    start, (fast, slow) = _factors(pace, size, workers)
+    return start + least * fast, start + most * slow
+
+
+def _factors(pace: dict[str, Any], size: int, workers: int) -> tuple[float, Seconds]:
+    """Seconds before the first stage, and by what the seconds of `stage_costs` are multiplied."""
+    try:
+        told_much = (
+            pace["seconds"] >= _LEAST_SECONDS
+            and pace["done"] >= _LEAST_SHARE * pace["megabytes"]
+            and pace["expected_seconds"] > 0
+        )
+        if told_much:
+            factor = pace["seconds"] / pace["expected_seconds"]
+            return pace["start_seconds"], (factor, factor)
+    except (KeyError, TypeError):
+        pass
+    usual = sum(cost.seconds for cost in stage_costs.costs(stage_costs.ALWAYS, size, workers))
+    fast, slow = stage_costs.seconds_without_measure(size, workers)
+    return stage_costs.START_SECONDS, (fast / usual, slow / usual)
+
+
+def pace_of(job: JobConfig) -> dict[str, Any]:
+    """What the last prepare of the job has measured of itself; {} where it has not."""
+    try:
+        recorded = json.loads(files.read_bytes(job.path("run.json")))
+        return dict(recorded["stages"]["prepare"]["counts"]["pace"])
+    except (OSError, ValueError, KeyError, TypeError, IndexError):
+        return {}
+
+
+def of_training(job: JobConfig, name: str) -> Seconds | None:
+    """Seconds that "pretrain" or "train" trains for, compiling apart; None where nobody knows.
+
+    Updates are counted with the seconds that one took in a former run of the job with the same
+    model and batches, as `metrics.jsonl` has them; what such a run under all of the same settings
+    has done already is not done again.
+    """
+    config = getattr(job, name)
+    former = _former(job)
+    if former is not None and former.model.resolved() != job.model.resolved():
+        former = None
+    same = former is not None and getattr(former, name) == config
+    lines = read_metrics(job.path(name, "metrics.jsonl"))
+    timed = [line for line in lines if line.get("elapsed_seconds") and line.get("step")]
+    last = timed[-1] if timed else {"step": 0, "elapsed_seconds": 0.0}
+    if config.minutes is not None:
+        seconds = config.minutes * 60
+        return _exactly(seconds - last["elapsed_seconds"] if same else seconds)
+    if not timed or former is None:
+        return None
+    if getattr(former, name).batch_tokens != config.batch_tokens:
+        return None
+    steps = (config.updates or 0) - (last["step"] if same else 0)
+    return _exactly(steps * last["elapsed_seconds"] / last["step"])
+
+
+def _exactly(seconds: float) -> Seconds:
+    return max(0.0, seconds), max(0.0, seconds)
+
+
+def _former(job: JobConfig) -> JobConfig | None:
+    """The job as it was when any of its stages was last run."""
+    path = job.path(RESOLVED_NAME)
+    try:
+        former = load_job(path) if not files.is_remote(path) else None
+    except InputError:
+        return None
+    return former
