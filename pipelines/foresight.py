@@ -84,7 +84,7 @@ def _why_published(config: PrepareConfig, found: Sequence[Outlook]) -> str:
     if not files.exists(files.join(config.workdir, "prepare", COMPLETE_FILE)):
         return FIRST
     if any(outlook.todo != 0 for outlook in found):
-        return "since a stage before it is not done"
+        return "since a stage before it is to be done"
     return _named(_changes(config, "shards", ("",))) or "since what it has written is gone"
 
 

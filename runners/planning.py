@@ -61,7 +61,7 @@ def show(job: JobConfig, write: Callable[[str], None]) -> dict[str, Any]:
         parts = [reason, _size(stage.name, job) if decision != "skip" else ""]
         if stage.name in earlier and decision != "skip":
             parts.append(f"took {clock(earlier[stage.name])} before")
-        if guessed is not None:
+        if guessed is not None and guessed != _named_minutes(stage.name, job):
             parts.append(_time(*guessed))
         shown = "; ".join(part for part in parts if part)
         lines.append(f"  {stage.name:<10} {decision:<8} {shown}")
@@ -84,6 +84,12 @@ def _guess(
         pace = durations.pace_of(job)
         return durations.of_prepare(outlooks, plan.units, job.runner.workers, pace)
     return durations.of_training(job, name) if name in ("pretrain", "train") else None
+
+
+def _named_minutes(name: str, job: JobConfig) -> Seconds | None:
+    """The time that the job file itself gives a training; what is left of it may be less."""
+    minutes = getattr(job, name).minutes if name in ("pretrain", "train") else None
+    return None if minutes is None else (minutes * 60, minutes * 60)
 
 
 def _time(least: float, most: float) -> str:

@@ -79,7 +79,7 @@ class PrepareProgress:
 
     def pace(self) -> dict[str, Any]:
         """For the next run's guess (see `durations`): {"megabytes": of input, "done": how many of
-        them were done in this run and not before, "seconds": in which they were,
+        them were done in this run and not before, "seconds": from the first of them up to now,
         "expected_seconds": what `stage_costs` says of them, "start_seconds": until the first stage
         began}; megabytes alone where nothing was seen to be done."""
         facts: dict[str, Any] = {"megabytes": round(self.megabytes, 3)}
@@ -88,7 +88,7 @@ class PrepareProgress:
             facts |= {
                 "done": round(done, 3),
                 "expected_seconds": round(self._expected * done / (self.megabytes or 1.0), 3),
-                "seconds": round(self._advanced - self._began, 1),
+                "seconds": round(self._now() - self._began, 1),
                 "start_seconds": round(self._began - self._created, 1),
             }
         return facts

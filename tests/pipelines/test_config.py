@@ -3,7 +3,13 @@ import re
 import pydantic
 import pytest
 
-from pipelines.config import CleanConfig, DatasetConfig, PrepareConfig
+from pipelines.config import (
+    CleanConfig,
+    DataConfig,
+    DatasetConfig,
+    PrepareConfig,
+    flat_settings,
+)
 from pipelines.shards import length_buckets
 
 
@@ -89,3 +95,12 @@ def test_temperatures_that_do_not_fall_or_are_out_of_range_are_refused(value):
 
 def test_replacements_are_off_by_default():
     assert DatasetConfig().replacements.generator is None
+
+
+def test_flat_settings():
+    data = DataConfig(train=("a",))
+    config = PrepareConfig(workdir="w", source_lang="en", target_lang="de", data=data)
+    flat = flat_settings(config)
+    assert "workdir" not in flat and flat["source_lang"] == "en" and flat["data.train"] == ["a"]
+    assert flat["clean.documents.preset"] is False and flat["dataset.replacements.copies"] == 4
+    assert not any(isinstance(value, dict) for value in flat.values())

@@ -165,7 +165,13 @@ ONLY_PAIRS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("rule", RULES)
+OFTEN = {"empty", "max_length_ratio", "mend", "duplicate"}
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [rule if rule in OFTEN else pytest.param(rule, marks=pytest.mark.slow) for rule in RULES],
+)
 def test_of_rules_of_the_first_stage(place, rule):
     found = check(job(clean={rule: RULES[rule]}))
     number, total, why = found["clean"]

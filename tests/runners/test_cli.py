@@ -132,7 +132,7 @@ def test_init_plan_and_the_last_line(electra, tmp_path):
         "    dedup, split, words, vocabulary, pieces, encode, shards, publish: to be done",
         "  pretrain   skip     the job file asks for no pretraining",
         "  train      run      not complete yet; 60 minutes, 2048 tokens an update, model tiny "
-        "(4+2 layers of 192); will take about 1:00:00",
+        "(4+2 layers of 192)",
     ]
     facts = json.loads(lines[-1])
     assert [one["stage"] for one in facts.pop("prepare")] == [

@@ -91,7 +91,7 @@ def test_what_is_shown_is_what_is_done(tmp_path):
         "    clean, dedup, split, words: nothing",
         "    vocabulary: again (vocabulary.size 100 -> 70)",
         f"    pieces, encode, shards: again {lines[4].partition(': again ')[2]}",
-        "    publish: again, since a stage before it is not done",
+        "    publish: again, since a stage before it is to be done",
     ]
     assert [one["todo"] for one in facts["prepare"]][:5] == [0, 0, 0, 0, 1]
 

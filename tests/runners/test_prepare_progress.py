@@ -127,11 +127,12 @@ def test_what_was_committed_before_is_done_but_not_for_the_rate(folder, clock):
     clock.seconds += 4
     folder.do("split", 2)
     assert progress()[2] == "split 2 of 2 units, 41 of 64 MB, 2.4 MB/s, 0:09 left"
+    clock.seconds += 1  # of publishing
     assert progress.pace() == {
         "megabytes": 64.0,
         "done": 9.689,
         "expected_seconds": 0.38,
-        "seconds": 4.0,
+        "seconds": 5.0,
         "start_seconds": 2.0,
     }
 
