@@ -33,20 +33,21 @@ _VERSION = 2
 
 def plan(config: PrepareConfig) -> list[Task]:
     """One task per shard."""
-    index = load_index(config, "encode")
+    encoded = load_index(config, "encode").receipts
+    digests = {part: _digest(encoded, part) for part in ("pairs", "texts")}
     tasks, batch = [], {"pairs": 0, "texts": 0}
     for name, count in examples.shard_layout(config).items():
         part = "texts" if name == examples.PRETRAIN else "pairs"
         for number in range(count):
             payload = {
                 "version": _VERSION,
-                "encoded": index.digest,
+                "encoded": digests[part],
                 "split": name,
                 "shard": number,
                 "shards": count,
                 "part": part,
                 "batch": batch[part],
-                "window_length": config.dataset.window_length,
+                "window_length": config.dataset.window_length if part == "texts" else None,
                 "compression": config.dataset.compression,
                 "format_version": features.FORMAT_VERSION,
                 "buckets": [] if part == "texts" else length_buckets(config.dataset),
@@ -55,6 +56,18 @@ def plan(config: PrepareConfig) -> list[Task]:
             tasks.append(Task(f"{name}-{number:05d}", payload))
             batch[part] += 1
     return tasks
+
+
+def _digest(encoded: list[units.Receipt], part: str) -> str:
+    """Of what the shards of a part are made from: other windows leave the shards of pairs alone."""
+    names = (part, provenance.origins_part(part))
+    return units.fingerprint(
+        [
+            [receipt.unit_id, receipt.facts.get("origin")]
+            + [receipt.parts[name]["sha256"] for name in names if name in receipt.parts]
+            for receipt in encoded
+        ]
+    )
 
 
 def length_buckets(dataset: DatasetConfig) -> list[int]:

@@ -338,3 +338,23 @@ def test_of_a_work_folder_from_before_settings_were_kept(place):
             stream.write('{"tasks": []}')
     found = check(job(dataset={"seed": 2}))
     assert found["encode"][2] == "since its input or the program changed"
+
+
+def test_other_windows_leave_the_shards_of_pairs_alone(place):
+    before = receipts()["shards"]
+    found = check(job(dataset={"window_length": 64}))
+    assert found["shards"] == (None, None, "dataset.window_length 128 -> 64")
+    after = receipts()["shards"]
+    changed = [os.path.basename(path) for path in after if after[path] != before[path]]
+    assert changed == ["pretrain-00000.receipt.json"] and len(after) == 4
+
+
+def test_what_prepare_would_refuse_is_said_before(place):
+    config = job(clean={"min_characters": 60, "max_rejected_fraction": 0.01})
+    with pytest.raises(Exception, match="clean.max_rejected_fraction"):
+        run(config)
+    found = {one.stage: one for one in outlook(config)}
+    assert (found["split"].todo, found["words"].todo) == (0, None)
+    assert found["words"].why.startswith("cannot be done: ")
+    assert "clean.max_rejected_fraction" in found["words"].why
+    assert found["pieces"].why == "if the result of words changes"
