@@ -18,9 +18,9 @@ _BYTES = 64e6
 _SECONDS = {
     "clean": 0.85,
     "dedup": 0.10,
-    "signatures": 1.0,
-    "bands": 0.3,
-    "near": 0.05,
+    "signatures": 1.3,
+    "bands": 0.4,
+    "near": 0.06,
     "held_out": 0.06,
     "split": 0.76,
     "words": 0.13,

@@ -3,7 +3,7 @@ import time
 
 import pytest
 
-from runners.progress import Progress, clock
+from runners.progress import Progress, amount, clock
 
 
 class Terminal(io.StringIO):
@@ -99,3 +99,25 @@ def test_a_bar_on_a_terminal():
 )
 def test_clock(seconds, text):
     assert clock(seconds) == text
+
+
+def test_words_that_are_given_take_the_place_of_ours():
+    stream = io.StringIO()
+    with Progress("prepare", None, "units", stream=stream, every_seconds=0) as bar:
+        bar.update(61.0, 128.0, text="split 4 of 12 units, 61 of 128 MB, 9.2 MB/s, 0:07 left")
+    assert stream.getvalue() == (
+        "prepare: split 4 of 12 units, 61 of 128 MB, 9.2 MB/s, 0:07 left\n"
+    )
+    stream = Terminal()
+    with Progress("prepare", stream=stream) as bar:
+        bar.update(61.0, 128.0, text="61 of 128 MB")
+    assert "61 of 128 MB" in stream.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("value", "whole", "text"),
+    [(61.4, 128.0, "61"), (3.42, 128.0, "3"), (3.42, 9.5, "3.4"), (0.0123, 0.05, "0.012"),
+     (1234.5, None, "1,234"), (9.5, None, "9.5")],
+)  # fmt: skip
+def test_amounts_are_as_fine_as_their_whole(value, whole, text):
+    assert amount(value, whole) == text
