@@ -10,15 +10,18 @@ bucket: whoever streams a shard meets batches of one shape after the other witho
 counted before there are token ids.)
 """
 
+# pyarrow.compute makes its functions while it is imported.
+# pyright: reportAttributeAccessIssue=false
+
 from __future__ import annotations
 
 import gzip
-import struct
 from typing import Any
 
 import google_crc32c
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from electra_model import buckets as bucketing
 from electra_model import features
@@ -200,29 +203,34 @@ def pack_windows(
     return {"token_ids": (token_ids, window_offsets), "segment_ids": (segment_ids, window_offsets)}
 
 
-def frames(serialized: list[bytes]) -> bytes:
+def frames(serialized: pa.LargeBinaryArray) -> bytes:
     """Records as a TFRecord file frames them: length, its checksum, the record, its checksum."""
-    sizes = list(map(len, serialized))
-    heads = {size: _head(size) for size in set(sizes)}
-    checksums = np.fromiter(map(google_crc32c.value, serialized), np.uint32, len(serialized))
-    masked = _masked(checksums).astype("<u4").tobytes()
-    laid: list[bytes] = [b""] * (3 * len(serialized))
-    laid[0::3] = map(heads.__getitem__, sizes)
-    laid[1::3] = serialized
-    laid[2::3] = [masked[start : start + 4] for start in range(0, len(masked), 4)]
-    return b"".join(laid)
+    if not len(serialized):
+        return b""
+    lengths = pc.binary_length(serialized).to_numpy().astype("<u8")
+    kinds, kind = np.unique(lengths, return_inverse=True)
+    heads = np.empty((len(kinds), 12), np.uint8)
+    heads[:, :8] = kinds.view(np.uint8).reshape(-1, 8)
+    heads[:, 8:] = _checksums([length.tobytes() for length in kinds])
+    framed = features.joined(
+        _of_one_size(heads[kind]), serialized, _of_one_size(_checksums(serialized.to_pylist()))
+    )
+    return framed.buffers()[2].to_pybytes()
 
 
-def _head(size: int) -> bytes:
-    length = struct.pack("<Q", size)
-    checksum = np.array([google_crc32c.value(length)], np.uint32)
-    return length + _masked(checksum).astype("<u4").tobytes()
+def _of_one_size(rows: np.ndarray) -> pa.LargeBinaryArray:
+    """uint8 [n, bytes] -> n rows."""
+    return pa.FixedSizeBinaryArray.from_buffers(
+        pa.binary(rows.shape[1]), len(rows), [None, pa.py_buffer(np.ascontiguousarray(rows))]
+    ).cast(pa.large_binary())
 
 
-def _masked(checksums: np.ndarray) -> np.ndarray:
-    """uint32 [n] -> uint32 [n]; a checksum of data that holds checksums would be weak."""
+def _checksums(records: list[bytes]) -> np.ndarray:
+    """n records -> uint8 [n, 4], masked: a checksum of data that holds checksums would be weak."""
+    found = np.fromiter(map(google_crc32c.value, records), np.uint32, len(records))
     with np.errstate(over="ignore"):
-        return (checksums >> 15 | checksums << 17) + np.uint32(0xA282EAD8)
+        masked = (found >> 15 | found << 17) + np.uint32(0xA282EAD8)
+    return masked.astype("<u4").view(np.uint8).reshape(-1, 4)
 
 
 STAGE = Stage("shards", plan, work)

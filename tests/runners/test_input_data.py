@@ -63,7 +63,8 @@ def test_rows_are_padded_and_empty_rows_are_all_padding():
 
 def write_dataset(folder, split, columns, compression=""):
     name = f"{split}-00000-of-00001.tfrecord" + (".gz" if compression else "")
-    records = features.encode_examples({key: _column(values) for key, values in columns.items()})
+    columns = {key: _column(values) for key, values in columns.items()}
+    records = features.encode_examples(columns).to_pylist()
     with tf.io.TFRecordWriter(str(folder / name), compression or None) as writer:
         for record in records:
             writer.write(record)
