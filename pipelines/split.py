@@ -37,7 +37,7 @@ from .config import PrepareConfig
 from .stages import Stage, Task, folder_of, load_index, part_path
 from .units import Parts
 
-_VERSION = 3
+_VERSION = 4
 
 # What can become of a record: a split of pairs, text for pretraining only, or a rule: the last ones
 # are those of `dedup` and of `near_duplicates`.
