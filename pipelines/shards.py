@@ -29,7 +29,7 @@ from .config import DatasetConfig, PrepareConfig
 from .stages import Stage, Task, folder_of, load_index, part_path, task_fingerprint
 from .units import Parts
 
-_VERSION = 3
+_VERSION = 2
 
 INFO_FILE = "dataset_info.json"
 

@@ -108,7 +108,7 @@ def _train_on(
         seed = number + _first_seed(model.seed)
         sums, tokens = _sums(model, source, shifted, target, label_smoothing, seed, *segments)
         loss = sums[0] / tokens
-    norm = _update(model, optimizer, tape, loss, clip_norm)
+    norm = _update(model, optimizer, tape, loss, clip_norm, summed=bool(segments))
     return {
         "loss": loss,
         "nll": sums[1] / tokens,
@@ -118,10 +118,17 @@ def _train_on(
     }
 
 
-def _update(model, optimizer, tape, loss, clip_norm):
+def _update(model, optimizer, tape, loss, clip_norm, summed=False):
     """Applies the gradients; where one is not finite, nothing changes, the optimizer's state
-    included. Returns their norm."""
+    included. Returns their norm.
+
+    summed: where a table was looked up, what its rows got is summed row by row before the norm is
+    taken. In packed pairs each position occurs many times, and a learned table of them would be
+    measured by its parts.
+    """
     gradients = tape.gradient(loss, [variable.value for variable in model.trainable_variables])
+    if summed:
+        gradients = [tf.convert_to_tensor(gradient) for gradient in gradients]
     norm = tf.linalg.global_norm(gradients)
 
     def apply():
