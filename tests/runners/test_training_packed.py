@@ -122,7 +122,7 @@ def test_killed_and_started_again_the_metrics_are_the_same(folder, trained):
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     checkpoints = folder / "killed" / "train" / "checkpoints"
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 240
     while not checkpoint.list_checkpoints(checkpoints):
         assert process.poll() is None and time.monotonic() < deadline
         time.sleep(0.002)

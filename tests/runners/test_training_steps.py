@@ -68,9 +68,9 @@ PACKED = [
 ]
 
 
-@pytest.mark.parametrize("position_encoding", ["sinusoidal", "learned"])
-def test_packed_pairs_make_the_update_that_they_make_one_by_one(position_encoding):
-    sizes = dataclasses.replace(SIZES, dropout=0.0, position_encoding=position_encoding)
+def test_packed_pairs_make_the_update_that_they_make_one_by_one():
+    """With learned positions, whose table gets several gradients for each row."""
+    sizes = dataclasses.replace(SIZES, dropout=0.0, position_encoding="learned")
     model, _, update = make(sizes=sizes)
     other, _, packed_update = make(make_step=packed_training_step, sizes=sizes)
     for number in range(3):
