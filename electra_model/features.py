@@ -1,10 +1,13 @@
 """The record format: what one training record holds, how it is written and how it is read.
 
-A record is a `tf.train.Example` whose features are variable-length lists of int64. Three
-kinds:
+A record is a `tf.train.Example` whose features are variable-length lists of int64. Four kinds:
 
 * `PAIR`, for training: `source_ids` and `target_ids`, the pieces of one sentence each. Both end
   with the end mark (id 3); nothing begins with a begin mark and nothing is padded.
+* `PACKED`, for training (`dataset.pack_pairs`): several pairs, `source_ids` and `target_ids` of all
+  of them laid end to end, and `source_segment_ids` and `target_segment_ids`, which count the pairs
+  inside the record from 1. The pairs `[7 8 3]`, `[9 3]` and `[5 3]`, `[6 8 3]` give the sources
+  `[7 8 3 5 3]` with segments `[1 1 1 2 2]` and the targets `[9 3 6 8 3]` with `[1 1 2 2 2]`.
 * `WINDOW`, for pretraining: `token_ids`, several texts (each with its end mark) laid end to end
   and cut every `window_length` tokens, and `segment_ids`, which count the texts inside the window
   from 1. A text may be a pair, both sides with their end marks (`dataset.pair_windows`).
@@ -34,6 +37,7 @@ if TYPE_CHECKING:
 
 FORMAT_VERSION = 1
 PAIR = ("source_ids", "target_ids")
+PACKED = (*PAIR, "source_segment_ids", "target_segment_ids")
 WINDOW = ("token_ids", "segment_ids")
 REPLACED = (*WINDOW, "replaced_token_ids")
 

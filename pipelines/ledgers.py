@@ -6,6 +6,8 @@ for validation leave the ledger of the training data and come in at that of the 
 
 from __future__ import annotations
 
+from typing import Any
+
 from electra_model.errors import WorkError
 
 from . import clean, examples, rejections, split
@@ -57,6 +59,22 @@ def split_ledgers(config: PrepareConfig, *, encoded: bool = True) -> dict[str, L
         if not ledger.balanced:
             raise WorkError(f"the books of the split {name} do not balance: {ledger.to_json()}")
     return ledgers
+
+
+def check_written(ledgers: dict[str, Ledger], shards: dict[str, list[dict[str, Any]]]) -> None:
+    """Raises `WorkError` where the shards of a split do not hold the pairs that its ledger let out.
+
+    Args:
+      ledgers: of each split. shards: split -> the facts of its shards, as of `shards.work`.
+    """
+    for name in split.SPLITS:
+        out = ledgers.get(name, EMPTY_LEDGER).records_out
+        written = sum(facts.get("pairs", facts["records"]) for facts in shards.get(name, []))
+        if out != written:
+            raise WorkError(
+                f"the books of the split {name} do not balance: {out} pairs went out, and its "
+                f"shards hold {written}"
+            )
 
 
 def _rejected(chunk_facts: dict) -> dict[str, int]:

@@ -53,6 +53,7 @@ def publish(config: PrepareConfig, plan_fingerprint: str) -> dict[str, Any]:
     for receipt in load_index(config, "shards").receipts:
         shards.setdefault(receipt.facts["split"], []).append(receipt.facts)
     cards = _publish_vocabularies(config)
+    ledgers.check_written(by_split, shards)
     samples = rejections.publish(config, ledgers.all_spans(config))
     texts = [name for name in ("valid", "test") if name in shards]
     for name in texts:
@@ -63,7 +64,9 @@ def publish(config: PrepareConfig, plan_fingerprint: str) -> dict[str, Any]:
         "task": config.task,
         "source_lang": config.source_lang,
         "target_lang": config.target_lang,
-        "splits": {name: _describe(shards[name], by_split.get(name)) for name in _order(shards)},
+        "splits": {
+            name: _describe(config, shards[name], by_split.get(name)) for name in _order(shards)
+        },
         "ledger": sum(by_split.values(), EMPTY_LEDGER).to_json(),
         "lengths": _lengths(config, _order(shards)),
         "samples": samples,
@@ -128,7 +131,15 @@ def _order(shards: dict[str, Any]) -> list[str]:
     return [name for name in (*split.SPLITS, examples.PRETRAIN) if name in shards]
 
 
-def _describe(shards: list[dict[str, Any]], ledger: Any) -> dict[str, Any]:
+def _packed(config: PrepareConfig, shards: list[dict[str, Any]]) -> dict[str, Any]:
+    """What is to be known of records that hold several pairs; nothing of others."""
+    if not any("pairs" in shard for shard in shards):
+        return {}
+    total = {name: sum(shard[name] for shard in shards) for name in ("records", "pairs")}
+    return {"packed": {**total, "length": config.dataset.max_tokens}}
+
+
+def _describe(config: PrepareConfig, shards: list[dict[str, Any]], ledger: Any) -> dict[str, Any]:
     tokens: dict[str, int] = {}
     for shard in shards:
         for side, count in shard["tokens"].items():
@@ -136,10 +147,11 @@ def _describe(shards: list[dict[str, Any]], ledger: Any) -> dict[str, Any]:
     return {
         "records": sum(shard["records"] for shard in shards),
         "tokens": tokens,
+        **_packed(config, shards),
         "shards": [
             {
                 key: shard[key]
-                for key in ("file", "records", "bytes", "sha256", "buckets", "provenance")
+                for key in ("file", "records", "pairs", "bytes", "sha256", "buckets", "provenance")
                 if key in shard
             }
             for shard in shards

@@ -7,7 +7,8 @@ one shard, and does not depend on where a text stood.
 Pairs stand in their shard by length bucket first, that of the longer side, and by hash within the
 bucket: whoever streams a shard meets batches of one shape after the other without a buffer, and
 `dataset_info.json` says which records those are. (Shards of one bucket each would have to be
-counted before there are token ids.)
+counted before there are token ids.) Packed pairs (`packing`) are records of one length, and stand
+in the order of the hashes of their first pairs.
 """
 
 # pyarrow.compute makes its functions while it is imported.
@@ -26,7 +27,7 @@ import pyarrow.compute as pc
 from electra_model import buckets as bucketing
 from electra_model import features
 
-from . import examples, files, provenance, records, units
+from . import examples, files, packing, provenance, records, split, units
 from .config import DatasetConfig, PrepareConfig
 from .stages import Stage, Task, folder_of, load_index, part_path, task_fingerprint
 from .units import Parts
@@ -46,6 +47,7 @@ def plan(config: PrepareConfig) -> list[Task]:
     tasks, batch = [], {"pairs": 0, "texts": 0}
     for name, count in examples.shard_layout(config).items():
         part = "texts" if name == examples.PRETRAIN else "pairs"
+        packed = config.dataset.pack_pairs and name == split.SPLITS[0]
         for number in range(count):
             payload = {
                 "version": _VERSION,
@@ -58,7 +60,8 @@ def plan(config: PrepareConfig) -> list[Task]:
                 "window_length": config.dataset.window_length,
                 "compression": config.dataset.compression,
                 "format_version": features.FORMAT_VERSION,
-                "buckets": [] if part == "texts" else length_buckets(config.dataset),
+                "buckets": [] if part == "texts" or packed else length_buckets(config.dataset),
+                "pack_length": config.dataset.max_tokens if packed else None,
                 "provenance": config.dataset.provenance,
             }
             tasks.append(Task(f"{name}-{number:05d}", payload))
@@ -100,8 +103,8 @@ def work(config: PrepareConfig, task: Task, parts: Parts) -> dict[str, Any]:
 
     Returns:
       {"split", "file", "records", "bytes", "sha256", "tokens": {side: n}}, and for pairs "buckets":
-      {length: [first record, the one after the last]}, without empty ones; "provenance", where it
-      is asked for, as of `provenance.write`.
+      {length: [first record, the one after the last]}, without empty ones; "pairs": how many, where
+      they are packed; "provenance", where it is asked for, as of `provenance.write`.
     """
     payload = task.payload
     receipts = load_index(config, "encode").receipts
@@ -115,6 +118,11 @@ def work(config: PrepareConfig, task: Task, parts: Parts) -> dict[str, Any]:
     ).combine_chunks()
     bucket = _bucket(table, payload["buckets"])
     order = np.lexsort((table.column("order").to_numpy(), bucket))
+    begins = None
+    if payload["pack_length"] is not None:
+        source, target = (lengths[order] for lengths in _lengths(table))
+        places, begins = packing.pack(source, target, payload["pack_length"])
+        order = order[places]
     table = table.take(pa.array(order)).combine_chunks()
     columns = {name: _ragged(table.column(name)) for name in table.column_names if name != "order"}
     offsets = {name: ends for name, (_, ends) in columns.items()}
@@ -123,13 +131,16 @@ def work(config: PrepareConfig, task: Task, parts: Parts) -> dict[str, Any]:
         columns = pack_windows(*columns["token_ids"], payload["window_length"])
     else:
         tokens = {name.removesuffix("_ids"): len(values) for name, (values, _) in columns.items()}
+        if begins is not None:
+            columns = packing.lay(columns["source_ids"], columns["target_ids"], begins)
     numbered = f"{payload['split']}-{payload['shard']:05d}-of-{payload['shards']:05d}"
     traced = {}
     if payload["provenance"]:
         if payload["split"] == examples.PRETRAIN:
             found = provenance.pieces_of_windows(offsets["token_ids"], payload["window_length"])
         else:
-            found = provenance.pieces_of_pairs(offsets["source_ids"], offsets["target_ids"])
+            sides = offsets["source_ids"], offsets["target_ids"]
+            found = provenance.pieces_of_pairs(*sides, begins)
         where = payload["part"], payload["batch"]
         traced["provenance"] = provenance.write(config, numbered, receipts, *where, order, found)
     return {
@@ -137,6 +148,7 @@ def work(config: PrepareConfig, task: Task, parts: Parts) -> dict[str, Any]:
         **write_records(config, numbered, columns, payload["compression"]),
         "tokens": tokens,
         **({"buckets": _ranges(bucket, payload["buckets"])} if payload["buckets"] else {}),
+        **({"pairs": len(order)} if begins is not None else {}),
         **traced,
     }
 
@@ -163,8 +175,12 @@ def _bucket(table: pa.Table, buckets: list[int]) -> np.ndarray:
     """int [n]: the position of the bucket of each record; 0 where there are none."""
     if not buckets:
         return np.zeros(table.num_rows, np.int64)
-    sides = (np.diff(_ragged(table.column(name))[1]) for name in ("source_ids", "target_ids"))
-    return bucketing.bucket_of(np.maximum(*sides), buckets)
+    return bucketing.bucket_of(np.maximum(*_lengths(table)), buckets)
+
+
+def _lengths(table: pa.Table) -> list[np.ndarray]:
+    """Of the sides of n pairs, int64 [n] each."""
+    return [np.diff(_ragged(table.column(name))[1]) for name in features.PAIR]
 
 
 def _ranges(bucket: np.ndarray, buckets: list[int]) -> dict[str, list[int]]:

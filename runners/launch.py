@@ -192,7 +192,11 @@ def dataset_counts(job: JobConfig) -> dict[str, Any]:
         info = json.loads(files.read_bytes(path))
     except (OSError, ValueError) as error:
         raise WorkError(f"{path}: cannot be read after preparing: {error}") from None
-    splits = {name: split["records"] for name, split in info["splits"].items()}
+    # What is packed is counted in pairs.
+    splits = {
+        name: split.get("packed", {}).get("pairs", split["records"])
+        for name, split in info["splits"].items()
+    }
     return {**info["ledger"], "splits": splits, "warnings": info.get("warnings", [])}
 
 

@@ -112,7 +112,7 @@ def corpus(workdir: str) -> dict[str, Any] | None:
     splits = info.get("splits", {})
     return {
         "splits": [_split(name, split) for name, split in splits.items()],
-        "train_records": splits.get("train", {}).get("records", 0),
+        "train_records": _records(splits.get("train", {})),
         "records_in": ledger["in"],
         "records_out": ledger["out"],
         "records_rejected": sum(rejected.values()),
@@ -139,10 +139,15 @@ def corpus(workdir: str) -> dict[str, Any] | None:
     }
 
 
+def _records(split: dict[str, Any]) -> int:
+    """Pairs where records hold several of them (`dataset.pack_pairs`)."""
+    return split.get("packed", split).get("pairs", split.get("records", 0))
+
+
 def _split(name: str, split: dict[str, Any]) -> dict[str, Any]:
     tokens = split.get("tokens", {})
     shards = split.get("shards", [])
-    records = split.get("records", 0)
+    records = _records(split)
     return {
         "name": name,
         "records": records,
