@@ -108,7 +108,7 @@ def _train_on(
         seed = number + _first_seed(model.seed)
         sums, tokens = _sums(model, source, shifted, target, label_smoothing, seed, *segments)
         loss = sums[0] / tokens
-    norm = _update(model, optimizer, tape, loss, clip_norm, summed=bool(segments))
+    norm = _update(model, optimizer, tape, loss, clip_norm)
     return {
         "loss": loss,
         "nll": sums[1] / tokens,
@@ -118,17 +118,14 @@ def _train_on(
     }
 
 
-def _update(model, optimizer, tape, loss, clip_norm, summed=False):
+def _update(model, optimizer, tape, loss, clip_norm):
     """Applies the gradients; where one is not finite, nothing changes, the optimizer's state
     included. Returns their norm.
-
-    summed: where a table was looked up, what its rows got is summed row by row before the norm is
-    taken. In packed pairs each position occurs many times, and a learned table of them would be
-    measured by its parts.
     """
     gradients = tape.gradient(loss, [variable.value for variable in model.trainable_variables])
-    if summed:
-        gradients = [tf.convert_to_tensor(gradient) for gradient in gradients]
+    # Of a table that was looked up these are parts, several for a row that was looked up several
+    # times: their norm, and the squares in Adam, would not be those of the sum.
+    gradients = [tf.convert_to_tensor(gradient) for gradient in gradients]
     norm = tf.linalg.global_norm(gradients)
 
     def apply():

@@ -55,6 +55,24 @@ def test_an_update_that_is_not_finite_changes_nothing_at_all():
         np.testing.assert_array_equal(old, new)
 
 
+def test_the_norm_is_that_of_sums_where_a_row_is_looked_up_again_and_again():
+    """With a table for each side, so that the source's gets nothing but such parts."""
+    sizes = dataclasses.replace(SIZES, dropout=0.0)
+    model = Electra.from_config_and_vocabulary(sizes, 12, seed=1, target_vocabulary_size=12)
+    assert model.embedding is not model.target_embedding
+    optimizer = build_optimizer(TrainConfig(steps=10), model.trainable_variables)
+    source = np.array([[5, 5, 5, 3], [5, 5, 5, 3]], np.int32)
+    values = [variable.value for variable in model.trainable_variables]
+    with tf.GradientTape() as tape:
+        logits = tf.cast(model((source, SHIFTED), training=False), tf.float32)
+        losses = tf.nn.sparse_softmax_cross_entropy_with_logits(TARGET, logits)
+        loss = tf.reduce_sum(losses * (TARGET != 0)) / 5
+    gradients = [tf.convert_to_tensor(gradient) for gradient in tape.gradient(loss, values)]
+    update = training_step(model, optimizer, 0.0, 1.0)
+    norm = float(update(source, SHIFTED, TARGET, 0)["gradient_norm"])
+    assert norm == pytest.approx(float(tf.linalg.global_norm(gradients)), rel=1e-4)
+
+
 # The same pairs, in one row.
 PACKED = [
     np.array([row], np.int32)
