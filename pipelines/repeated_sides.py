@@ -53,7 +53,9 @@ def add_part(parts: Parts, pairs: pa.RecordBatch, bound: int) -> None:
     targets = pairs.column("target").cast(pa.binary()).to_pylist()
     hashed = np.fromiter(map(xxhash.xxh3_64_intdigest, targets), np.uint64, len(targets))
     batches = [
-        pa.RecordBatch.from_arrays([pa.array(hashes[hashes <= np.uint64(bound - 1)])], schema=HASHES)
+        pa.RecordBatch.from_arrays(
+            [pa.array(hashes[hashes <= np.uint64(bound - 1)])], schema=HASHES
+        )
         for hashes in (pairs.column("place").to_numpy(), hashed)
     ]
     parts.add(PART, records.to_bytes(HASHES, batches))

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from runners import report, report_sections
+from runners import report, report_corpus, report_sections
 from runners.charts import Series, curves, histogram
 from runners.job import JobConfig
 
@@ -312,10 +312,10 @@ def test_a_ledger_that_does_not_add_up_is_said_loudly(tmp_path):
 
 def test_histogram_bars_share_one_width_and_leave_the_thin_tail_out():
     sides = {"source": {"1": 500, "99": 500, "5000": 1}, "target": [0, 7, 0, 3]}
-    bars = report_sections.histogram_bars(sides)
+    bars = report_corpus.histogram_bars(sides)
     assert bars["source"][0] == (0, 3, 500) and bars["source"][-1] == (99, 102, 500)
     assert bars["target"][:2] == [(0, 3, 7), (3, 6, 3)]
-    assert report_sections.histogram_bars({"text": {}}) == {"text": [(0, 1, 0)]}
+    assert report_corpus.histogram_bars({"text": {}}) == {"text": [(0, 1, 0)]}
 
 
 @pytest.mark.parametrize(
