@@ -16,6 +16,9 @@ from .stages import load_index
 # The share is no sign of anything in a handful of records.
 _FEW_RECORDS = 20
 
+# Rules that reject pairs whose sides are in each other's language.
+_OF_LANGUAGES = ("wrong_language", "min_script_share")
+
 
 def split_ledgers(config: PrepareConfig, *, encoded: bool = True) -> dict[str, Ledger]:
     """Split -> its ledger; monolingual texts are in that of "pretrain".
@@ -86,6 +89,8 @@ def check_rejections(config: PrepareConfig, *, encoded: bool = False) -> None:
         remedy = f"; look into {config.workdir.rstrip('/')}/dataset/rejected"
         if many and ledger.records_out:
             remedy += f", then change the rule's bound or clean.max_rejected_fraction ({bound})"
+        if name == "train" and rules[0][0] in _OF_LANGUAGES:
+            remedy += "; if the sides are swapped, exchange source_lang and target_lang"
         raise WorkError(
             f"{share} of the {ledger.records_in:,} records for {name} were rejected "
             f"({listed}){remedy}"
