@@ -16,6 +16,7 @@ from pipelines import langid
 from pipelines.scripts import is_spaced
 
 from . import shard_sample
+from .shard_sample import is_byte
 
 # Further languages of a side that are named; the rest are summed.
 _NAMED = 4
@@ -67,9 +68,14 @@ def texts(workdir: str, info: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def expected_in_windows(info: dict[str, Any]) -> list[str]:
-    """The languages that pretraining windows may be in."""
-    codes = [info.get("source_lang"), info.get("target_lang"), *info.get("fertility", {})]
-    return [code for code in dict.fromkeys(codes) if code]
+    """The languages that pretraining windows are made of, the source's first: all that have been
+    tokenised, but for the target's where each side has a vocabulary of its own.
+    """
+    source, target = info.get("source_lang"), info.get("target_lang")
+    met = info.get("fertility") or dict.fromkeys((source, target))
+    codes = [code for code in (source, target) if code in met] + [*met]
+    apart = isinstance(info.get("vocabulary_fingerprint"), dict)
+    return [code for code in dict.fromkeys(codes) if code and not (apart and code == target)]
 
 
 def piece_shares(
@@ -83,8 +89,8 @@ def piece_shares(
     Returns:
       "tokens" (how many), "tokens_per_word" (words are what stands between spaces),
       "characters_per_token" (spaces included), and of the tokens the shares that are "unknown",
-      "single" (one character, with the start of a word or without) and "letter" (those of them
-      that are letters).
+      "single" (one character, with the start of a word or without, or a byte of one) and "letter"
+      (those of them that are letters).
     """
     tokens = sum(map(len, ids))
     bare = [piece.removeprefix(WORD_START) for text in pieces for piece in text]
@@ -93,7 +99,7 @@ def piece_shares(
         "tokens_per_word": tokens / max(1, sum(len(text.split()) for text in texts)),
         "characters_per_token": sum(map(len, texts)) / max(1, tokens),
         "unknown": sum(text.count(UNK_ID) for text in map(list, ids)) / max(1, tokens),
-        "single": sum(len(piece) <= 1 for piece in bare) / max(1, tokens),
+        "single": sum(len(piece) <= 1 or is_byte(piece) for piece in bare) / max(1, tokens),
         "letter": sum(len(piece) == 1 and piece.isalpha() for piece in bare) / max(1, tokens),
     }
 

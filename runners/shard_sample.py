@@ -154,11 +154,16 @@ def _vocabulary_in(folder: str) -> Tokenizer | None:
     return None
 
 
+def is_byte(piece: str) -> bool:
+    """Whether a piece is one byte of a character that has no piece, such as `<0xE2>`."""
+    return len(piece) == 6 and piece.startswith("<0x") and piece.endswith(">")
+
+
 def text_of(pieces: list[str]) -> str:
     """Pieces as the normalised text that they stand for; unknown ones read U+FFFD."""
     data = b""
     for piece in pieces:
-        if len(piece) == 6 and piece.startswith("<0x") and piece.endswith(">"):
+        if is_byte(piece):
             data += bytes([int(piece[3:5], 16)])
         else:
             data += ("\ufffd" if piece == "<unk>" else piece).encode()

@@ -137,6 +137,20 @@ def test_a_dataset_of_an_earlier_version_makes_a_page(tmp_path):
     assert "Languages" not in found and "Tokens and words" not in found
 
 
+def test_windows_with_replaced_tokens_are_told_of(tmp_path):
+    made = {
+        "copies": 2, "records": 1800, "tokens": {"text": 1000, "hidden": 150, "replaced": 90},
+        "generator": {"step": 700},
+        "shards": [{"temperature": 2.0, "bytes": 9000}, {"temperature": 1.0, "bytes": 9000}],
+    }  # fmt: skip
+    write(tmp_path / "dataset" / "dataset_info.json", {"splits": {}, "replacements": made})
+    page, _ = report.render(str(tmp_path), source_lang="en", target_lang="de")
+    text = " ".join(Page(page).text.split())
+    assert "1,800 windows with replaced tokens in 2 shards (18.0 kB), each window 2 times" in text
+    assert "15.0% of the tokens were hidden" in text and "9.0% are other tokens now" in text
+    assert "falls from 2 to 1." in text
+
+
 @pytest.mark.parametrize(
     "rules, kind, off, meaning",
     [

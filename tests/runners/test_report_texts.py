@@ -44,16 +44,16 @@ def test_languages_that_cannot_be_identified_are_told():
 
 
 def test_shares_of_pieces():
-    pieces = [["▁the", "▁ho", "u", "s", "e"], ["▁", "<unk>", "▁a", "!"]]
-    ids = [[9, 10, 11, 12, 13], [5, 1, 7, 8]]
-    found = report_texts.piece_shares(ids, pieces, ["the house", "\ufffd a!"])
+    pieces = [["▁the", "▁ho", "u", "s", "e"], ["▁", "<unk>", "▁a", "!", "<0xC2>", "<0xA9>"]]
+    ids = [[9, 10, 11, 12, 13], [5, 1, 7, 8, 20, 21]]
+    found = report_texts.piece_shares(ids, pieces, ["the house", "\ufffd a!©"])
     assert found == {
-        "tokens": 9,
-        "tokens_per_word": 9 / 4,
-        "characters_per_token": 13 / 9,
-        "unknown": 1 / 9,
-        "single": 6 / 9,  # u s e, the bare mark, a and !
-        "letter": 4 / 9,
+        "tokens": 11,
+        "tokens_per_word": 11 / 4,
+        "characters_per_token": 14 / 11,
+        "unknown": 1 / 11,
+        "single": 8 / 11,  # u s e, the bare mark, a, !, and the bytes
+        "letter": 4 / 11,
     }
 
 
@@ -67,3 +67,23 @@ def test_a_dataset_without_shards_or_vocabulary_says_nothing(tmp_path):
     assert report_texts.texts(str(tmp_path), {}) == []
     splits = {"train": {"shards": [{"file": "gone", "records": 3}]}, "pretrain": {"shards": []}}
     assert report_texts.texts(str(tmp_path), {"splits": splits}) == []
+
+
+@pytest.mark.parametrize(
+    "met, fingerprint, expected",
+    [
+        (["de", "en", "nl"], "ab", ["en", "de", "nl"]),
+        (["de", "en"], {"source": "ab", "target": "cd"}, ["en"]),
+        (["en"], "ab", ["en"]),
+        ([], "ab", ["en", "de"]),
+    ],
+)
+def test_languages_of_windows(met, fingerprint, expected):
+    info = {
+        "source_lang": "en",
+        "target_lang": "de",
+        "fertility": {language: {"words": 1, "tokens": 1} for language in met},
+        "vocabulary_fingerprint": fingerprint,
+    }
+    assert report_texts.expected_in_windows(info) == expected
+    assert report_texts.expected_in_windows({}) == []
