@@ -10,13 +10,16 @@ from typing import Any
 
 from electra_model.errors import WorkError
 
-from . import clean, examples, rejections, split
+from . import clean, examples, packing, rejections, split
 from .config import PrepareConfig
 from .records import EMPTY_LEDGER, Ledger
 from .stages import load_index
 
 # The share is no sign of anything in a handful of records.
 _FEW_RECORDS = 20
+
+# Rules that reject pairs whose sides are in each other's language.
+_OF_LANGUAGES = ("wrong_language", "min_script_share")
 
 
 def split_ledgers(config: PrepareConfig, *, encoded: bool = True) -> dict[str, Ledger]:
@@ -69,7 +72,7 @@ def check_written(ledgers: dict[str, Ledger], shards: dict[str, list[dict[str, A
     """
     for name in split.SPLITS:
         out = ledgers.get(name, EMPTY_LEDGER).records_out
-        written = sum(facts.get("pairs", facts["records"]) for facts in shards.get(name, []))
+        written = sum(packing.count(facts) for facts in shards.get(name, []))
         if out != written:
             raise WorkError(
                 f"the books of the split {name} do not balance: {out} pairs went out, and its "
@@ -104,6 +107,8 @@ def check_rejections(config: PrepareConfig, *, encoded: bool = False) -> None:
         remedy = f"; look into {config.workdir.rstrip('/')}/dataset/rejected"
         if many and ledger.records_out:
             remedy += f", then change the rule's bound or clean.max_rejected_fraction ({bound})"
+        if name == "train" and rules[0][0] in _OF_LANGUAGES:
+            remedy += "; if the sides are swapped, exchange source_lang and target_lang"
         raise WorkError(
             f"{share} of the {ledger.records_in:,} records for {name} were rejected "
             f"({listed}){remedy}"

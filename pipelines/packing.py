@@ -14,6 +14,8 @@ are packed into 128: next to none on the side that is longer on the whole, the r
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from electra_model import features
@@ -92,3 +94,9 @@ def lay(
         columns[f"{side}_ids"] = values, offsets[begins]
         columns[f"{side}_segment_ids"] = segment_ids, offsets[begins]
     return columns
+
+
+def count(described: dict[str, Any]) -> int:
+    """Of a split or a shard, as `dataset_info.json` describes it: pairs where they are packed, else
+    records."""
+    return described.get("packed", described).get("pairs", described.get("records", 0))

@@ -20,6 +20,7 @@ from . import (
     ledgers,
     provenance,
     rejections,
+    repeated_sides,
     replacement,
     split,
     units,
@@ -69,6 +70,13 @@ def publish(config: PrepareConfig, plan_fingerprint: str) -> dict[str, Any]:
         },
         "ledger": sum(by_split.values(), EMPTY_LEDGER).to_json(),
         "lengths": _lengths(config, _order(shards)),
+        "fertility": {
+            language: {"words": words, "tokens": tokens}
+            for language, (words, tokens) in dataset_warnings.fertility(
+                config, clean.chunks(config)
+            ).items()
+        },
+        "duplicates": repeated_sides.described(config),
         "samples": samples,
         "mended": sum(facts["mended"] for facts in clean.chunk_facts(config)),
         "warnings": dataset_warnings.find(config, by_split),
