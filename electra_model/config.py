@@ -173,7 +173,8 @@ class TrainConfig(LoopConfig):
       label_smoothing: share of the target's probability spread over the vocabulary.
       warm_start: start the encoder from the pretrained discriminator where there is one.
       buckets: the sequence lengths that the model is compiled for; a pair goes into the first
-        that holds both of its sides. The last one bounds the length of training pairs.
+        that holds both of its sides. The last one bounds the length of training pairs. Packed
+        pairs (`dataset.pack_pairs`) have one shape, that of `dataset.max_tokens`.
       validate_every_minutes: time between two evaluations on the validation split.
     """
 

@@ -8,6 +8,7 @@ from keras import ops
 
 from electra_model import masks, randomness
 from electra_model.embeddings import position_encoding as resolve_position_encoding
+from electra_model.encoder import segment_starts
 from electra_model.layers import DecoderBlock, layer_norm
 
 
@@ -59,24 +60,43 @@ class Decoder(keras.layers.Layer):
         self.built = True
 
     def embed(self, token_ids, positions, seeds=None):
-        """token_ids int [batch, length], positions int [1, length] -> [batch, length, d_model]."""
+        """token_ids int [batch, length], positions int [1 or batch, length] -> [batch, length,
+        d_model]."""
         x = self.embedding(token_ids)
         x = x + ops.cast(self.position_encoding(positions), x.dtype)
         return randomness.dropout(x, self.dropout, seeds)
 
-    def call(self, token_ids, memory, memory_padding_mask, seeds=None, return_scores=False):
+    def call(
+        self,
+        token_ids,
+        memory,
+        memory_padding_mask,
+        seeds=None,
+        return_scores=False,
+        segment_ids=None,
+        memory_segment_ids=None,
+    ):
         """Whole sequences. memory_padding_mask bool [batch, source_length], True = real token.
+
+        segment_ids int [batch, target_length] and memory_segment_ids int [batch, source_length],
+        where rows hold several sequences: each then sees itself only, of the memory what has its
+        own number, and has positions of its own.
 
         With `return_scores` also two lists of attention scores, one entry per block: of
         self-attention [batch, heads, target_length, target_length] and of cross-attention [batch,
         heads, target_length, source_length].
         """
         length = ops.shape(token_ids)[1]
-        x = self.embed(token_ids, ops.expand_dims(ops.arange(length), 0), seeds)
-        mask = ops.logical_and(
-            masks.causal(length), masks.attend_to_real(masks.padding_mask(token_ids))
-        )
-        memory_mask = masks.attend_to_real(memory_padding_mask)
+        positions = ops.expand_dims(ops.arange(length), 0)
+        if segment_ids is None:
+            seen = masks.attend_to_real(masks.padding_mask(token_ids))
+            memory_mask = masks.attend_to_real(memory_padding_mask)
+        else:
+            seen = masks.same_segment(segment_ids)
+            memory_mask = masks.same_segment(segment_ids, memory_segment_ids)
+            positions = positions - segment_starts(segment_ids)
+        x = self.embed(token_ids, positions, seeds)
+        mask = ops.logical_and(masks.causal(length), seen)
         self_scores, cross_scores = [], []
         for block in self.blocks:
             x, self_alpha, cross_alpha = block(

@@ -24,7 +24,10 @@ class Electra(keras.Model):
 
     Inputs: a pair, or a dict with `encoder_token_ids` int [batch, source_length] and
     `decoder_token_ids` int [batch, target_length] (the target shifted right, beginning with the
-    start token); 0 is padding.
+    start token); 0 is padding. Where rows hold several pairs, the dict also has
+    `encoder_segment_ids` and `decoder_segment_ids` of the same shapes, which number the pairs of a
+    row from 1, 0 for padding: each pair then is what it would be alone, and its target begins with
+    a start token of its own.
     Output: logits float [batch, target_length, target_vocab_size].
 
     Args:
@@ -165,25 +168,37 @@ class Electra(keras.Model):
         each entry [batch, heads, query_length, key_length]. seed: integer that decides dropout
         while training; without one a counter of the model's own is used.
         """
-        source, target = _pair(inputs)
-        hidden, scores = self.hidden(source, target, training, seed)
+        source, target, *segments = _parts(inputs)
+        hidden, scores = self.hidden(source, target, training, seed, *segments)
         logits = self.logits(hidden)
         return (logits, scores) if return_attention else logits
 
-    def hidden(self, encoder_token_ids, decoder_token_ids, training=False, seed=None):
+    def hidden(
+        self,
+        encoder_token_ids,
+        decoder_token_ids,
+        training=False,
+        seed=None,
+        encoder_segment_ids=None,
+        decoder_segment_ids=None,
+    ):
         """What `logits` takes, float [batch, target_length, d_model], and all attention scores."""
         seeds = None
         if training:
             if seed is None:
                 seed = ops.sum(self.seed_generator.next())
             seeds = randomness.SeedStream(seed)
-        memory, encoder_scores = self.encoder(encoder_token_ids, seeds=seeds, return_scores=True)
+        memory, encoder_scores = self.encoder(
+            encoder_token_ids, encoder_segment_ids, seeds=seeds, return_scores=True
+        )
         hidden, self_scores, cross_scores = self.decoder(
             decoder_token_ids,
             memory,
             masks.padding_mask(encoder_token_ids),
             seeds=seeds,
             return_scores=True,
+            segment_ids=decoder_segment_ids,
+            memory_segment_ids=encoder_segment_ids,
         )
         scores = {
             "encoder": encoder_scores,
@@ -218,8 +233,13 @@ class Electra(keras.Model):
         )
 
 
-def _pair(inputs):
+def _parts(inputs):
+    """Source and target, and where pairs are packed their segments, or None twice."""
     if isinstance(inputs, dict):
-        return inputs["encoder_token_ids"], inputs["decoder_token_ids"]
+        source, target = inputs["encoder_token_ids"], inputs["decoder_token_ids"]
+        segments = inputs.get("encoder_segment_ids"), inputs.get("decoder_segment_ids")
+        if sum(ids is None for ids in segments) == 1:
+            raise ValueError("segments are those of both sides, or there are none")
+        return source, target, *segments
     source, target = inputs
-    return source, target
+    return source, target, None, None

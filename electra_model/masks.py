@@ -27,13 +27,15 @@ def causal(length):
     return ops.expand_dims(ops.expand_dims(seen, 0), 0)
 
 
-def same_segment(segment_ids):
-    """segment_ids int [batch, length], 0 = padding -> bool [batch, 1, length, length].
+def same_segment(segment_ids, key_segment_ids=None):
+    """segment_ids int [batch, query_length], 0 = padding -> bool [batch, 1, query_length,
+    key_length].
 
-    Texts that were packed into one window do not see each other.
+    Texts that were packed into one window do not see each other. `key_segment_ids` int [batch,
+    key_length] are those of what is attended to, where that is another sequence.
     """
     query = ops.expand_dims(segment_ids, 2)
-    key = ops.expand_dims(segment_ids, 1)
+    key = ops.expand_dims(segment_ids if key_segment_ids is None else key_segment_ids, 1)
     return ops.expand_dims(ops.logical_and(ops.equal(query, key), ops.greater(key, 0)), 1)
 
 

@@ -76,13 +76,19 @@ _BLOCKS = {
     CharacterClass.HANGUL: "1100-11FF 3131-318E A960-A97F AC00-D7FF FFA0-FFDC",
 }
 
-_BY_CATEGORY = {
-    "L": CharacterClass.OTHER_LETTER,
-    "M": CharacterClass.MARK,
-    "N": CharacterClass.DIGIT,
-    "P": CharacterClass.PUNCTUATION,
-    "S": CharacterClass.SYMBOL,
-    "Z": CharacterClass.SPACE,
+# As plain numbers, of which a table is made faster.
+_OTHER = int(CharacterClass.OTHER)
+_OF_CATEGORY = {
+    name: int(kind)
+    for names, kind in (
+        ("Lu Ll Lt Lm Lo", CharacterClass.OTHER_LETTER),
+        ("Mn Mc Me", CharacterClass.MARK),
+        ("Nd Nl No", CharacterClass.DIGIT),
+        ("Pc Pd Ps Pe Pi Pf Po", CharacterClass.PUNCTUATION),
+        ("Sm Sc Sk So", CharacterClass.SYMBOL),
+        ("Zs Zl Zp", CharacterClass.SPACE),
+    )
+    for name in names.split()
 }
 
 # Beyond these planes, and outside the last range, nothing is assigned but private use.
@@ -94,7 +100,12 @@ def class_table() -> np.ndarray:
     """uint8 [0x110000]: the class of each code point."""
     table = np.full(0x110000, CharacterClass.OTHER, np.uint8)
     for codes in _ASSIGNED:
-        table[codes.start : codes.stop] = [_class_of(chr(code)) for code in codes]
+        categories = list(map(unicodedata.category, map(chr, codes)))
+        table[codes.start : codes.stop] = [_OF_CATEGORY.get(name, _OTHER) for name in categories]
+        for code, name in zip(codes, categories, strict=True):
+            if name in ("Cc", "Cf"):
+                table[code] = _class_of_control(code)
+    table[0xFFFD] = CharacterClass.REPLACEMENT
     letter = table == CharacterClass.OTHER_LETTER
     for script, blocks in _BLOCKS.items():
         for block in blocks.split():
@@ -104,15 +115,10 @@ def class_table() -> np.ndarray:
     return table
 
 
-def _class_of(character: str) -> CharacterClass:
-    code, category = ord(character), unicodedata.category(character)
-    if category in ("Cc", "Cf"):
-        if character.isspace():
-            return CharacterClass.SPACE
-        return CharacterClass.JOINER if code in _NEEDED_FORMATS else CharacterClass.CONTROL
-    if code == 0xFFFD:
-        return CharacterClass.REPLACEMENT
-    return _BY_CATEGORY.get(category[0], CharacterClass.OTHER)
+def _class_of_control(code: int) -> CharacterClass:
+    if chr(code).isspace():
+        return CharacterClass.SPACE
+    return CharacterClass.JOINER if code in _NEEDED_FORMATS else CharacterClass.CONTROL
 
 
 class TextColumn:

@@ -185,9 +185,16 @@ class DatasetConfig:
         where a window ends: a window should hold several.
       max_tokens: longest side of a pair, end mark included; longer ones are rejected.
       length_buckets: rising lengths, the last at least `max_tokens`: pairs are sorted by them, by
-        their longer side, within their shard. None means 16, 32, 64 ... up to `max_tokens`; an
-        empty list leaves shards in the order of the shuffle.
-      records_per_shard: aim of the shard count. compression: of the shards.
+        their longer side, within their shard, unless they are packed. None means 16, 32, 64 ... up
+        to `max_tokens`; an empty list leaves shards in the order of the shuffle.
+      pack_pairs: whether training pairs are laid end to end into records of up to `max_tokens` on
+        each side, so that training hardly sees padding (`packing`). A pair never sees another: its
+        loss is what it is alone. Every update then has the shape of `max_tokens`, which should not
+        be much more than a few pairs take up: attention's cost grows with it. A record has several
+        pairs, so that an update of as many tokens has more. Pairs to validate and test on stay
+        alone.
+      records_per_shard: aim of the shard count; packed pairs count one by one.
+      compression: of the shards.
       provenance: beside each shard a file `dataset/provenance/<shard>.parquet` that says of every
         token of every record which row of which input file it came from; two lines a pair.
       replacements: pretraining windows with their replaced tokens.
@@ -201,6 +208,7 @@ class DatasetConfig:
     pair_windows: bool = False
     max_tokens: int = Field(default=128, ge=2, le=4096)
     length_buckets: tuple[int, ...] | None = None
+    pack_pairs: bool = False
     records_per_shard: int = Field(default=50_000, ge=1)
     compression: Literal["none", "gzip"] = "none"
     provenance: bool = False

@@ -19,11 +19,14 @@ from .stages import load_index
 # A rule that drops more than this of a split is more likely wrong than right.
 LARGEST_SHARE = 0.3
 
-# A vocabulary with more tokens per word has hardly any words in it.
+# A vocabulary with more tokens per word has hardly any words in it; nor has one with more than this
+# share of those that a word would be if it were cut into its characters and the mark of its start.
 MOST_TOKENS_PER_WORD = 4.0
+MOST_OF_CHARACTERS = 0.7
 
 SAMPLE_ROWS = 200
 _SAMPLE_CHUNKS = 8
+_SAMPLE_FILES = 16
 
 # Fewer say nothing: records of a split, words of a sample, characters of a side.
 _FEW_RECORDS = 20
@@ -41,11 +44,41 @@ def find(config: PrepareConfig, ledgers: Mapping[str, Ledger]) -> list[str]:
     """
     warnings = large_rejections(ledgers)
     chunks = clean.chunks(config)
-    sources, targets = sample(config, [chunk for chunk in chunks if chunk.role == "train"])
-    warnings += swapped_sides(sources, targets, config.source_lang, config.target_lang)
+    warnings += exchanged_files(config, chunks)
+    characters = word_lengths(config, chunks)
     for language, (words, tokens) in fertility(config, chunks).items():
-        warnings += split_words(words, tokens, language)
+        warnings += split_words(words, tokens, language, characters.get(language))
     return warnings
+
+
+def exchanged_files(config: PrepareConfig, chunks: Sequence[clean.Chunk]) -> list[str]:
+    """Whether files of pairs have their sides exchanged: all that are looked at, or some of them;
+    at most 16, evenly spread.
+    """
+    by_path: dict[str, list[clean.Chunk]] = {}
+    for chunk in chunks:
+        if not chunk.role.startswith(clean.MONOLINGUAL):
+            by_path.setdefault(chunk.path, []).append(chunk)
+    paths = [[*by_path][position] for position in _spread(len(by_path), _SAMPLE_FILES)]
+    verdicts = {
+        path: swapped_sides(*sample(config, by_path[path]), config.source_lang, config.target_lang)
+        for path in paths
+    }
+    judged = {path: verdict for path, verdict in verdicts.items() if verdict is not None}
+    swapped = [path for path, verdict in judged.items() if verdict]
+    if not swapped:
+        return []
+    look = f"look like {config.target_lang} and the targets like {config.source_lang}"
+    if len(swapped) == len(judged):
+        return [
+            f"the sources {look}; exchange source_lang and target_lang, or data.source_field and "
+            "data.target_field"
+        ]
+    others = f" and of {len(swapped) - 1} other of the files" if len(swapped) > 1 else ""
+    return [
+        f"the sources of {swapped[0]}{others} {look}, those of other files do not; exchange the "
+        "columns there, or leave out what does not belong"
+    ]
 
 
 def fertility(config: PrepareConfig, chunks: Sequence[clean.Chunk]) -> dict[str, tuple[int, int]]:
@@ -59,6 +92,21 @@ def fertility(config: PrepareConfig, chunks: Sequence[clean.Chunk]) -> dict[str,
             words, tokens = totals.get(language, (0, 0))
             totals[language] = words + facts["words"][side], tokens + facts["tokens"][side]
     return totals
+
+
+def word_lengths(config: PrepareConfig, chunks: Sequence[clean.Chunk]) -> dict[str, float]:
+    """Language -> characters of the mean word, in a sample of the clean records."""
+    texts: dict[str, list[str]] = {}
+    for role in dict.fromkeys(chunk.role for chunk in chunks):
+        sides = sample(config, [chunk for chunk in chunks if chunk.role == role])
+        for language, some in zip(clean.languages_for(config, role), sides, strict=False):
+            texts.setdefault(language, []).extend(some)
+    found = {}
+    for language, some in texts.items():
+        words = [len(word) for text in some for word in text.split()]
+        if words:
+            found[language] = sum(words) / len(words)
+    return found
 
 
 def sample(config: PrepareConfig, chunks: Sequence[clean.Chunk]) -> tuple[list[str], list[str]]:
@@ -93,29 +141,36 @@ def large_rejections(ledgers: Mapping[str, Ledger]) -> list[str]:
 
 def swapped_sides(
     sources: Sequence[str], targets: Sequence[str], source_lang: str, target_lang: str
-) -> list[str]:
-    """Whether each side is in the other's language, judged on all texts of a side together."""
+) -> bool | None:
+    """Whether each side is in the other's language, judged on all texts of a side together; None
+    where there is too little text, or the languages are not told apart.
+    """
     if not langid.are_told_apart(source_lang, target_lang):
-        return []
+        return None
     sides = [" ".join(side)[:_IDENTIFIED_CHARACTERS] for side in (sources, targets)]
     if min(map(len, sides)) < _FEW_CHARACTERS:
-        return []
+        return None
     own = [langid.compare(sides[0], source_lang, target_lang)]
     own.append(langid.compare(sides[1], target_lang, source_lang))
-    if max(own) >= 0:
-        return []
-    return [
-        f"the sources look like {target_lang} and the targets like {source_lang}; exchange "
-        "source_lang and target_lang, or data.source_field and data.target_field"
-    ]
+    return max(own) < 0
 
 
-def split_words(words: int, tokens: int, language: str) -> list[str]:
-    """Whether a vocabulary has more than 4 tokens per word."""
+def split_words(
+    words: int, tokens: int, language: str, characters: float | None = None
+) -> list[str]:
+    """Whether a vocabulary cuts most words into characters: into more than 4 tokens, or into more
+    than 70 % of the most that can be.
+
+    Args:
+      characters: of the mean word.
+    """
     if words < _FEW_WORDS or not is_spaced(language):
         return []
     per_word = tokens / words
-    if per_word <= MOST_TOKENS_PER_WORD:
+    most = MOST_TOKENS_PER_WORD
+    if characters is not None:
+        most = min(most, MOST_OF_CHARACTERS * (characters + 1))
+    if per_word <= most:
         return []
     return [
         f"the vocabulary cuts words of {language} into {per_word:.1f} tokens on average, nearly "

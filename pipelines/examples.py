@@ -27,7 +27,7 @@ from .config import PrepareConfig
 from .stages import Stage, Task, folder_of, load_index
 from .units import Parts
 
-_VERSION = 3
+_VERSION = 4
 
 TOO_LONG = "max_tokens"
 PRETRAIN = "pretrain"
@@ -173,7 +173,7 @@ def work(config: PrepareConfig, task: Task, parts: Parts) -> dict[str, Any]:
 
 
 def encode(texts: pa.ListArray, values: np.ndarray, starts: np.ndarray) -> tuple[pa.ListArray, int]:
-    """Lists of word numbers -> lists of int32 ids, each with its end mark; and how many words.
+    """Lists of word numbers -> lists of ids, each with its end mark; and how many words.
 
     Args:
       values, starts: the pieces of the words, as of `pieces.of_chunk`.
@@ -252,7 +252,7 @@ def _write_pairs(
         first[code], count[code] = shards, layout.get(name, 0)
         shards += layout.get(name, 0)
     batch_of = first[split_of_pair] + shard_of(order, count[split_of_pair])  # type: ignore[arg-type]
-    batch = pa.RecordBatch.from_arrays([pa.array(order), source, target], schema=records.PAIRS)
+    batch = pa.RecordBatch.from_arrays([pa.array(order), source, target], names=records.PAIRS)
     _add_divided(parts, "pairs", batch, origins, batch_of, shards)
 
 
@@ -264,7 +264,7 @@ def _write_texts(
 ) -> None:
     order = np.concatenate([order for order, _ in pieces])
     ids = pa.concat_arrays([ids for _, ids in pieces])
-    batch = pa.RecordBatch.from_arrays([pa.array(order), ids], schema=records.TEXTS)
+    batch = pa.RecordBatch.from_arrays([pa.array(order), ids], names=records.TEXTS)
     _add_divided(parts, "texts", batch, origins, shard_of(order, shards), shards)
 
 

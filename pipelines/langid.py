@@ -9,6 +9,7 @@ the clean pairs of an English-German corpus of software, with a bound of 0.2, th
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -72,6 +73,28 @@ def probability(text: str, language: str) -> float:
     ranks = dict(_identifier(code).rank(text[:_LONGEST]))
     names = next((group for group in _SAME if code in group), frozenset({code}))
     return sum(ranks.get(name, 0.0) for name in names)
+
+
+def is_known(language: str) -> bool:
+    """Whether texts in a language can be identified."""
+    return _code(language) in known()
+
+
+def identify(text: str, expected: Sequence[str]) -> str:
+    """The language that a text is most probably in, of the common ones and the expected ones.
+
+    Args:
+      expected: codes that the model knows. A text in such a language, or in a close relative of
+        it, gives that very code; others give the model's.
+    """
+    allowed = {*_COMMON, *map(_code, expected)}
+    ranked = _identifier(None).rank(text[:_LONGEST])
+    found = next(code for code, _ in ranked if code in allowed)
+    for language in expected:
+        code = _code(language)
+        if found == code or any(found in group and code in group for group in _SAME):
+            return language
+    return found
 
 
 def are_told_apart(one: str, other: str) -> bool:

@@ -6,15 +6,20 @@ for validation leave the ledger of the training data and come in at that of the 
 
 from __future__ import annotations
 
+from typing import Any
+
 from electra_model.errors import WorkError
 
-from . import clean, examples, rejections, split
+from . import clean, examples, packing, rejections, split
 from .config import PrepareConfig
 from .records import EMPTY_LEDGER, Ledger
 from .stages import load_index
 
 # The share is no sign of anything in a handful of records.
 _FEW_RECORDS = 20
+
+# Rules that reject pairs whose sides are in each other's language.
+_OF_LANGUAGES = ("wrong_language", "min_script_share")
 
 
 def split_ledgers(config: PrepareConfig, *, encoded: bool = True) -> dict[str, Ledger]:
@@ -59,6 +64,22 @@ def split_ledgers(config: PrepareConfig, *, encoded: bool = True) -> dict[str, L
     return ledgers
 
 
+def check_written(ledgers: dict[str, Ledger], shards: dict[str, list[dict[str, Any]]]) -> None:
+    """Raises `WorkError` where the shards of a split do not hold the pairs that its ledger let out.
+
+    Args:
+      ledgers: of each split. shards: split -> the facts of its shards, as of `shards.work`.
+    """
+    for name in split.SPLITS:
+        out = ledgers.get(name, EMPTY_LEDGER).records_out
+        written = sum(packing.count(facts) for facts in shards.get(name, []))
+        if out != written:
+            raise WorkError(
+                f"the books of the split {name} do not balance: {out} pairs went out, and its "
+                f"shards hold {written}"
+            )
+
+
 def _rejected(chunk_facts: dict) -> dict[str, int]:
     return {rule: span["records"] for rule, span in chunk_facts["rejected"].items()}
 
@@ -86,6 +107,8 @@ def check_rejections(config: PrepareConfig, *, encoded: bool = False) -> None:
         remedy = f"; look into {config.workdir.rstrip('/')}/dataset/rejected"
         if many and ledger.records_out:
             remedy += f", then change the rule's bound or clean.max_rejected_fraction ({bound})"
+        if name == "train" and rules[0][0] in _OF_LANGUAGES:
+            remedy += "; if the sides are swapped, exchange source_lang and target_lang"
         raise WorkError(
             f"{share} of the {ledger.records_in:,} records for {name} were rejected "
             f"({listed}){remedy}"

@@ -73,7 +73,7 @@ def _without(data: bytes, offsets: np.ndarray, dropped: np.ndarray) -> pa.String
     kept = np.frombuffer(data, np.uint8)
     places = np.flatnonzero(dropped)
     if len(places):
-        kept = kept[~dropped]
+        kept = np.compress(~dropped, kept)
         offsets = offsets - np.searchsorted(places, offsets).astype(np.int32)
     return pa.StringArray.from_buffers(len(offsets) - 1, pa.py_buffer(offsets), pa.py_buffer(kept))
 

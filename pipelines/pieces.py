@@ -21,7 +21,7 @@ from .config import PrepareConfig
 from .stages import Stage, Task, part_path
 from .units import Parts, Receipt
 
-_VERSION = 1
+_VERSION = 2
 
 
 def plan(config: PrepareConfig) -> list[Task]:
@@ -58,15 +58,16 @@ def work(config: PrepareConfig, task: Task, parts: Parts) -> dict[str, Any]:
     distinct = table.get_batch(0).column("word")
     tokenizer = _tokenizer(config, task.payload["name"])
     values, offsets = tokenizer.segment_words(distinct)
+    values = values.astype(records.id_type(tokenizer.size))
     ids = pa.ListArray.from_arrays(pa.array(offsets.astype(np.int32)), pa.array(values))
     rows = records.open_table(part_path(config, "words", receipt, "rows"))
     parts.add(
         "pieces",
         records.to_bytes(
-            records.PIECES,
+            pa.schema([(records.PIECES[0], ids.type)]),
             (
                 pa.RecordBatch.from_arrays(
-                    [ids.take(rows.get_batch(number).column(0))], schema=records.PIECES
+                    [ids.take(rows.get_batch(number).column(0))], names=records.PIECES
                 )
                 for number in range(rows.num_record_batches)
             ),
@@ -82,8 +83,8 @@ def of_chunk(config: PrepareConfig, number: int) -> dict[str, tuple[np.ndarray, 
       number: of the chunk among all chunks.
 
     Returns:
-      side -> (values int32 [p], starts int64 [words + 2]): a table whose row 0 is the end mark
-      alone, and row i + 1 the pieces of word i.
+      side -> (values [p], of `records.id_type`, and starts int64 [words + 2]): a table whose row 0
+      is the end mark alone, and row i + 1 the pieces of word i.
     """
     return vocabulary.for_sides(
         {
@@ -96,7 +97,7 @@ def of_chunk(config: PrepareConfig, number: int) -> dict[str, tuple[np.ndarray, 
 def _table(
     config: PrepareConfig, receipts: Sequence[Receipt], number: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    values, lengths = [np.array([EOS_ID], np.int32)], [np.zeros(1, np.int64), np.ones(1, np.int64)]
+    values, lengths = [np.array([EOS_ID], np.uint16)], [np.zeros(1, np.int64), np.ones(1, np.int64)]
     for receipt in receipts:
         path = part_path(config, "pieces", receipt, "pieces")
         ids = _open(path, receipt.parts["pieces"]["sha256"]).get_batch(number).column(0)

@@ -90,6 +90,7 @@ def plan_prepare(config: PrepareConfig) -> PreparePlan:
     if not config.data.train and not any(config.data.monolingual.values()):
         raise InputError("data.train: names no file, so there is nothing to prepare")
     _check_sides(config)
+    _check_packing(config)
     identities: dict[str, tuple[str, str]] = {}
     for role, key, patterns in wanted:
         found = files.expand(patterns, key) if patterns else []
@@ -132,6 +133,14 @@ def plan_prepare(config: PrepareConfig) -> PreparePlan:
     tasks = [task.payload for task in clean.tasks_for(config, planned, stamps)]
     made_by = generator.to_json() if generator else None
     return PreparePlan(planned, stamps, units.fingerprint(settings_of(config), tasks, made_by))
+
+
+def _check_packing(config: PrepareConfig) -> None:
+    if config.dataset.pack_pairs and not config.data.train:
+        raise InputError(
+            "dataset.pack_pairs: packs training pairs, and data.train names none; name pairs, or "
+            "leave it out"
+        )
 
 
 def _check_sides(config: PrepareConfig) -> None:

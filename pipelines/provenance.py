@@ -5,8 +5,8 @@ For each shard `dataset/<split>-00003-of-00010.tfrecord[.gz]` there is a file
 record, by record and then by place:
 
     record  int64       index of the record in its shard
-    start   int32       offset of the piece in that record, in tokens; in the ids of its side, 0,
-                        where records are pairs
+    start   int32       offset of the piece in that record, in tokens; in the ids of its side where
+                        records are pairs: 0, unless they are packed (`dataset.pack_pairs`)
     length  int32       tokens of the piece, end marks included
     side    dictionary  "source" and "target", one line each, in records that are pairs; in windows
                         also "text" (monolingual), and "pair" (`dataset.pair_windows`): both sides,
@@ -95,18 +95,27 @@ class Pieces:
     side: np.ndarray | None = None
 
 
-def pieces_of_pairs(source_offsets: np.ndarray, target_offsets: np.ndarray) -> Pieces:
-    """Offsets int64 [n + 1] of the sides of n pairs, each pair a record -> two pieces each.
+def pieces_of_pairs(
+    source_offsets: np.ndarray, target_offsets: np.ndarray, begins: np.ndarray | None = None
+) -> Pieces:
+    """Offsets int64 [n + 1] of the sides of n pairs -> two pieces each, source and target.
+
+    Each pair is a record unless `begins`, int64 [records + 1], says where records begin among them,
+    as `packing.pack` does.
 
     >>> pieces = pieces_of_pairs(np.array([0, 2, 5]), np.array([0, 4, 5]))
     >>> pieces.record.tolist(), pieces.length.tolist()
     ([0, 0, 1, 1], [2, 4, 3, 1])
     """
     count = len(source_offsets) - 1
-    record = np.repeat(np.arange(count), 2)
-    length = np.stack([np.diff(source_offsets), np.diff(target_offsets)], axis=1).ravel()
+    begins = np.arange(count + 1) if begins is None else begins
+    record = np.repeat(np.arange(len(begins) - 1), np.diff(begins))
+    sides = source_offsets, target_offsets
+    start = np.stack([ends[:-1] - ends[begins[record]] for ends in sides], axis=1).ravel()
+    length = np.stack([np.diff(ends) for ends in sides], axis=1).ravel()
+    text = np.repeat(np.arange(count), 2)
     side = np.tile(np.array([0, 1], np.int8), count)
-    return Pieces(record, np.zeros(2 * count, np.int64), length, record, side)
+    return Pieces(np.repeat(record, 2), start, length, text, side)
 
 
 def pieces_of_windows(offsets: np.ndarray, window_length: int) -> Pieces:

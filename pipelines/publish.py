@@ -20,6 +20,7 @@ from . import (
     ledgers,
     provenance,
     rejections,
+    repeated_sides,
     replacement,
     split,
     units,
@@ -56,6 +57,7 @@ def publish(config: PrepareConfig, plan_fingerprint: str) -> dict[str, Any]:
     for receipt in load_index(config, "shards").receipts:
         shards.setdefault(receipt.facts["split"], []).append(receipt.facts)
     cards = _publish_vocabularies(config)
+    ledgers.check_written(by_split, shards)
     samples = rejections.publish(config, ledgers.all_spans(config))
     texts = [name for name in ("valid", "test") if name in shards]
     for name in texts:
@@ -66,9 +68,18 @@ def publish(config: PrepareConfig, plan_fingerprint: str) -> dict[str, Any]:
         "task": config.task,
         "source_lang": config.source_lang,
         "target_lang": config.target_lang,
-        "splits": {name: _describe(shards[name], by_split.get(name)) for name in _order(shards)},
+        "splits": {
+            name: _describe(config, shards[name], by_split.get(name)) for name in _order(shards)
+        },
         "ledger": sum(by_split.values(), EMPTY_LEDGER).to_json(),
         "lengths": _lengths(config, _order(shards)),
+        "fertility": {
+            language: {"words": words, "tokens": tokens}
+            for language, (words, tokens) in dataset_warnings.fertility(
+                config, clean.chunks(config)
+            ).items()
+        },
+        "duplicates": repeated_sides.described(config),
         "samples": samples,
         "mended": sum(facts["mended"] for facts in clean.chunk_facts(config)),
         "warnings": dataset_warnings.find(config, by_split),
@@ -131,7 +142,15 @@ def _order(shards: dict[str, Any]) -> list[str]:
     return [name for name in (*split.SPLITS, examples.PRETRAIN) if name in shards]
 
 
-def _describe(shards: list[dict[str, Any]], ledger: Any) -> dict[str, Any]:
+def _packed(config: PrepareConfig, shards: list[dict[str, Any]]) -> dict[str, Any]:
+    """What is to be known of records that hold several pairs; nothing of others."""
+    if not any("pairs" in shard for shard in shards):
+        return {}
+    total = {name: sum(shard[name] for shard in shards) for name in ("records", "pairs")}
+    return {"packed": {**total, "length": config.dataset.max_tokens}}
+
+
+def _describe(config: PrepareConfig, shards: list[dict[str, Any]], ledger: Any) -> dict[str, Any]:
     tokens: dict[str, int] = {}
     for shard in shards:
         for side, count in shard["tokens"].items():
@@ -139,10 +158,11 @@ def _describe(shards: list[dict[str, Any]], ledger: Any) -> dict[str, Any]:
     return {
         "records": sum(shard["records"] for shard in shards),
         "tokens": tokens,
+        **_packed(config, shards),
         "shards": [
             {
                 key: shard[key]
-                for key in ("file", "records", "bytes", "sha256", "buckets", "provenance")
+                for key in ("file", "records", "pairs", "bytes", "sha256", "buckets", "provenance")
                 if key in shard
             }
             for shard in shards

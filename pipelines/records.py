@@ -63,23 +63,17 @@ WORDS = pa.schema(
     [pa.field("word", pa.string(), nullable=False), pa.field("count", pa.int64(), nullable=False)]
 )
 
-# Token ids of words, a row per word. `pieces` has one batch per chunk, its words in their order.
-PIECES = pa.schema([pa.field("ids", pa.list_(pa.int32()), nullable=False)])
+# Columns of token ids: lists of uint16 where the vocabulary allows, else of int32. `PIECES` has a
+# row per word, and a file of them one batch per chunk, its words in their order. Of the others a
+# chunk's file has one batch per shard, see `examples.shard_layout`; `order` is as in `KEPT`.
+PIECES = ("ids",)
+PAIRS = ("order", "source_ids", "target_ids")
+TEXTS = ("order", "token_ids")
 
-# Token ids. A chunk's file has one batch per shard, see `examples.shard_layout`.
-PAIRS = pa.schema(
-    [
-        pa.field("order", pa.uint64(), nullable=False),
-        pa.field("source_ids", pa.list_(pa.int32()), nullable=False),
-        pa.field("target_ids", pa.list_(pa.int32()), nullable=False),
-    ]
-)
-TEXTS = pa.schema(
-    [
-        pa.field("order", pa.uint64(), nullable=False),
-        pa.field("token_ids", pa.list_(pa.int32()), nullable=False),
-    ]
-)
+
+def id_type(vocabulary_size: int) -> type[np.uint16] | type[np.int32]:
+    """What token ids are kept in."""
+    return np.uint16 if vocabulary_size <= 1 << 16 else np.int32
 
 
 def to_bytes(

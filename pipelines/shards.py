@@ -7,23 +7,27 @@ one shard, and does not depend on where a text stood.
 Pairs stand in their shard by length bucket first, that of the longer side, and by hash within the
 bucket: whoever streams a shard meets batches of one shape after the other without a buffer, and
 `dataset_info.json` says which records those are. (Shards of one bucket each would have to be
-counted before there are token ids.)
+counted before there are token ids.) Packed pairs (`packing`) are records of one length, and stand
+in the order of the hashes of their first pairs.
 """
+
+# pyarrow.compute makes its functions while it is imported.
+# pyright: reportAttributeAccessIssue=false
 
 from __future__ import annotations
 
 import gzip
-import struct
 from typing import Any
 
 import google_crc32c
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from electra_model import buckets as bucketing
 from electra_model import features
 
-from . import examples, files, provenance, records, units
+from . import examples, files, packing, provenance, records, split, units
 from .config import DatasetConfig, PrepareConfig
 from .stages import Stage, Task, load_index, part_path
 from .units import Parts
@@ -38,6 +42,7 @@ def plan(config: PrepareConfig) -> list[Task]:
     tasks, batch = [], {"pairs": 0, "texts": 0}
     for name, count in examples.shard_layout(config).items():
         part = "texts" if name == examples.PRETRAIN else "pairs"
+        packed = config.dataset.pack_pairs and name == split.SPLITS[0]
         for number in range(count):
             payload = {
                 "version": _VERSION,
@@ -50,7 +55,8 @@ def plan(config: PrepareConfig) -> list[Task]:
                 "window_length": config.dataset.window_length if part == "texts" else None,
                 "compression": config.dataset.compression,
                 "format_version": features.FORMAT_VERSION,
-                "buckets": [] if part == "texts" else length_buckets(config.dataset),
+                "buckets": [] if part == "texts" or packed else length_buckets(config.dataset),
+                "pack_length": config.dataset.max_tokens if packed else None,
                 "provenance": config.dataset.provenance,
             }
             tasks.append(Task(f"{name}-{number:05d}", payload))
@@ -89,8 +95,8 @@ def work(config: PrepareConfig, task: Task, parts: Parts) -> dict[str, Any]:
 
     Returns:
       {"split", "file", "records", "bytes", "sha256", "tokens": {side: n}}, and for pairs "buckets":
-      {length: [first record, the one after the last]}, without empty ones; "provenance", where it
-      is asked for, as of `provenance.write`.
+      {length: [first record, the one after the last]}, without empty ones; "pairs": how many, where
+      they are packed; "provenance", where it is asked for, as of `provenance.write`.
     """
     payload = task.payload
     receipts = load_index(config, "encode").receipts
@@ -104,6 +110,11 @@ def work(config: PrepareConfig, task: Task, parts: Parts) -> dict[str, Any]:
     ).combine_chunks()
     bucket = _bucket(table, payload["buckets"])
     order = np.lexsort((table.column("order").to_numpy(), bucket))
+    begins = None
+    if payload["pack_length"] is not None:
+        source, target = (lengths[order] for lengths in _lengths(table))
+        places, begins = packing.pack(source, target, payload["pack_length"])
+        order = order[places]
     table = table.take(pa.array(order)).combine_chunks()
     columns = {name: _ragged(table.column(name)) for name in table.column_names if name != "order"}
     offsets = {name: ends for name, (_, ends) in columns.items()}
@@ -112,13 +123,16 @@ def work(config: PrepareConfig, task: Task, parts: Parts) -> dict[str, Any]:
         columns = pack_windows(*columns["token_ids"], payload["window_length"])
     else:
         tokens = {name.removesuffix("_ids"): len(values) for name, (values, _) in columns.items()}
+        if begins is not None:
+            columns = packing.lay(columns["source_ids"], columns["target_ids"], begins)
     numbered = f"{payload['split']}-{payload['shard']:05d}-of-{payload['shards']:05d}"
     traced = {}
     if payload["provenance"]:
         if payload["split"] == examples.PRETRAIN:
             found = provenance.pieces_of_windows(offsets["token_ids"], payload["window_length"])
         else:
-            found = provenance.pieces_of_pairs(offsets["source_ids"], offsets["target_ids"])
+            sides = offsets["source_ids"], offsets["target_ids"]
+            found = provenance.pieces_of_pairs(*sides, begins)
         where = payload["part"], payload["batch"]
         traced["provenance"] = provenance.write(config, numbered, receipts, *where, order, found)
     return {
@@ -126,6 +140,7 @@ def work(config: PrepareConfig, task: Task, parts: Parts) -> dict[str, Any]:
         **write_records(config, numbered, columns, payload["compression"]),
         "tokens": tokens,
         **({"buckets": _ranges(bucket, payload["buckets"])} if payload["buckets"] else {}),
+        **({"pairs": len(order)} if begins is not None else {}),
         **traced,
     }
 
@@ -152,8 +167,12 @@ def _bucket(table: pa.Table, buckets: list[int]) -> np.ndarray:
     """int [n]: the position of the bucket of each record; 0 where there are none."""
     if not buckets:
         return np.zeros(table.num_rows, np.int64)
-    sides = (np.diff(_ragged(table.column(name))[1]) for name in ("source_ids", "target_ids"))
-    return bucketing.bucket_of(np.maximum(*sides), buckets)
+    return bucketing.bucket_of(np.maximum(*_lengths(table)), buckets)
+
+
+def _lengths(table: pa.Table) -> list[np.ndarray]:
+    """Of the sides of n pairs, int64 [n] each."""
+    return [np.diff(_ragged(table.column(name))[1]) for name in features.PAIR]
 
 
 def _ranges(bucket: np.ndarray, buckets: list[int]) -> dict[str, list[int]]:
@@ -192,29 +211,34 @@ def pack_windows(
     return {"token_ids": (token_ids, window_offsets), "segment_ids": (segment_ids, window_offsets)}
 
 
-def frames(serialized: list[bytes]) -> bytes:
+def frames(serialized: pa.LargeBinaryArray) -> bytes:
     """Records as a TFRecord file frames them: length, its checksum, the record, its checksum."""
-    sizes = list(map(len, serialized))
-    heads = {size: _head(size) for size in set(sizes)}
-    checksums = np.fromiter(map(google_crc32c.value, serialized), np.uint32, len(serialized))
-    masked = _masked(checksums).astype("<u4").tobytes()
-    laid: list[bytes] = [b""] * (3 * len(serialized))
-    laid[0::3] = map(heads.__getitem__, sizes)
-    laid[1::3] = serialized
-    laid[2::3] = [masked[start : start + 4] for start in range(0, len(masked), 4)]
-    return b"".join(laid)
+    if not len(serialized):
+        return b""
+    lengths = pc.binary_length(serialized).to_numpy().astype("<u8")
+    kinds, kind = np.unique(lengths, return_inverse=True)
+    heads = np.empty((len(kinds), 12), np.uint8)
+    heads[:, :8] = kinds.view(np.uint8).reshape(-1, 8)
+    heads[:, 8:] = _checksums([length.tobytes() for length in kinds])
+    framed = features.joined(
+        _of_one_size(heads[kind]), serialized, _of_one_size(_checksums(serialized.to_pylist()))
+    )
+    return framed.buffers()[2].to_pybytes()
 
 
-def _head(size: int) -> bytes:
-    length = struct.pack("<Q", size)
-    checksum = np.array([google_crc32c.value(length)], np.uint32)
-    return length + _masked(checksum).astype("<u4").tobytes()
+def _of_one_size(rows: np.ndarray) -> pa.LargeBinaryArray:
+    """uint8 [n, bytes] -> n rows."""
+    return pa.FixedSizeBinaryArray.from_buffers(
+        pa.binary(rows.shape[1]), len(rows), [None, pa.py_buffer(np.ascontiguousarray(rows))]
+    ).cast(pa.large_binary())
 
 
-def _masked(checksums: np.ndarray) -> np.ndarray:
-    """uint32 [n] -> uint32 [n]; a checksum of data that holds checksums would be weak."""
+def _checksums(records: list[bytes]) -> np.ndarray:
+    """n records -> uint8 [n, 4], masked: a checksum of data that holds checksums would be weak."""
+    found = np.fromiter(map(google_crc32c.value, records), np.uint32, len(records))
     with np.errstate(over="ignore"):
-        return (checksums >> 15 | checksums << 17) + np.uint32(0xA282EAD8)
+        masked = (found >> 15 | found << 17) + np.uint32(0xA282EAD8)
+    return masked.astype("<u4").view(np.uint8).reshape(-1, 4)
 
 
 STAGE = Stage(
@@ -226,6 +250,7 @@ STAGE = Stage(
         "dataset.window_length",
         "dataset.max_tokens",
         "dataset.length_buckets",
+        "dataset.pack_pairs",
         "dataset.compression",
         "dataset.provenance",
     ),

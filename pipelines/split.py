@@ -30,6 +30,7 @@ from . import (
     overlap,
     records,
     rejections,
+    repeated_sides,
     sequences,
     words,
 )
@@ -37,7 +38,7 @@ from .config import PrepareConfig
 from .stages import Stage, Task, folder_of, load_index, part_path
 from .units import Parts
 
-_VERSION = 3
+_VERSION = 4
 
 # What can become of a record: a split of pairs, text for pretraining only, or a rule: the last ones
 # are those of `dedup` and of `near_duplicates`.
@@ -164,6 +165,7 @@ def plan(config: PrepareConfig) -> list[Task]:
     places = choose_places(config)
     has_pairs = any(chunk.role == "train" for chunk in chunks)
     compared = overlap_with_files(config, chunks)
+    bound = repeated_sides.bound_of(config)
     if compared is not None and held_out.wanted(config):
         compared["split_off"] = load_index(config, "held_out").digest
     return [
@@ -177,6 +179,7 @@ def plan(config: PrepareConfig) -> list[Task]:
                 "places": places,
                 "words_of": "train" if has_pairs else "text",
                 "overlap": compared if chunk.role == "train" else None,
+                "repeated_bound": bound if chunk.role == "train" else None,
                 "partitions": len(found.receipts),
                 "sides": config.vocabulary.sides,
             },
@@ -209,8 +212,8 @@ def _check_input(config: PrepareConfig, chunks: list[clean.Chunk]) -> None:
 
 
 def work(config: PrepareConfig, task: Task, parts: Parts) -> dict[str, Any]:
-    """Adds the parts `sequences`, those of words (`words.part_name`, a batch per partition) and,
-    where needed, `rejected`.
+    """Adds the parts `sequences`, those of words (`words.part_name`, a batch per partition), of
+    training pairs `repeated_sides.PART` and, where needed, `rejected`.
 
     Returns:
       {"chunks": [{"rejected", "rejected_part"}], "fates": {fate: records}, "bytes": {fate: bytes of
@@ -240,6 +243,9 @@ def work(config: PrepareConfig, task: Task, parts: Parts) -> dict[str, Any]:
     parts.add("sequences", sequences.to_bytes(numbered))
     for name, batches in words_of.items():
         parts.add(words.part_name(name), records.to_bytes(records.WORDS, batches))
+    if task.payload["repeated_bound"] is not None:
+        trained = kept.filter(pa.array(fates == FATES.index("train")))
+        repeated_sides.add_part(parts, trained, task.payload["repeated_bound"])
 
     source, target = kept.column("source"), kept.column("target")
     bad = pa.array(np.flatnonzero(fates > TEXT))

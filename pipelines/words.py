@@ -30,13 +30,16 @@ from .config import PrepareConfig
 from .stages import Stage, Task, load_index, part_path
 from .units import Parts, Receipt
 
-_VERSION = 3
+_VERSION = 4
 
 # A tab would end the word in SentencePiece's list of counts; other controls are no text.
 _NOT_LEARNED = r"[\x00-\x1f\x7f]|^$"
 
-# Partitions are worked on side by side; there are some even where one would do for the memory.
-_LEAST_PARTITIONS = 4
+# A partition of hashes is 512 MB of input, whose chunks have together some five million words, each
+# chunk's own ones told apart (English documentation): more than a worker should hold at once. And
+# partitions are worked on side by side, so there should be some anyway.
+_PARTITIONS_PER_HASHES = 4
+_MOST_PARTITIONS = 1 << 12
 
 # Which row of `distinct` each word of a chunk is: one batch per chunk.
 ROWS = pa.schema([pa.field("row", pa.int32(), nullable=False)])
@@ -53,7 +56,7 @@ def part_name(name: str) -> str:
 
 def partition_count(hash_partitions: int) -> int:
     """Into how many parts words are divided, where hashes of records are into so many."""
-    return max(_LEAST_PARTITIONS, hash_partitions)
+    return min(_MOST_PARTITIONS, _PARTITIONS_PER_HASHES * hash_partitions)
 
 
 def partition_of(words: pa.StringArray, partitions: int) -> np.ndarray:

@@ -12,7 +12,7 @@ import hashlib
 import io
 import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from html import escape
 from typing import Any, Literal
 
@@ -142,6 +142,36 @@ def histogram(sides: dict[str, list[tuple[float, float, int]]], *, label: str, x
         axes.yaxis.set_major_formatter(FuncFormatter(_thousands))
         if len(kept) > 1:
             axes.legend(loc="upper right")
+        return _svg(figure, label)
+
+
+def steps(
+    values: Sequence[float], *, label: str, x_label: str, name: Callable[[float], str]
+) -> str:
+    """A bar for each of many values, from zero, side by side, and a line at their mean.
+
+    Args:
+      values: at least one. Of more than are seen, each bar is the largest of its neighbours.
+      label: what the chart shows, for readers who cannot see it.
+      x_label: what the bars are. name: a value as the axis reads.
+
+    Returns SVG.
+    """
+    width = math.ceil(len(values) / _MAX_POINTS)
+    starts = range(0, len(values), width)
+    highest = [max(values[start : start + width]) for start in starts]
+    with matplotlib.rc_context(_STYLE):
+        figure, axes = _axes()
+        edges = [start - 0.5 for start in starts] + [len(values) - 0.5]
+        axes.stairs(highest, edges, fill=True, color=COLORS[0], alpha=0.35)
+        axes.axhline(_mean(values), color=COLORS[1], linewidth=1.2, label="mean")
+        axes.set_xlabel(x_label)
+        axes.set_ylim(bottom=0, top=1.18 * max(max(values), 1))
+        axes.margins(x=0.01)
+        axes.xaxis.set_major_locator(MaxNLocator(8, integer=True, steps=[1, 2, 5, 10]))
+        axes.yaxis.set_major_locator(MaxNLocator(4, integer=True))
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: name(value)))
+        axes.legend(loc="upper right")
         return _svg(figure, label)
 
 

@@ -194,25 +194,55 @@ class BatchPlan:
 
 
 class PairData:
-    """Sentence pairs as the model's inputs."""
+    """Sentence pairs as the model's inputs.
+
+    Attributes:
+      packed: whether records hold several pairs each (`dataset.pack_pairs`); their length is that
+        of every batch then, whatever the buckets.
+      pairs: how many there are.
+    """
 
     def __init__(
         self, dataset: str, split: str, buckets: Sequence[int], batch_tokens: int, seed: int
     ):
-        self.columns = read_split(dataset, split, features.PAIR)
+        described = read_dataset_info(dataset)["splits"].get(split, {}).get("packed")
+        self.packed = described is not None
+        self.columns = read_split(dataset, split, features.PACKED if described else features.PAIR)
+        self.pairs = len(self.columns)
+        if described:
+            self.pairs = _packed_pairs(self.columns)
+            if self.pairs != described["pairs"]:
+                raise InputError(
+                    f"{dataset}: {self.pairs} pairs in the records of {split}, dataset_info.json "
+                    f"says {described['pairs']}; run `electra prepare` again"
+                )
+            buckets = (described["length"],)
         longest = np.maximum(self.columns.lengths("source_ids"), self.columns.lengths("target_ids"))
         self.plan = BatchPlan(longest, buckets, batch_tokens, seed)
 
-    def arrays(self, batch: Batch) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def arrays(self, batch: Batch) -> tuple[np.ndarray, ...]:
         """int32 [rows, length] each: source, decoder input (shifted right behind the start token),
-        targets."""
-        source = self.columns.rows("source_ids", batch.rows, batch.length)
-        target = self.columns.rows("target_ids", batch.rows, batch.length)
+        targets; where pairs are packed also the segments of source and target, and every pair has a
+        start token."""
+        names = features.PACKED if self.packed else features.PAIR
+        rows = (self.columns.rows(name, batch.rows, batch.length) for name in names)
+        source, target, *segments = rows
         shifted = np.zeros_like(target)
         shifted[:, 0] = BOS_ID
         # The end mark is a target but never an input.
         shifted[:, 1:] = np.where(target[:, 1:] != 0, target[:, :-1], 0)
-        return source, shifted, target
+        if segments:
+            later = segments[1][:, 1:]
+            shifted[:, 1:][(later != segments[1][:, :-1]) & (later != 0)] = BOS_ID
+        return source, shifted, target, *segments
+
+
+def _packed_pairs(columns: Columns) -> int:
+    """The number of pairs in packed records: in each, that of its last one."""
+    values, offsets = columns.columns["target_segment_ids"]
+    if not len(values):
+        return 0
+    return int(values[offsets[1:] - 1].sum(dtype=np.int64))
 
 
 class WindowData:

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from typing import Any
 
 from electra_model.errors import InputError, WorkError
-from pipelines import files
+from pipelines import files, packing
 from pipelines.config import TranslateConfig
 
 from . import engines
@@ -189,7 +189,7 @@ def dataset_counts(job: JobConfig) -> dict[str, Any]:
         info = json.loads(files.read_bytes(path))
     except (OSError, ValueError) as error:
         raise WorkError(f"{path}: cannot be read after preparing: {error}") from None
-    splits = {name: split["records"] for name, split in info["splits"].items()}
+    splits = {name: packing.count(split) for name, split in info["splits"].items()}
     return {**info["ledger"], "splits": splits, "warnings": info.get("warnings", [])}
 
 

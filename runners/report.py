@@ -2,7 +2,7 @@
 
     dataset/ pretrain/ train/ model/ evaluation/ run.json  ->  report.html
 
-The page is made anew each time, from files alone, in a second or two. It has no script and asks for
+The page is made anew each time, from files alone, in a few seconds. It has no script and asks for
 nothing from anywhere; whatever text of the corpus it shows is escaped.
 """
 
@@ -18,7 +18,7 @@ import markupsafe
 
 from pipelines import files
 
-from . import charts, report_sections
+from . import charts, report_corpus, report_sections, report_shards
 from .charts import Series
 from .job import JobConfig
 
@@ -27,12 +27,13 @@ Kind = Literal["noisy", "exact", "marks"]
 _LANGUAGES: dict[str, str] = {
     pair[:2]: pair[3:]
     for pair in (
-        "ar=Arabic bg=Bulgarian ca=Catalan cs=Czech da=Danish de=German el=Greek en=English "
-        "es=Spanish et=Estonian eu=Basque fa=Persian fi=Finnish fr=French gl=Galician he=Hebrew "
-        "hi=Hindi hr=Croatian hu=Hungarian id=Indonesian is=Icelandic it=Italian ja=Japanese "
-        "ko=Korean lt=Lithuanian lv=Latvian nb=Norwegian nl=Dutch pl=Polish pt=Portuguese "
-        "ro=Romanian ru=Russian sk=Slovak sl=Slovenian sr=Serbian sv=Swedish ta=Tamil th=Thai "
-        "tr=Turkish uk=Ukrainian vi=Vietnamese zh=Chinese"
+        "ar=Arabic bg=Bulgarian bn=Bengali ca=Catalan cs=Czech da=Danish de=German el=Greek "
+        "en=English es=Spanish et=Estonian eu=Basque fa=Persian fi=Finnish fr=French "
+        "gl=Galician he=Hebrew hi=Hindi hr=Croatian hu=Hungarian id=Indonesian is=Icelandic "
+        "it=Italian ja=Japanese ko=Korean lt=Lithuanian lv=Latvian ms=Malay nb=Norwegian "
+        "nl=Dutch no=Norwegian pl=Polish pt=Portuguese ro=Romanian ru=Russian sk=Slovak "
+        "sl=Slovenian sr=Serbian sv=Swedish sw=Swahili ta=Tamil te=Telugu th=Thai tr=Turkish "
+        "uk=Ukrainian vi=Vietnamese zh=Chinese"
     ).split()
 }
 
@@ -63,7 +64,7 @@ def render(
     """The page, and the names of the sections that there was something to say in."""
     sections = {
         "evaluation": report_sections.evaluation(workdir),
-        "corpus": report_sections.corpus(workdir),
+        "corpus": report_corpus.corpus(workdir),
         "pretraining": report_sections.training(workdir, "pretrain"),
         "training": report_sections.training(workdir, "train"),
         "attention": report_sections.attention(workdir),
@@ -147,6 +148,14 @@ def draw(sections: dict[str, Any]) -> dict[str, str]:
             drawn[f"lengths_{split}"] = charts.histogram(
                 sides, label=f"Tokens per record in {split}", x_label="tokens"
             )
+        for split in corpus["splits"]:
+            if split["shards"] >= report_shards.CHARTED:
+                drawn[f"shards_{split['name']}"] = charts.steps(
+                    split["sizes"],
+                    label=f"Sizes of the shards of {split['name']}",
+                    x_label="shard",
+                    name=size,
+                )
     if evaluation := sections["evaluation"]:
         drawn["chrf"] = charts.histogram(
             {"sentences": evaluation["chrf_bars"]},

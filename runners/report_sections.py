@@ -6,7 +6,6 @@ A section whose files are not there yet is None, and the page says so. Nothing h
 from __future__ import annotations
 
 import json
-import math
 import os
 from collections.abc import Iterable
 from typing import Any
@@ -18,7 +17,6 @@ from .scores import sentence_chrf
 
 SAMPLES = 12
 WORST = 5
-EXAMPLES_PER_RULE = 8
 
 # What the rules of `clean` and of the readers mean, in a reader's words.
 RULES = {
@@ -100,119 +98,6 @@ def read_metrics(path: str) -> list[dict[str, Any]]:
         if isinstance(row.get("step"), int):
             latest[row["step"], "valid_loss" in row] = row
     return [latest[key] for key in sorted(latest)]
-
-
-def corpus(workdir: str) -> dict[str, Any] | None:
-    """Sizes, ledger and lengths of the dataset, from `dataset_info.json` and `samples/`."""
-    info = read_json(files.join(workdir, "dataset", "dataset_info.json"))
-    if not info:
-        return None
-    ledger = info.get("ledger") or {"in": 0, "out": 0, "rejected": {}}
-    rejected = ledger.get("rejected", {})
-    splits = info.get("splits", {})
-    return {
-        "splits": [_split(name, split) for name, split in splits.items()],
-        "train_records": splits.get("train", {}).get("records", 0),
-        "records_in": ledger["in"],
-        "records_out": ledger["out"],
-        "records_rejected": sum(rejected.values()),
-        "balanced": ledger["in"] == ledger["out"] + sum(rejected.values()),
-        "warnings": info.get("warnings", []),
-        "rules": [
-            {
-                "name": rule,
-                "meaning": RULES.get(rule.rpartition(".")[2], ""),
-                "count": count,
-                "share": count / max(1, ledger["in"]),
-                "examples": rejection_examples(workdir, rule),
-            }
-            for rule, count in sorted(rejected.items(), key=lambda item: (-item[1], item[0]))
-            if count
-        ],
-        "lengths": {
-            split: histogram_bars(sides)
-            for split, sides in info.get("lengths", {}).items()
-            if isinstance(sides, dict)
-        },
-        "vocabulary_fingerprint": info.get("vocabulary_fingerprint"),
-        "vocabulary": read_json(files.join(workdir, "vocabulary", "vocabulary.json")),
-    }
-
-
-def _split(name: str, split: dict[str, Any]) -> dict[str, Any]:
-    tokens = split.get("tokens", {})
-    shards = split.get("shards", [])
-    records = split.get("records", 0)
-    return {
-        "name": name,
-        "records": records,
-        "tokens": tokens,
-        "mean_tokens": {side: count / max(1, records) for side, count in tokens.items()},
-        "shards": len(shards),
-        "bytes": sum(shard.get("bytes", 0) for shard in shards),
-    }
-
-
-def rejection_examples(workdir: str, rule: str) -> list[dict[str, Any]]:
-    """Some records that a rule rejected, as text: `{"source", "target", "place"}`."""
-    rows = read_jsonl(files.join(workdir, "dataset", "samples", f"{rule}.jsonl"), EXAMPLES_PER_RULE)
-    examples = []
-    for row in rows:
-        name = os.path.basename(str(row.get("path", "")))
-        place = (
-            f"{name}, row {row['row'] + 1}" if name and isinstance(row.get("row"), int) else name
-        )
-        sides = {key: _shortened(row.get(key)) for key in ("source", "target")}
-        if sides["source"] is None and row.get("raw") is not None:
-            sides["source"] = _shortened(row["raw"])
-        examples.append({**sides, "place": place})
-    return examples
-
-
-def _shortened(text: Any, limit: int = 240) -> str | None:
-    if text is None:
-        return None
-    text = str(text)
-    return text if len(text) <= limit else f"{text[:limit]} … ({len(text):,} characters)"
-
-
-Bars = list[tuple[float, float, int]]  # from, to, count
-
-
-def histogram_bars(sides: dict[str, Any]) -> dict[str, Bars]:
-    """Bars of equal width for all sides of a split, at most some 40, without the thin tail.
-
-    Args:
-      sides: name -> histogram: length -> count, or counts by position.
-
-    The longest half percent of each side is left out, so that one record cannot stretch the axis.
-    """
-    counted = {side: _counts(value) for side, value in sides.items()}
-    last = max((_quantile(counts, 0.995) for counts in counted.values()), default=0)
-    width = max(1, math.ceil((last + 1) / 40))
-    result: dict[str, Bars] = {}
-    for side, counts in counted.items():
-        bars = [0] * (last // width + 1)
-        for length, count in counts.items():
-            if length <= last:
-                bars[length // width] += count
-        result[side] = [(i * width, (i + 1) * width, count) for i, count in enumerate(bars)]
-    return result
-
-
-def _counts(value: Any) -> dict[int, int]:
-    pairs = enumerate(value) if isinstance(value, list) else value.items()
-    return {int(length): int(count) for length, count in pairs if int(count)}
-
-
-def _quantile(counts: dict[int, int], share: float) -> int:
-    """The smallest length that this share of the records does not exceed; 0 without records."""
-    seen, total = 0, sum(counts.values())
-    for length in sorted(counts):
-        seen += counts[length]
-        if seen >= share * total:
-            return length
-    return 0
 
 
 def training(workdir: str, stage: str) -> dict[str, Any] | None:

@@ -30,7 +30,13 @@ from .job import JobConfig
 from .progress import say
 from .replaced_data import ReplacedData, has_replacements
 from .training_loop import TrainingLoop, finite
-from .training_steps import discriminator_step, pretraining_step, training_step, validation
+from .training_steps import (
+    discriminator_step,
+    packed_training_step,
+    pretraining_step,
+    training_step,
+    validation,
+)
 
 # What changes no step; the length of the training does, through the learning rate, and is put back.
 _NOT_IN_STATE = (
@@ -179,7 +185,8 @@ def train(job: JobConfig) -> dict[str, Any]:
         _warm_start(job, model, folder)
     valid = PairData(dataset, "valid", config.buckets, config.batch_tokens, seed=0)
     optimizer = build_optimizer(config, model.trainable_variables)
-    update = training_step(model, optimizer, config.label_smoothing, config.clip_norm)
+    make_update = packed_training_step if data.packed else training_step
+    update: Any = make_update(model, optimizer, config.label_smoothing, config.clip_norm)
 
     def step(number: int) -> dict[str, Any]:
         return finite(update(*data.arrays(data.plan.batch(number)), number))
@@ -197,7 +204,7 @@ def train(job: JobConfig) -> dict[str, Any]:
         validate_every_minutes=config.validate_every_minutes,
     )
     counts = loop.run()
-    counts["pairs"] = len(data.columns)
+    counts["pairs"] = data.pairs
     counts["epochs"] = round(counts["steps"] / data.plan.batches_per_epoch, 2)
     metadata = export.save_model(
         os.path.join(job.workdir, "model"),

@@ -77,27 +77,55 @@ def training_step(model: Electra, optimizer, label_smoothing: float, clip_norm: 
         input_signature=[ids, ids, ids, tf.TensorSpec([], tf.int32)],
     )
     def update(source, shifted, target, number):
-        with tf.GradientTape() as tape:
-            sums, tokens = _sums(
-                model, source, shifted, target, label_smoothing, number + _first_seed(model.seed)
-            )
-            loss = sums[0] / tokens
-        norm = _update(model, optimizer, tape, loss, clip_norm)
-        return {
-            "loss": loss,
-            "nll": sums[1] / tokens,
-            "accuracy": sums[2] / tokens,
-            "gradient_norm": norm,
-            "tokens": tokens,
-        }
+        pairs = source, shifted, target
+        return _train_on(model, optimizer, label_smoothing, clip_norm, number, *pairs)
 
     return update
 
 
+def packed_training_step(model: Electra, optimizer, label_smoothing: float, clip_norm: float):
+    """The same for packed pairs: update(source, shifted, target, their segments int32 [rows,
+    length], step number)."""
+    ids = tf.TensorSpec([None, None], tf.int32)
+
+    @tf.function(
+        jit_compile=True,
+        autograph=False,
+        input_signature=[ids, ids, ids, ids, ids, tf.TensorSpec([], tf.int32)],
+    )
+    def update(source, shifted, target, source_segments, target_segments, number):
+        pairs = source, shifted, target, source_segments, target_segments
+        return _train_on(model, optimizer, label_smoothing, clip_norm, number, *pairs)
+
+    return update
+
+
+def _train_on(
+    model, optimizer, label_smoothing, clip_norm, number, source, shifted, target, *segments
+):
+    """One update, and its metrics."""
+    with tf.GradientTape() as tape:
+        seed = number + _first_seed(model.seed)
+        sums, tokens = _sums(model, source, shifted, target, label_smoothing, seed, *segments)
+        loss = sums[0] / tokens
+    norm = _update(model, optimizer, tape, loss, clip_norm)
+    return {
+        "loss": loss,
+        "nll": sums[1] / tokens,
+        "accuracy": sums[2] / tokens,
+        "gradient_norm": norm,
+        "tokens": tokens,
+    }
+
+
 def _update(model, optimizer, tape, loss, clip_norm):
     """Applies the gradients; where one is not finite, nothing changes, the optimizer's state
-    included. Returns their norm."""
+    included. Returns their norm.
+    """
     gradients = tape.gradient(loss, [variable.value for variable in model.trainable_variables])
+    # Of a table that was looked up these are parts, several for a row that was looked up several
+    # times: their norm, and the squares in Adam, would not be those of the sum.
+    gradients = [tf.convert_to_tensor(gradient) for gradient in gradients]
     norm = tf.linalg.global_norm(gradients)
 
     def apply():
@@ -108,10 +136,10 @@ def _update(model, optimizer, tape, loss, clip_norm):
     return norm
 
 
-def _sums(model, source, shifted, target, label_smoothing, seed):
+def _sums(model, source, shifted, target, label_smoothing, seed, *segments):
     """Loss, negative log-likelihood and hits, each summed over the real targets, and their number
     (at least 1)."""
-    hidden, _ = model.hidden(source, shifted, training=seed is not None, seed=seed)
+    hidden, _ = model.hidden(source, shifted, seed is not None, seed, *segments)
     flat = tf.reshape(hidden, [-1, model.d_model])
     targets = tf.reshape(target, [-1])
     weights = tf.cast(tf.not_equal(targets, 0), tf.float32)

@@ -42,8 +42,8 @@ def measure(folder: pathlib.Path) -> list[str]:
         "",
         f"Start-up is a run on {START_MEGABYTES} MB: {started:.1f} s. The price of a further",
         "megabyte is what is beyond that, by the megabytes beyond. Times are medians, and the",
-        "least and the most of the rounds; memory is the most of all rounds. That of all processes",
-        "together is sampled twice a second, and counts what they share in each.",
+        "least and the most of the rounds; memory is the most of all rounds, sampled five times a",
+        "second, without mapped files, which are the system's cache.",
         "",
         "| MB | s | least to most | MB/s | ms a further MB | MB of the largest process "
         "| MB of all together |",

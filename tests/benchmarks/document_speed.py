@@ -119,7 +119,7 @@ def measure(folder: pathlib.Path, kind: str) -> list[str]:
         f"memory, the tokenising alone, {WORKERS} processes at once. MB are those of the JSONL.",
         "Ours end each document with a mark; with a list of pieces (wordpiece) ours keep what is",
         "around an unknown character, where the others make a whole word unknown.",
-        f"The largest of our processes took {memory / 1e6:,.0f} MB of memory.",
+        f"Our largest process took {memory / 1e6:,.0f} MB of memory, without mapped files.",
         "",
         "| | MB/s, median | least to most | tokens a document | ours to it, median of the rounds |",
         "|---|---|---|---|---|",

@@ -9,8 +9,8 @@ import subprocess
 import threading
 import time
 
-_SAMPLES_A_SECOND = 2
-_MEMORY = re.compile(r"^Vm(HWM|RSS):\s+(\d+) kB$", re.M)
+_SAMPLES_A_SECOND = 5
+_MEMORY = re.compile(r"^Rss(?:Anon|Shmem):\s+(\d+) kB$", re.M)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,12 +20,11 @@ class Measured:
     Attributes:
       seconds: from start to end. output: its last line.
       largest: peak bytes of the largest of its processes.
-      together: peak bytes of all of them at one moment; what they share, such as the code of
-        libraries, is counted in each.
+      together: peak bytes of all of them at one moment.
 
-    Both are sampled twice a second. The largest is by the system's own high-water marks, so that
-    only a process' last half second can be missed. (`ru_maxrss` would not do: it begins with the
-    size of the process that starts the command.)
+    Memory is what a process has written, sampled five times a second. Files that it has mapped are
+    not in it: those pages are the system's cache, which it takes back when it needs them. (The
+    high-water marks of the system, `VmHWM` and `ru_maxrss`, count them.)
     """
 
     seconds: float
@@ -77,22 +76,23 @@ def run(command: list[str], **environment: str) -> Measured:
 
 
 def memory_below(pid: int) -> tuple[int, int]:
-    """Of a process and all that descend from it: the highest that one of them has been at, and
-    what all have now, in bytes."""
+    """Of a process and all that descend from it: what the largest has now, and what all have
+    together, in bytes."""
     children: dict[int, list[int]] = {}
     for entry in pathlib.Path("/proc").iterdir():
         if entry.name.isdigit() and (fields := _read(entry / "stat")):
             # The name, in brackets, may hold anything.
             parent = int(fields.rpartition(")")[2].split()[1])
             children.setdefault(parent, []).append(int(entry.name))
-    highest, total, waiting = 0, 0, [pid]
+    largest, total, waiting = 0, 0, [pid]
     while waiting:
         number = waiting.pop()
         waiting += children.get(number, [])
-        found = dict(_MEMORY.findall(_read(pathlib.Path("/proc", str(number), "status"))))
-        highest = max(highest, int(found.get("HWM", 0)) * 1024)
-        total += int(found.get("RSS", 0)) * 1024
-    return highest, total
+        found = _MEMORY.findall(_read(pathlib.Path("/proc", str(number), "status")))
+        own = sum(map(int, found)) * 1024
+        largest = max(largest, own)
+        total += own
+    return largest, total
 
 
 def _read(path: pathlib.Path) -> str:

@@ -2,8 +2,9 @@
 turn; speed, and how many of planted near copies are found.
 
 `python -m tests.benchmarks.near_duplicates FOLDER FILE ...` measures on documents of one's own
-(JSONL with a field `text`, also compressed), and `make bench` on texts of the demo corpus. With
-`--alone` after the files the peer is left out.
+(JSONL with a field `text`, also compressed), and `make bench` on `BENCH_DOCUMENTS` documents (a
+million) cut from the text of the other benchmarks (see `document_text`). With `--alone` after the
+files the peer is left out. Environment: `BENCH_ROUNDS`, as for the others.
 """
 
 import bz2
@@ -24,9 +25,10 @@ import pyarrow as pa
 from pipelines import banding, minhash, near_duplicates
 from pipelines.normalize import normalize_texts
 
-from . import peers, prepare_speed
+from . import document_text, peers
 
-ROUNDS = 3
+ROUNDS = int(os.environ.get("BENCH_ROUNDS", "3"))
+DOCUMENTS = int(os.environ.get("BENCH_DOCUMENTS", "1000000"))
 WORKERS = 2
 SHINGLE = 5
 SIMILARITY = 0.8
@@ -35,6 +37,7 @@ PLANTED = 0.1
 LEAST_CHANGED, MOST_CHANGED = 0.005, 0.1
 # Copies of shorter documents are other documents once a word is changed.
 LEAST_WORDS = 50
+DOCUMENT_WORDS = 80
 PEER_MEGABYTES = 4
 
 _OPEN = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
@@ -49,11 +52,18 @@ def read_documents(paths: list[str]) -> list[str]:
     return [text for text in dict.fromkeys(normalize_texts(texts)) if text]
 
 
-def demo_documents(folder: pathlib.Path) -> list[str]:
-    """Documents of forty lines each of the corpus that the other benchmark reads."""
-    lines = prepare_speed.corpus(folder).read_text().splitlines()
-    sources = [line.split("\t")[0] for line in lines[: len(lines) // 8]]
-    return normalize_texts([" ".join(sources[n : n + 40]) for n in range(0, len(sources), 40)])
+def made_documents(folder: pathlib.Path, count: int) -> list[str]:
+    """That many different documents of 80 words each."""
+    megabytes = -(-count // 1000)  # a thousand bytes each are more than enough
+    found: dict[str, None] = {}
+    with open(document_text.write(folder, megabytes), encoding="utf-8") as stream:
+        for line in stream:
+            words = normalize_texts([json.loads(line)["text"]])[0].split(" ")
+            for start in range(0, len(words) - DOCUMENT_WORDS + 1, DOCUMENT_WORDS):
+                found[" ".join(words[start : start + DOCUMENT_WORDS])] = None
+                if len(found) == count:
+                    return list(found)
+    raise SystemExit(f"{megabytes} MB of text hold {len(found)} documents, not {count}")
 
 
 def perturb(text: str, share: float, draw: random.Random) -> str:
@@ -101,7 +111,8 @@ def plant(texts: list[str], folder: pathlib.Path) -> dict[tuple[int, int], float
 
 
 def signature_speed(texts: list[str]) -> float:
-    """MB/s of signatures and keys in this process."""
+    """MB/s of signatures and keys in this process, of the first megabytes."""
+    texts = texts[: 1 + PEER_MEGABYTES * 1_000_000 * len(texts) // sum(map(len, texts))]
     column = pa.array(texts)
     bands, rows = banding.choose_bands(SIMILARITY, near_duplicates.SLOTS)
     seconds = []
@@ -130,7 +141,7 @@ def measure(
     folder: pathlib.Path, texts: list[str] | None = None, *, alone: bool = False
 ) -> list[str]:
     """Lines of the tables for RESULTS.md. `alone`: without the peer."""
-    texts = texts or demo_documents(folder)
+    texts = texts or made_documents(folder, DOCUMENTS)
     documents = folder / "near-documents"
     planted = plant(texts, documents)
     megabytes = sum(path.stat().st_size for path in documents.iterdir()) / 1e6

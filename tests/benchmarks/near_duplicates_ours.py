@@ -36,7 +36,7 @@ def main(documents: str, output: str, processes: str) -> None:
         (
             pipeline
             | "Start" >> beam.Create([""])
-            | "CleanUnits" >> stages.RunStage(clean.stage(plan.units), config)
+            | "CleanUnits" >> stages.RunStage(clean.stage(plan.units, plan.stamps), config)
             | "FindDuplicates" >> stages.RunStage(dedup.STAGE, config)
             | "SignChunks" >> stages.RunStage(near_duplicates.SIGNATURES_STAGE, config)
             | "CompareBands" >> stages.RunStage(near_duplicates.BANDS_STAGE, config)

@@ -64,3 +64,15 @@ def test_a_row_without_any_true_gives_even_weights():
     scores = np.array([[3.0, -1.0, 0.5, 0.0]], np.float32)
     weights = ops.softmax(scores + masks.additive(np.zeros((1, 4), bool), "float32"))
     np.testing.assert_allclose(np.asarray(weights), [[0.25] * 4])
+
+
+def test_same_segment_of_another_sequence():
+    queries, keys = np.array([[1, 2, 2, 0]], np.int32), np.array([[1, 1, 2, 0, 0]], np.int32)
+    mask = np.asarray(masks.same_segment(queries, keys))
+    assert mask.shape == (1, 1, 4, 5)
+    assert mask[0, 0].astype(int).tolist() == [
+        [1, 1, 0, 0, 0],
+        [0, 0, 1, 0, 0],
+        [0, 0, 1, 0, 0],
+        [0, 0, 0, 0, 0],
+    ]

@@ -32,27 +32,35 @@ def test_rules_that_drop_much(records, rejected, expected):
 @pytest.mark.parametrize(
     "sources, targets, languages, expected",
     [
-        (EN, DE, ("en", "de"), 0),
-        (DE, EN, ("en", "de"), 1),
-        (DE, EN, ("en-GB", "de-AT"), 1),
-        (DE, DE, ("en", "de"), 0),  # one side only is no exchange
-        (DE[:1], EN[:1], ("en", "de"), 0),  # too little to say
-        (DE, EN, ("en", "tlh"), 0),
-        ([], [], ("en", "de"), 0),
+        (EN, DE, ("en", "de"), False),
+        (DE, EN, ("en", "de"), True),
+        (DE, EN, ("en-GB", "de-AT"), True),
+        (DE, DE, ("en", "de"), False),  # one side only is no exchange
+        (DE[:1], EN[:1], ("en", "de"), None),  # too little to say
+        (DE, EN, ("en", "tlh"), None),
+        ([], [], ("en", "de"), None),
     ],
 )
 def test_swapped_sides(sources, targets, languages, expected):
-    found = swapped_sides(sources, targets, *languages)
-    assert len(found) == expected
-    assert all("exchange source_lang and target_lang" in warning for warning in found)
+    assert swapped_sides(sources, targets, *languages) is expected
 
 
 @pytest.mark.parametrize(
-    "words, tokens, language, expected",
-    [(120, 480, "en", 0), (120, 481, "en", 1), (99, 900, "en", 0), (120, 900, "zh", 0)],
+    "words, tokens, language, characters, expected",
+    [
+        (120, 480, "en", None, 0),
+        (120, 481, "en", None, 1),
+        (120, 481, "en", 9.0, 1),
+        (99, 900, "en", None, 0),
+        (120, 900, "zh", None, 0),
+        (100, 280, "vi", 3.0, 0),  # 2.8 of 4 that there can be: the mark, and the characters
+        (100, 281, "vi", 3.0, 1),
+    ],
 )
-def test_a_vocabulary_that_cuts_words_into_characters(words, tokens, language, expected):
-    found = split_words(words, tokens, language)
+def test_a_vocabulary_that_cuts_words_into_characters(
+    words, tokens, language, characters, expected
+):
+    found = split_words(words, tokens, language, characters)
     assert len(found) == expected
     assert all("raise vocabulary.size" in warning for warning in found)
 
@@ -67,6 +75,28 @@ def test_warnings_are_in_the_info(tmp_path):
     )
     info = run(config)
     swapped, split = info["warnings"]
-    assert swapped.startswith("the sources look like de and the targets like en")
+    assert swapped.startswith(f"the sources of {tmp_path}/train.tsv look like de and the targets ")
     assert split.startswith("the vocabulary cuts words of en into 5.2 tokens on average")
     assert info["mended"] == 0
+
+
+@pytest.mark.parametrize("both", [False, True])
+def test_files_with_their_sides_exchanged(tmp_path, both):
+    """One of two is too little of all pairs for a sample of the whole to tell."""
+    pairs = [(f"{EN[0]} {n}", f"{DE[0]} {n}") for n in range(240)]
+    exchanged = [(target, source) for source, target in pairs]
+    large, small = str(tmp_path / "large.tsv"), str(tmp_path / "small.tsv")
+    write_tsv(tmp_path / "large.tsv", (exchanged if both else pairs)[40:])
+    write_tsv(tmp_path / "small.tsv", exchanged[:40])
+    info = run(make_config(tmp_path, train=[large, small], clean={"leak": False}))
+    (warning,) = [one for one in info["warnings"] if "look like" in one]
+    if both:
+        assert warning == (
+            "the sources look like de and the targets like en; exchange source_lang and "
+            "target_lang, or data.source_field and data.target_field"
+        )
+    else:
+        assert warning == (
+            f"the sources of {small} look like de and the targets like en, those of other files do "
+            "not; exchange the columns there, or leave out what does not belong"
+        )

@@ -1,6 +1,8 @@
 import numpy as np
 import pyarrow as pa
+import pytest
 
+from pipelines import records
 from pipelines.examples import cut_texts, encode, join_pairs, mix, shard_of
 
 
@@ -54,3 +56,13 @@ def test_numbers_of_words_become_ids():
     ids, words = encode(texts, values, starts)
     assert ids.to_pylist() == [[20, 10, 11, 3], [3], [3], [20, 20, 3]]
     assert (words, ids.type) == (4, pa.list_(pa.int32()))
+
+
+@pytest.mark.parametrize(("size", "kind"), [(65_536, np.uint16), (65_537, np.int32)])
+def test_ids_take_two_bytes_where_the_vocabulary_allows(size, kind):
+    largest = size - 1
+    values = np.array([3, 7, largest]).astype(records.id_type(size))
+    ids, count = encode(pa.array([[0], [1, 0]], pa.list_(pa.int32())), values, np.arange(4))
+    assert ids.to_pylist() == [[7, 3], [largest, 7, 3]]
+    assert ids.type == pa.list_(pa.from_numpy_dtype(kind))
+    assert count == 3

@@ -218,6 +218,7 @@ def test_of_rules_of_later_stages(place):
         ({"dataset": {"records_per_shard": 100}}, "encode",
          "dataset.records_per_shard 50000 -> 100"),
         ({"dataset": {"compression": "gzip"}}, "shards", 'dataset.compression "none" -> "gzip"'),
+        ({"dataset": {"pack_pairs": True}}, "shards", "dataset.pack_pairs off -> on"),
         ({"dataset": {"length_buckets": ()}}, "shards", "dataset.length_buckets none -> []"),
         ({"dataset": {"valid_fraction": 0.1}}, "split", "dataset.valid_fraction 0.05 -> 0.1"),
         ({"vocabulary": {"max_words": 1000}}, "words", "vocabulary.max_words none -> 1000"),

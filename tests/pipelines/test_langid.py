@@ -3,7 +3,15 @@ import pytest
 
 from electra_model.errors import InputError
 from pipelines.characters import TextColumn
-from pipelines.langid import SHORTEST, are_told_apart, check_language, compare, probabilities
+from pipelines.langid import (
+    SHORTEST,
+    are_told_apart,
+    check_language,
+    compare,
+    identify,
+    is_known,
+    probabilities,
+)
 
 TEXTS = {
     "en": "All human beings are born free and equal in dignity and rights.",
@@ -42,3 +50,18 @@ def test_which_languages_are_told_apart():
     assert not are_told_apart("nb", "da")
     assert not are_told_apart("en", "tlh")
     assert compare(TEXTS["de"], "de", "en") > 0 > compare(TEXTS["de"], "en", "de")
+
+
+@pytest.mark.parametrize("language", TEXTS)
+def test_texts_are_identified(language):
+    """By the code that is expected, else by the model's; a relative counts as what is expected."""
+    assert identify(TEXTS[language], [language]) == language
+    assert identify(TEXTS[language], ["cs"]) in (language[:2], {"nb": "no"}.get(language))
+    assert identify(TEXTS["nb"], ["en", "da"]) == "da"
+
+
+def test_rare_languages_are_found_only_where_they_are_expected():
+    faroese = "Øll menniskju eru fødd fræls og jøvn til virðingar og mannarættindi."
+    assert identify(faroese, ["fo"]) == "fo"
+    assert identify(faroese, ["en"]) != "fo"
+    assert is_known("fo-FO") and not is_known("tlh")

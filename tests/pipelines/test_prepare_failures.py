@@ -128,6 +128,21 @@ def test_too_many_rejections_fail_the_work(tmp_path):
     assert run(make_config(tmp_path, train=[train]))["ledger"]["out"] == 30
 
 
+@pytest.mark.parametrize(
+    "clean, hint", [({"wrong_language": 0.2}, True), ({"min_characters": 1000}, False)]
+)
+def test_rules_of_languages_tell_of_swapped_sides(tmp_path, clean, hint):
+    english = "All human beings are born free and equal in dignity and rights, number {}."
+    german = "Alle Menschen sind frei und gleich an Würde und Rechten geboren, Nummer {}."
+    pairs = [(german.format(n), english.format(n)) for n in range(30)]
+    config = make_config(
+        tmp_path, train=[write_tsv(tmp_path / "train.tsv", pairs)], clean={"leak": False, **clean}
+    )
+    with pytest.raises(WorkError, match="all of the 30 records for train") as raised:
+        run(config)
+    assert ("sides are swapped, exchange source_lang and target_lang" in str(raised.value)) == hint
+
+
 def test_all_too_long(tmp_path):
     train = write_tsv(tmp_path / "train.tsv", sentences(30))
     config = make_config(tmp_path, train=[train], dataset={"max_tokens": 2})

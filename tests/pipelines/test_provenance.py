@@ -64,6 +64,17 @@ def test_pairs_have_a_piece_for_each_side():
     assert len(nothing.record) == 0
 
 
+def test_pieces_of_packed_pairs():
+    """Two pairs in the first record, one in the second; places are those of each side's own ids."""
+    offsets = np.array([0, 2, 5, 9]), np.array([0, 4, 5, 7])
+    pieces = provenance.pieces_of_pairs(*offsets, np.array([0, 2, 3]))
+    assert pieces.record.tolist() == [0, 0, 0, 0, 1, 1]
+    assert pieces.start.tolist() == [0, 0, 2, 4, 0, 0]
+    assert pieces.length.tolist() == [2, 4, 3, 1, 4, 2]
+    assert pieces.text.tolist() == [0, 0, 1, 1, 2, 2]
+    assert pieces.side is not None and pieces.side.tolist() == [0, 1, 0, 1, 0, 1]
+
+
 def test_origins_stand_in_the_order_of_the_texts():
     batch = provenance.origins([("target", np.array([4, 9])), ("text", np.array([2]))])
     assert batch.to_pydict() == {"row": [4, 9, 2], "side": [1, 1, 3]}

@@ -1,4 +1,5 @@
 import numpy as np
+import pyarrow as pa
 import tensorflow as tf
 
 from pipelines.shards import frames, pack_windows
@@ -31,13 +32,13 @@ def test_windows_that_come_out_even_and_none():
 
 def test_frames_are_read_by_tensorflow(tmp_path):
     records = [b"one", b"", b"x" * 100_000, b"two"]
-    assert frames([]) == b""
+    assert frames(pa.array([], pa.large_binary())) == b""
     path = tmp_path / "a.tfrecord"
-    path.write_bytes(frames(records))
+    path.write_bytes(frames(pa.array(records, pa.large_binary())))
     assert list(tf.data.TFRecordDataset(str(path)).as_numpy_iterator()) == records
 
 
 def test_frames_are_those_of_tensorflow(tmp_path):
     with tf.io.TFRecordWriter(str(tmp_path / "a")) as writer:
         writer.write(b"hello")
-    assert frames([b"hello"]) == (tmp_path / "a").read_bytes()
+    assert frames(pa.array([b"hello"], pa.large_binary())) == (tmp_path / "a").read_bytes()

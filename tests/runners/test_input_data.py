@@ -61,15 +61,16 @@ def test_rows_are_padded_and_empty_rows_are_all_padding():
     assert rows.dtype == np.int32
 
 
-def write_dataset(folder, split, columns, compression=""):
+def write_dataset(folder, split, columns, compression="", **described):
     name = f"{split}-00000-of-00001.tfrecord" + (".gz" if compression else "")
-    records = features.encode_examples({key: _column(values) for key, values in columns.items()})
+    columns = {key: _column(values) for key, values in columns.items()}
+    records = features.encode_examples(columns).to_pylist()
     with tf.io.TFRecordWriter(str(folder / name), compression or None) as writer:
         for record in records:
             writer.write(record)
     info = {
         "format_version": features.FORMAT_VERSION,
-        "splits": {split: {"shards": [{"file": name, "records": len(records)}]}},
+        "splits": {split: {"shards": [{"file": name, "records": len(records)}], **described}},
     }
     (folder / "dataset_info.json").write_text(json.dumps(info))
     return folder / name
@@ -93,6 +94,46 @@ def test_pairs_become_the_models_inputs(tmp_path, compression):
     assert source[order].tolist() == [[7, 8, 3, 0], [9, 3, 0, 0]]
     assert target[order].tolist() == [[70000, 3, 0, 0], [11, 12, 13, 3]]
     assert shifted[order].tolist() == [[2, 70000, 0, 0], [2, 11, 12, 13]]
+
+
+PACKED = {
+    "source_ids": [[7, 8, 3, 5, 3], [9, 3]],
+    "source_segment_ids": [[1, 1, 1, 2, 2], [1, 1]],
+    "target_ids": [[9, 3, 6, 8, 3], [70000, 11, 3]],
+    "target_segment_ids": [[1, 1, 2, 2, 2], [1, 1, 1]],
+}
+
+
+def test_packed_pairs_have_segments_and_a_start_token_each(tmp_path):
+    packed = {"records": 2, "pairs": 3, "length": 6}
+    write_dataset(tmp_path, "train", PACKED, packed=packed)
+    data = PairData(str(tmp_path), "train", (4,), batch_tokens=18, seed=0)
+    assert data.packed and data.pairs == 3 and len(data.columns) == 2
+    assert data.plan.buckets == (6,) and data.plan.left_out == 0
+    batch = data.plan.batch(0)
+    order = np.argsort(batch.rows)  # the empty row first
+    arrays = [array[order].tolist() for array in data.arrays(batch)]
+    assert [array[1:] for array in arrays] == [
+        [[7, 8, 3, 5, 3, 0], [9, 3, 0, 0, 0, 0]],
+        [[2, 9, 2, 6, 8, 0], [2, 70000, 11, 0, 0, 0]],
+        [[9, 3, 6, 8, 3, 0], [70000, 11, 3, 0, 0, 0]],
+        [[1, 1, 1, 2, 2, 0], [1, 1, 0, 0, 0, 0]],
+        [[1, 1, 2, 2, 2, 0], [1, 1, 1, 0, 0, 0]],
+    ]
+    assert all(arrays[index][0] == [0] * 6 for index in (0, 2, 3, 4))
+
+
+@pytest.mark.parametrize("pairs, columns", [(4, PACKED), (3, PAIRS)], ids=["lost", "not packed"])
+def test_packed_records_without_their_pairs_are_named(tmp_path, pairs, columns):
+    write_dataset(tmp_path, "train", columns, packed={"records": 2, "pairs": pairs, "length": 6})
+    with pytest.raises(InputError, match=f"pairs in the records of train, .* says {pairs}; run"):
+        PairData(str(tmp_path), "train", (4,), batch_tokens=18, seed=0)
+
+
+def test_pairs_alone_are_not_packed(tmp_path):
+    write_dataset(tmp_path, "train", PAIRS)
+    data = PairData(str(tmp_path), "train", (4,), batch_tokens=8, seed=0)
+    assert not data.packed and data.pairs == 2 and len(data.arrays(data.plan.batch(0))) == 3
 
 
 def test_windows(tmp_path):

@@ -89,7 +89,7 @@ def write(folder, copies=2):
         }
         name = f"replaced-{number:05d}-of-{copies * len(windows):05d}.tfrecord"
         with tf.io.TFRecordWriter(str(folder / name)) as writer:
-            for record in features.encode_examples(columns):
+            for record in features.encode_examples(columns).to_pylist():
                 writer.write(record)
         shards.append(
             {

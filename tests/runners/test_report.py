@@ -1,54 +1,15 @@
-import html.parser
 import json
 import math
 import re
 
 import pytest
 
-from runners import report, report_sections
-from runners.charts import Series, curves, histogram
+from runners import report, report_corpus, report_sections
+from runners.charts import Series, curves, histogram, steps
 from runners.job import JobConfig
+from tests.runners.report_pages import Page, write, write_lines
 
 ATTACK = "<script>alert('x')</script> & <img src=x onerror=alert(1)>"
-VOID = {"meta", "br", "img", "input", "link", "hr"}
-
-
-class Page(html.parser.HTMLParser):
-    """Tags and attributes of a page; `unclosed` ends empty when every tag is closed in order."""
-
-    def __init__(self, text):
-        super().__init__()
-        self.tags, self.attributes, self.unclosed, self.ids = [], [], [], []
-        self.text = ""
-        self.feed(text)
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.append(tag)
-        self.attributes += attrs
-        self.ids += [value for name, value in attrs if name == "id"]
-        if tag not in VOID:
-            self.unclosed.append(tag)
-
-    def handle_startendtag(self, tag, attrs):
-        self.tags.append(tag)
-        self.attributes += attrs
-
-    def handle_endtag(self, tag):
-        assert self.unclosed.pop() == tag
-
-    def handle_data(self, data):
-        self.text += data
-
-
-def write(path, value):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(value, ensure_ascii=False), encoding="utf-8")
-
-
-def write_lines(path, rows):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    lines = [json.dumps(row, ensure_ascii=False) + "\n" for row in rows]
-    path.write_text("".join(lines), encoding="utf-8")
 
 
 def scored(high, low):
@@ -312,10 +273,10 @@ def test_a_ledger_that_does_not_add_up_is_said_loudly(tmp_path):
 
 def test_histogram_bars_share_one_width_and_leave_the_thin_tail_out():
     sides = {"source": {"1": 500, "99": 500, "5000": 1}, "target": [0, 7, 0, 3]}
-    bars = report_sections.histogram_bars(sides)
+    bars = report_corpus.histogram_bars(sides)
     assert bars["source"][0] == (0, 3, 500) and bars["source"][-1] == (99, 102, 500)
     assert bars["target"][:2] == [(0, 3, 7), (3, 6, 3)]
-    assert report_sections.histogram_bars({"text": {}}) == {"text": [(0, 1, 0)]}
+    assert report_corpus.histogram_bars({"text": {}}) == {"text": [(0, 1, 0)]}
 
 
 @pytest.mark.parametrize(
@@ -389,3 +350,13 @@ def test_labels_of_small_values_keep_their_digits():
 def test_long_curves_stay_small():
     steps = range(100_000)
     assert len(curves([Series("a", steps, [float(s) for s in steps])], label="x")) < 40_000
+
+
+def test_bars_of_many_values_begin_at_zero_and_stay_small():
+    def drawn(values):
+        return steps(values, label="Sizes", x_label="shard", name=report.size)
+
+    small = drawn([100_000, 120_000, 90_000])
+    assert ">mean<" in small and ">shard<" in small
+    assert ">0 bytes<" in small and re.search(r">1\d0 kB<", small)
+    assert len(drawn(list(range(1, 50_000)))) < 60_000

@@ -1,10 +1,13 @@
+import dataclasses
+
 import numpy as np
+import pytest
 import tensorflow as tf
 
 from electra_model.config import ModelConfig, TrainConfig
 from electra_model.electra import Electra
 from electra_model.optimizer import build_optimizer
-from runners.training_steps import _first_seed, training_step
+from runners.training_steps import _first_seed, packed_training_step, training_step
 
 SIZES = ModelConfig(
     num_layers=1, num_decoder_layers=1, d_model=16, num_heads=2, dff=32, max_length=8
@@ -14,11 +17,11 @@ SHIFTED = np.array([[2, 9, 0, 0], [2, 5, 6, 0]], np.int32)
 TARGET = np.array([[9, 3, 0, 0], [5, 6, 3, 0]], np.int32)
 
 
-def make(seed=1):
+def make(seed=1, make_step=training_step, sizes=SIZES):
     config = TrainConfig(steps=10)
-    model = Electra.from_config_and_vocabulary(SIZES, 12, seed=seed)
+    model = Electra.from_config_and_vocabulary(sizes, 12, seed=seed)
     optimizer = build_optimizer(config, model.trainable_variables)
-    return model, optimizer, training_step(model, optimizer, 0.1, 1.0)
+    return model, optimizer, make_step(model, optimizer, 0.1, 1.0)
 
 
 def values(model, optimizer):
@@ -50,6 +53,56 @@ def test_an_update_that_is_not_finite_changes_nothing_at_all():
     assert not np.isfinite(float(metrics["gradient_norm"]))
     for old, new in zip(before, values(model, optimizer), strict=True):
         np.testing.assert_array_equal(old, new)
+
+
+def test_the_norm_is_that_of_sums_where_a_row_is_looked_up_again_and_again():
+    """With a table for each side, so that the source's gets nothing but such parts."""
+    sizes = dataclasses.replace(SIZES, dropout=0.0)
+    model = Electra.from_config_and_vocabulary(sizes, 12, seed=1, target_vocabulary_size=12)
+    assert model.embedding is not model.target_embedding
+    optimizer = build_optimizer(TrainConfig(steps=10), model.trainable_variables)
+    source = np.array([[5, 5, 5, 3], [5, 5, 5, 3]], np.int32)
+    values = [variable.value for variable in model.trainable_variables]
+    with tf.GradientTape() as tape:
+        logits = tf.cast(model((source, SHIFTED), training=False), tf.float32)
+        losses = tf.nn.sparse_softmax_cross_entropy_with_logits(TARGET, logits)
+        loss = tf.reduce_sum(losses * (TARGET != 0)) / 5
+    gradients = [tf.convert_to_tensor(gradient) for gradient in tape.gradient(loss, values)]
+    update = training_step(model, optimizer, 0.0, 1.0)
+    norm = float(update(source, SHIFTED, TARGET, 0)["gradient_norm"])
+    assert norm == pytest.approx(float(tf.linalg.global_norm(gradients)), rel=1e-4)
+
+
+# The same pairs, in one row.
+PACKED = [
+    np.array([row], np.int32)
+    for row in (
+        [5, 6, 3, 7, 8, 9, 3, 0],
+        [2, 9, 2, 5, 6, 0, 0, 0],
+        [9, 3, 5, 6, 3, 0, 0, 0],
+        [1, 1, 1, 2, 2, 2, 2, 0],
+        [1, 1, 2, 2, 2, 0, 0, 0],
+    )
+]
+
+
+def test_packed_pairs_make_the_update_that_they_make_one_by_one():
+    """With learned positions, whose table gets several gradients for each row."""
+    sizes = dataclasses.replace(SIZES, dropout=0.0, position_encoding="learned")
+    model, _, update = make(sizes=sizes)
+    other, _, packed_update = make(make_step=packed_training_step, sizes=sizes)
+    for number in range(3):
+        expected = update(SOURCE, SHIFTED, TARGET, number)
+        found = packed_update(*PACKED, number)
+        assert float(found["tokens"]) == 5
+        for name in ("loss", "nll", "accuracy", "gradient_norm"):
+            assert float(found[name]) == pytest.approx(float(expected[name]), abs=1e-5)
+    for variable, twin in zip(model.trainable_variables, other.trainable_variables, strict=True):
+        # Attention does not depend on the bias of its keys, the first half. Its gradient is nothing
+        # but rounding, of which Adam makes much.
+        first = SIZES.d_model if variable.path.endswith("key_value/bias") else 0
+        expected = variable.numpy()[first:]
+        np.testing.assert_allclose(twin.numpy()[first:], expected, atol=1e-5)
 
 
 def test_seeds_of_any_size_fit_into_32_bits():
