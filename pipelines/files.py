@@ -10,6 +10,7 @@ from __future__ import annotations
 import glob as local_glob
 import hashlib
 import os
+import re
 import secrets
 import shutil
 from collections.abc import Iterable
@@ -17,6 +18,8 @@ from typing import BinaryIO
 
 from electra_model.durability import sync_folder as sync_folder
 from electra_model.errors import InputError
+
+_TEMPORARY = re.compile(r"\.tmp-\d+-[0-9a-f]{8}$")
 
 
 def is_remote(path: str) -> bool:
@@ -106,6 +109,16 @@ def write_atomic(path: str, data: bytes | Iterable[bytes], *, last: bool = True)
     if last:
         sync_folder(folder)
     return digest.hexdigest()
+
+
+def remove_temporaries(folder: str) -> None:
+    """Removes from a local folder what a kill in the midst of `write_atomic` has left there; nobody
+    else may be writing."""
+    if is_remote(folder) or not os.path.isdir(folder):
+        return
+    for name in os.listdir(folder):
+        if _TEMPORARY.search(name) and os.path.isfile(path := os.path.join(folder, name)):
+            os.unlink(path)
 
 
 def make_folder(folder: str) -> None:

@@ -17,10 +17,9 @@ from typing import Any
 
 from electra_model.errors import InputError, WorkError
 
-from . import files, prepare, stages
+from . import completion, files, prepare, stages
 from .config import PrepareConfig, VocabularyConfig, flat_settings
 from .prepare import PreparePlan
-from .publish import COMPLETE_FILE
 from .stages import Index, Stage, Task
 
 PUBLISH = "publish"
@@ -81,7 +80,7 @@ def foresee(config: PrepareConfig, plan: PreparePlan) -> list[Outlook]:
 
 
 def _why_published(config: PrepareConfig, found: Sequence[Outlook]) -> str:
-    if not files.exists(files.join(config.workdir, "prepare", COMPLETE_FILE)):
+    if not completion.exists(config):
         return FIRST
     if any(outlook.todo != 0 for outlook in found):
         return "since a stage before it is to be done"

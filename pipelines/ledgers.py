@@ -10,10 +10,10 @@ from typing import Any
 
 from electra_model.errors import WorkError
 
-from . import clean, examples, packing, rejections, split
+from . import clean, completion, examples, packing, rejections, split
 from .config import PrepareConfig
 from .records import EMPTY_LEDGER, Ledger
-from .stages import load_index
+from .stages import is_assuming, load_index
 
 # The share is no sign of anything in a handful of records.
 _FEW_RECORDS = 20
@@ -91,7 +91,8 @@ def _add(ledgers: dict[str, Ledger], name: str, ledger: Ledger) -> None:
 def check_rejections(config: PrepareConfig, *, encoded: bool = False) -> None:
     """Raises `WorkError` when too many records were rejected, or all of a split.
 
-    What was rejected is published before, so that the message has something to point at.
+    What was rejected is published before, so that the message has something to point at; but not
+    where the work is only looked at (`stages.assuming`).
     """
     bound = config.clean.max_rejected_fraction
     for name, ledger in split_ledgers(config, encoded=encoded).items():
@@ -100,7 +101,9 @@ def check_rejections(config: PrepareConfig, *, encoded: bool = False) -> None:
             continue
         if not ledger.records_in:
             continue
-        rejections.publish(config, all_spans(config, encoded=encoded))
+        if not is_assuming():
+            completion.take_back(config)
+            rejections.publish(config, all_spans(config, encoded=encoded))
         rules = sorted(ledger.rejected.items(), key=lambda item: (-item[1], item[0]))
         listed = ", ".join(f"{rule} {count:,}" for rule, count in rules)
         share = "all" if not ledger.records_out else f"{ledger.rejected_fraction:.1%}"

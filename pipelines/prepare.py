@@ -31,6 +31,7 @@ from electra_model.errors import InputError
 
 from . import (
     clean,
+    completion,
     dedup,
     examples,
     files,
@@ -167,7 +168,7 @@ def _check_sides(config: PrepareConfig) -> None:
 
 def completed(config: PrepareConfig, plan: PreparePlan) -> dict[str, Any] | None:
     """The contents of `dataset_info.json` when this very plan is done already, else None."""
-    return publish.read_complete(config, plan.fingerprint)
+    return completion.read(config, plan.fingerprint)
 
 
 def build_prepare(pipeline: beam.Pipeline, config: PrepareConfig, plan: PreparePlan):

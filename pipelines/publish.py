@@ -14,6 +14,7 @@ from electra_model.tokenizer import FILES, SIDES
 
 from . import (
     clean,
+    completion,
     dataset_warnings,
     examples,
     files,
@@ -33,10 +34,6 @@ from .stages import INFO_FILE, load_index, part_path
 _OURS = re.compile(r"[a-z]+-\d{5}-of-\d{5}\.tfrecord(\.gz)?|(valid|test)\.jsonl|.*\.tmp-\d+-\w+")
 
 
-# Below `prepare/`: what has been published, by name and size.
-COMPLETE_FILE = "complete.json"
-
-
 def config_fingerprint(config: PrepareConfig) -> str:
     """Of all settings but the place of the work."""
     return units.fingerprint(settings_of(config))
@@ -51,6 +48,7 @@ def publish(config: PrepareConfig, plan_fingerprint: str) -> dict[str, Any]:
     Raises:
       WorkError: the books do not balance, or nothing is left to train on.
     """
+    completion.take_back(config)
     ledgers.check_rejections(config, encoded=True)
     by_split = ledgers.split_ledgers(config)
     shards: dict[str, list[dict[str, Any]]] = {}
@@ -102,40 +100,8 @@ def publish(config: PrepareConfig, plan_fingerprint: str) -> dict[str, Any]:
         *(f"vocabulary/{_place(name)}{card['file']}" for name, card in cards.items()),
         f"vocabulary/{vocabulary.CARD_FILE}",
     ]
-    complete = {
-        "fingerprint": plan_fingerprint,
-        "files": {name: files.size(_path(config, name)) for name in sorted(written)},
-    }
-    files.write_atomic(_complete_path(config), json.dumps(complete, indent=2).encode())
+    completion.write(config, plan_fingerprint, written)
     return info
-
-
-def read_complete(config: PrepareConfig, plan_fingerprint: str) -> dict[str, Any] | None:
-    """`dataset_info.json` if the same work is complete and its files are there, else None."""
-    try:
-        complete = json.loads(files.read_bytes(_complete_path(config)))
-        if complete["fingerprint"] != plan_fingerprint:
-            return None
-        if any(files.size(_path(config, n)) != size for n, size in complete["files"].items()):
-            return None
-        return json.loads(files.read_bytes(_path(config, "dataset", INFO_FILE)))
-    except (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError):
-        return None
-
-
-def missing_file(workdir: str) -> str | None:
-    """The name of a file of a complete dataset or vocabulary that is not there, or not of its size;
-    None when all are."""
-    try:
-        complete = json.loads(files.read_bytes(files.join(workdir, "prepare", "complete.json")))
-        sizes = complete["files"].items()
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return "prepare/complete.json"
-    for name, size in sizes:
-        path = files.join(workdir, name)
-        if not files.exists(path) or files.size(path) != size:
-            return name
-    return None
 
 
 def _order(shards: dict[str, Any]) -> list[str]:
@@ -257,7 +223,3 @@ def _remove_stale(config: PrepareConfig, info: dict[str, Any]) -> None:
 
 def _path(config: PrepareConfig, *names: str) -> str:
     return files.join(config.workdir, *names)
-
-
-def _complete_path(config: PrepareConfig) -> str:
-    return _path(config, "prepare", COMPLETE_FILE)

@@ -95,17 +95,24 @@ def load_index(config: PrepareConfig, stage: str) -> Index:
 
 # Path of an index -> what it would hold, where a plan is only looked at (see `foresight`).
 _assumed: dict[str, Index] = {}
+_looking = False
 
 
 @contextlib.contextmanager
 def assuming() -> Iterator[Callable[[PrepareConfig, str, Index], None]]:
     """While it lasts, what `load_index` returns of a stage can be another index than its file."""
-    before = dict(_assumed)
+    global _looking
+    before, _looking = _looking, True
     try:
         yield lambda config, stage, index: _assumed.update({_index_path(config, stage): index})
     finally:
+        _looking = before
         _assumed.clear()
-        _assumed.update(before)
+
+
+def is_assuming() -> bool:
+    """Whether plans are only looked at: nothing may be written then."""
+    return _looking
 
 
 @functools.lru_cache(maxsize=4)

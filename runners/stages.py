@@ -201,9 +201,9 @@ def _for_training(job: JobConfig) -> dict[str, Any]:
 
 
 def _missing_of_prepare(job: JobConfig) -> str | None:
-    from pipelines import publish
+    from pipelines import completion
 
-    return publish.missing_file(job.workdir)
+    return completion.missing_file(job.workdir)
 
 
 def _missing_of_pretrain(job: JobConfig) -> str | None:

@@ -17,6 +17,12 @@ from .progress import clock, say
 from .run_record import RunRecord
 from .stages import Stage
 
+# Where files are written that have no stage of their own to sweep up behind a kill.
+_FOLDERS = (
+    *("", ".stages", "prepare", "vocabulary", "vocabulary/source", "vocabulary/target"),
+    *("dataset", "dataset/rejected", "dataset/samples", "dataset/provenance", "evaluation"),
+)
+
 _held: set[str] = set()  # real paths of the folders that this process has locked
 
 
@@ -62,6 +68,8 @@ def do_stages(job: JobConfig, wanted: Sequence[Stage]) -> dict[str, Any]:
     """Does those of the stages that are not complete, in the order given. Name -> its counts."""
     _check(job, wanted)
     with locked(job.workdir):
+        for folder in _FOLDERS:
+            files.remove_temporaries(job.path(folder))
         save_resolved(job)
         record = RunRecord(job)
         return {stage.name: _do(stage, job, record) for stage in wanted}

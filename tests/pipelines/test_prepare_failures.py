@@ -1,5 +1,6 @@
 """What goes wrong while preparing: kills, damaged and wrong inputs, nothing left to train on."""
 
+import dataclasses
 import gzip
 import os
 import signal
@@ -10,7 +11,7 @@ import time
 import pytest
 
 from electra_model.errors import InputError, WorkError
-from pipelines import prepare
+from pipelines import foresight, prepare
 from tests.pipelines.small_jobs import (
     killed_config,
     make_config,
@@ -148,3 +149,49 @@ def test_all_too_long(tmp_path):
     config = make_config(tmp_path, train=[train], dataset={"max_tokens": 2})
     with pytest.raises(WorkError, match=r"all of the 29 records for train .*max_tokens 29"):
         run(config)
+
+
+def test_a_job_is_not_complete_once_another_has_begun_to_publish(tmp_path):
+    """Vocabularies of 100 and 101 pieces have files of one size: nothing but the books can tell."""
+    train = write_tsv(tmp_path / "train.tsv", sentences(60))
+    first = make_config(tmp_path, size=100, train=[train])
+    run(first)
+    made = tree(first)
+    second = dataclasses.replace(first, vocabulary=dataclasses.replace(first.vocabulary, size=101))
+    place = f"{first.workdir}/dataset/valid.jsonl"
+    os.rename(place, f"{place}.kept")
+    os.mkdir(place)  # it gets as far as that, behind the vocabulary
+    with pytest.raises(Exception, match=r"valid\.jsonl"):
+        run(second)
+    os.rmdir(place)
+    os.rename(f"{place}.kept", place)
+    assert prepare.completed(first, prepare.plan_prepare(first)) is None
+    run(first)
+    assert tree(first) == made
+
+
+def test_rejections_of_a_job_that_failed_do_not_stay_with_one_that_was_complete(tmp_path):
+    train = write_tsv(tmp_path / "train.tsv", sentences(60))
+    good = make_config(tmp_path, train=[train])
+    run(good)
+    made = tree(good)
+    bad = dataclasses.replace(good, clean=dataclasses.replace(good.clean, min_characters=1000))
+    with pytest.raises(WorkError, match="min_characters"):
+        run(bad)
+    assert os.path.exists(f"{good.workdir}/dataset/rejected/min_characters.jsonl.gz")
+    assert prepare.completed(good, prepare.plan_prepare(good)) is None
+    run(good)
+    assert tree(good) == made
+
+
+def test_looking_ahead_publishes_no_rejections(tmp_path):
+    train = write_tsv(tmp_path / "train.tsv", sentences(60))
+    good = make_config(tmp_path, train=[train])
+    run(good)
+    made = tree(good)
+    bad = dataclasses.replace(good, clean=dataclasses.replace(good.clean, min_characters=1000))
+    with pytest.raises(WorkError):
+        run(bad)
+    run(good)
+    foresight.foresee(bad, prepare.plan_prepare(bad))
+    assert tree(good) == made and prepare.completed(good, prepare.plan_prepare(good)) is not None

@@ -8,7 +8,7 @@ import pytest
 
 from electra_model import features
 from electra_model.errors import InputError, WorkError
-from pipelines import ledgers, prepare, publish
+from pipelines import completion, ledgers, prepare
 from pipelines.records import Ledger
 from runners import engines
 from tests.pipelines.small_jobs import (
@@ -182,7 +182,7 @@ def test_a_shard_that_is_lost_is_made_again(folder, packed):
     before = tree(packed)
     name = "dataset/train-00001-of-00003.tfrecord"
     os.unlink(f"{packed.workdir}/{name}")
-    assert publish.missing_file(packed.workdir) == name
+    assert completion.missing_file(packed.workdir) == name
     run(packed)
     assert tree(packed) == before
 

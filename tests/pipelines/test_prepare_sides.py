@@ -10,7 +10,7 @@ import tensorflow as tf
 from electra_model import features
 from electra_model.errors import InputError
 from electra_model.tokenizer import UNK_ID, Tokenizer
-from pipelines import prepare, publish
+from pipelines import completion, prepare, publish
 from pipelines.config import VocabularyConfig
 from runners import engines
 from tests.pipelines.small_jobs import (
@@ -126,9 +126,9 @@ def test_a_dataset_that_is_complete_is_left_alone(job):
     run(job)
     assert prepare.completed(job, prepare.plan_prepare(job)) == read_info(job)
     lost = f"{job.workdir}/vocabulary/target/spm.model"
-    assert publish.missing_file(job.workdir) is None
+    assert completion.missing_file(job.workdir) is None
     os.unlink(lost)
-    assert publish.missing_file(job.workdir) == "vocabulary/target/spm.model"
+    assert completion.missing_file(job.workdir) == "vocabulary/target/spm.model"
     assert prepare.completed(job, prepare.plan_prepare(job)) is None
     run(job)
     assert os.path.exists(lost)

@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from electra_model import features
 from electra_model.tokenizer import EOS_ID, Tokenizer
-from pipelines import prepare, provenance, publish
+from pipelines import completion, prepare, provenance
 from runners import engines
 from tests.pipelines.small_jobs import make_config, read_info, run, sentences, tree, write_tsv
 
@@ -334,7 +334,7 @@ def test_what_is_lost_is_made_again(folder, damage):
     else:
         os.truncate(path, os.path.getsize(path) - 1)
     name = "dataset/provenance/train-00001-of-00003.parquet"
-    assert publish.missing_file(config.workdir) == name
+    assert completion.missing_file(config.workdir) == name
     assert prepare.completed(config, prepare.plan_prepare(config)) is None
     run(config)
     assert tree(config) == before

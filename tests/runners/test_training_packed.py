@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from electra_model import checkpoint
-from runners import report_sections
+from runners import report_corpus
 from runners.metrics import read_metrics
 from tests.runners.conftest import toy_pairs
 
@@ -84,7 +84,7 @@ def test_what_prepare_says_is_counted_in_pairs(folder, prepared):
     assert train["packed"]["length"] == 48
     assert train["records"] == train["packed"]["records"] < train["packed"]["pairs"] / 2
     assert prepared["splits"]["train"] == train["packed"]["pairs"]
-    told = report_sections.corpus(str(folder / "work"))
+    told = report_corpus.corpus(str(folder / "work"))
     assert told is not None and told["balanced"]
     assert told["train_records"] == train["packed"]["pairs"]
     (shown,) = [split for split in told["splits"] if split["name"] == "train"]

@@ -43,6 +43,19 @@ def making(calls):
     return stage(run)
 
 
+def test_what_a_kill_left_half_written_goes_and_nothing_else(tmp_path, making):
+    root = tmp_path / "work"
+    left = ["run.json.tmp-12-0a1b2c3d", "prepare/split.plan.json.tmp-7-00000000"]
+    left += ["vocabulary/source/spm.model.tmp-99-ffffffff", "dataset/valid.jsonl.tmp-1-12345678"]
+    kept = ["notes.tmp-1", "vocabulary/my.tmp-file", "train/model.tmp-12-0a1b2c3d"]
+    for name in left + kept:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text("x")
+    work.do_stages(job(tmp_path), [making])
+    assert [name for name in left if (root / name).exists()] == []
+    assert [name for name in kept if (root / name).exists()] == kept
+
+
 def test_a_stage_is_done_once(tmp_path, making, calls, capsys):
     counts = work.do_stages(job(tmp_path), [making])
     assert counts == {"prepare": {"status": "done", "in": 3, "out": 2, "rejected": {"empty": 1}}}
