@@ -18,3 +18,7 @@ class InputError(_OneLineError):
 
 class WorkError(_OneLineError):
     """The work itself failed: status 1. The message says what failed, where, and the remedy."""
+
+
+class MissingColumnError(InputError):
+    """A file has no column of the name that is asked for."""

@@ -5,7 +5,8 @@ Warnings stop nothing. They are in `dataset_info.json`, on standard error, and i
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -36,19 +37,46 @@ _FEW_CHARACTERS = 200
 _IDENTIFIED_CHARACTERS = 20_000
 
 
-def find(config: PrepareConfig, ledgers: Mapping[str, Ledger]) -> list[str]:
+def find(
+    config: PrepareConfig, ledgers: Mapping[str, Ledger], vocabularies: Iterable[Mapping[str, Any]]
+) -> list[str]:
     """The warnings, each one line.
 
     Args:
-      ledgers: split -> what became of its records.
+      ledgers: split -> what became of its records. vocabularies: what `vocabulary.json` says.
     """
     warnings = large_rejections(ledgers)
     chunks = clean.chunks(config)
-    warnings += exchanged_files(config, chunks)
+    warnings += exchanged_files(config, chunks) or other_languages(config, chunks)
+    cut_short = [card["note"] for card in vocabularies if "note" in card]
+    warnings += cut_short
     characters = word_lengths(config, chunks)
     for language, (words, tokens) in fertility(config, chunks).items():
-        warnings += split_words(words, tokens, language, characters.get(language))
+        mean = characters.get(language)
+        warnings += split_words(words, tokens, language, mean, can_grow=not cut_short)
     return warnings
+
+
+def other_languages(config: PrepareConfig, chunks: Sequence[clean.Chunk]) -> list[str]:
+    """Whether most texts of a language look like one and the same other language."""
+    texts: dict[str, list[str]] = {}
+    for role in dict.fromkeys(chunk.role for chunk in chunks):
+        sides = sample(config, [chunk for chunk in chunks if chunk.role == role])
+        for language, some in zip(clean.languages_for(config, role), sides, strict=False):
+            texts.setdefault(language, []).extend(some)
+    found = []
+    for language, some in texts.items():
+        long = [text for text in some if len(text) >= langid.SHORTEST]
+        if len(long) < _FEW_RECORDS or not langid.is_known(language):
+            continue
+        looks, count = Counter(langid.identify(text, [language]) for text in long).most_common(1)[0]
+        if looks != language and count > len(long) / 2:
+            found.append(
+                f"{count / len(long):.0%} of {len(long)} texts that should be in {language} look "
+                f"like {looks}; name their language in source_lang, target_lang or "
+                "data.monolingual, or look whether they are the right files"
+            )
+    return found
 
 
 def exchanged_files(config: PrepareConfig, chunks: Sequence[clean.Chunk]) -> list[str]:
@@ -156,13 +184,18 @@ def swapped_sides(
 
 
 def split_words(
-    words: int, tokens: int, language: str, characters: float | None = None
+    words: int,
+    tokens: int,
+    language: str,
+    characters: float | None = None,
+    *,
+    can_grow: bool = True,
 ) -> list[str]:
     """Whether a vocabulary cuts most words into characters: into more than 4 tokens, or into more
     than 70 % of the most that can be.
 
     Args:
-      characters: of the mean word.
+      characters: of the mean word. can_grow: whether the text supports a larger vocabulary.
     """
     if words < _FEW_WORDS or not is_spaced(language):
         return []
@@ -172,7 +205,8 @@ def split_words(
         most = min(most, MOST_OF_CHARACTERS * (characters + 1))
     if per_word <= most:
         return []
+    remedy = "raise vocabulary.size, or " if can_grow else ""
     return [
         f"the vocabulary cuts words of {language} into {per_word:.1f} tokens on average, nearly "
-        "into characters; raise vocabulary.size, or look whether the text is what it should be"
+        f"into characters; {remedy}look whether the text is what it should be"
     ]

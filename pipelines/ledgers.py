@@ -112,6 +112,11 @@ def check_rejections(config: PrepareConfig, *, encoded: bool = False) -> None:
             remedy += f", then change the rule's bound or clean.max_rejected_fraction ({bound})"
         if name == "train" and rules[0][0] in _OF_LANGUAGES:
             remedy += "; if the sides are swapped, exchange source_lang and target_lang"
+        if rules[0][0] == "wrong_columns":
+            remedy += (
+                "; without a header a row is source TAB target: where the first row names more "
+                "columns, set data.tsv_header: true, data.source_field and data.target_field"
+            )
         raise WorkError(
             f"{share} of the {ledger.records_in:,} records for {name} were rejected "
             f"({listed}){remedy}"

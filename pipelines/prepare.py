@@ -27,7 +27,7 @@ from typing import Any
 
 import apache_beam as beam
 
-from electra_model.errors import InputError
+from electra_model.errors import InputError, MissingColumnError
 
 from . import (
     clean,
@@ -125,12 +125,18 @@ def plan_prepare(config: PrepareConfig) -> PreparePlan:
         partners=partners,
     )
     for unit in {unit.path: unit for unit in planned}.values():
-        registry.check_fields(
-            unit,
-            clean.fields_for(config, unit.role),
-            header=config.data.tsv_header,
-            languages=clean.languages_for(config, unit.role),
-        )
+        try:
+            registry.check_fields(
+                unit,
+                clean.fields_for(config, unit.role),
+                header=config.data.tsv_header,
+                languages=clean.languages_for(config, unit.role),
+            )
+        except MissingColumnError as error:
+            keys = "data.source_field and data.target_field"
+            if unit.role.startswith(clean.MONOLINGUAL):
+                keys = "data.text_field"
+            raise InputError(f"{error}; say which it is in {keys}") from None
     tasks = [task.payload for task in clean.tasks_for(config, planned, stamps)]
     made_by = generator.to_json() if generator else None
     return PreparePlan(planned, stamps, units.fingerprint(settings_of(config), tasks, made_by))

@@ -80,7 +80,7 @@ def publish(config: PrepareConfig, plan_fingerprint: str) -> dict[str, Any]:
         "duplicates": repeated_sides.described(config),
         "samples": samples,
         "mended": sum(facts["mended"] for facts in clean.chunk_facts(config)),
-        "warnings": dataset_warnings.find(config, by_split),
+        "warnings": dataset_warnings.find(config, by_split, cards.values()),
         "max_tokens": config.dataset.max_tokens,
         "window_length": config.dataset.window_length,
         "compression": config.dataset.compression,

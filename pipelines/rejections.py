@@ -11,7 +11,7 @@ import gzip
 import json
 import zlib
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from . import files
 from .config import PrepareConfig
@@ -19,6 +19,8 @@ from .stages import Index, part_path
 from .units import Parts
 
 SAMPLES = 20
+
+T = TypeVar("T")
 
 
 def reject(
@@ -91,7 +93,7 @@ def publish(config: PrepareConfig, spans: dict[str, list[Span]]) -> dict[str, st
         files.write_atomic(target, _copied(spans[rule]))
         names[rule] = f"samples/{rule}.jsonl"
         files.write_atomic(
-            files.join(config.workdir, "dataset", names[rule]), _first_lines(spans[rule])
+            files.join(config.workdir, "dataset", names[rule]), _spread_lines(spans[rule])
         )
     return names
 
@@ -103,10 +105,22 @@ def _copied(spans: list[Span]) -> Iterator[bytes]:
             yield stream.read(stop - start)
 
 
-def _first_lines(spans: list[Span]) -> bytes:
+def _spread_lines(spans: list[Span]) -> bytes:
+    """Some of the records, evenly spread over all units and within each that is looked at."""
+    chosen = spread(spans, SAMPLES)
     lines: list[bytes] = []
-    for data in _copied(spans):
-        lines += zlib.decompress(data, wbits=31).splitlines(keepends=True)
-        if len(lines) >= SAMPLES:
-            break
-    return b"".join(lines[:SAMPLES])
+    for data in _copied(chosen):
+        found = zlib.decompress(data, wbits=31).splitlines(keepends=True)
+        lines += spread(found, -(-SAMPLES // len(chosen)))
+    return b"".join(spread(lines, SAMPLES))
+
+
+def spread(some: Sequence[T], most: int) -> list[T]:
+    """At most so many of them, evenly spread, the first and the last among them.
+
+    >>> spread("abcdefghi", 3)
+    ['a', 'e', 'i']
+    """
+    if len(some) <= most:
+        return [*some]
+    return [some[place * (len(some) - 1) // max(1, most - 1)] for place in range(most)]

@@ -66,6 +66,11 @@ class JobConfig:
 
     @pydantic.model_validator(mode="after")
     def _check_together(self) -> JobConfig:
+        if self.source_lang == self.target_lang:
+            raise ValueError(
+                f"target_lang: {self.target_lang} is source_lang as well; a translation has two "
+                "languages"
+            )
         for language in self.data.monolingual:
             if language not in (self.source_lang, self.target_lang):
                 raise ValueError(

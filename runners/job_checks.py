@@ -194,6 +194,9 @@ _NEEDED = {
 }
 
 
+_ALLOWED = "allowed is "
+
+
 def message(
     error: pydantic.ValidationError, config: type, origins: Origins, prefix: str = ""
 ) -> str:
@@ -215,7 +218,10 @@ def message(
         text = str(first["ctx"]["error"])
         start = f"{origins.of(key)}: " if key and text.startswith(f"{key}.") else start
         return start + text + more
-    wanted = " or ".join(dict.fromkeys(_wanted(entry) for entry in entries))
+    wanted = dict.fromkeys(_wanted(entry) for entry in entries)
+    allowed = [text.removeprefix(_ALLOWED) for text in wanted if text.startswith(_ALLOWED)]
+    others = [text for text in wanted if not text.startswith(_ALLOWED)]
+    wanted = " or ".join([*others, *([_ALLOWED + " or ".join(allowed)] if allowed else [])])
     return f"{start}found {job_yaml.describe(first['input'])}; {wanted}{more}"
 
 
@@ -223,7 +229,7 @@ def _wanted(entry: Any) -> str:
     if entry["type"] in _NEEDED:
         return _NEEDED[entry["type"]]
     if entry["type"] == "literal_error":
-        return "allowed is " + entry["ctx"]["expected"].replace("False", "off")
+        return _ALLOWED + entry["ctx"]["expected"].replace("False", "off")
     text = entry["msg"]
     return text.replace("Input should be", "it should be", 1)
 

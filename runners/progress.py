@@ -146,10 +146,10 @@ def clock(seconds: float) -> str:
 
 
 def amount(value: float, whole: float | None = None) -> str:
-    """A number of megabytes, as finely as what it is part of needs: `61` of 128, `3.4`
-    of 9.5, `0.012` of 0.05."""
+    """A number of megabytes, as finely as what it is part of needs: `61` of 128, `3.4` of 9.5,
+    `0.012` of 0.050."""
     size = value if whole is None else whole
-    return f"{value:,.0f}" if size >= 20 else f"{value:.1f}" if size >= 0.5 else f"{value:.2g}"
+    return f"{value:,.0f}" if size >= 20 else f"{value:.1f}" if size >= 0.5 else f"{value:.3f}"
 
 
 def _words(name: str) -> str:

@@ -9,6 +9,7 @@ import os
 from typing import Any
 
 from pipelines import files, packing
+from pipelines.rejections import spread
 
 from . import report_shards, report_texts
 from .evaluation import read_json
@@ -131,12 +132,15 @@ def duplicates(info: dict[str, Any]) -> dict[str, Any]:
 
 def rejection_examples(workdir: str, rule: str) -> list[dict[str, Any]]:
     """Some records that a rule rejected, as text: `{"source", "target", "place"}`."""
-    rows = read_jsonl(files.join(workdir, "dataset", "samples", f"{rule}.jsonl"), EXAMPLES_PER_RULE)
+    samples = read_jsonl(files.join(workdir, "dataset", "samples", f"{rule}.jsonl"))
+    rows = spread(samples, EXAMPLES_PER_RULE)
     examples = []
     for row in rows:
         name = os.path.basename(str(row.get("path", "")))
         place = (
-            f"{name}, row {row['row'] + 1}" if name and isinstance(row.get("row"), int) else name
+            f"{name}, unit {row.get('unit')}, row {row['row']}"
+            if name and isinstance(row.get("row"), int)
+            else name
         )
         sides = {key: _shortened(row.get(key)) for key in ("source", "target")}
         if sides["source"] is None and row.get("raw") is not None:

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from electra_model.errors import InputError
+from electra_model.errors import InputError, MissingColumnError
 
 from .. import records
 from . import lines
@@ -29,7 +29,7 @@ def find(schema: pa.Schema, field: str, path: str) -> list[str]:
     kind: pa.DataType = pa.struct(list(schema))
     for name in names:
         if not pa.types.is_struct(kind) or kind.get_field_index(name) < 0:
-            raise InputError(
+            raise MissingColumnError(
                 f"{path}: has no column {field!r}; it has {', '.join(_leaves(schema)) or 'none'}"
             )
         kind = kind.field(name).type

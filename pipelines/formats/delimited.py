@@ -20,7 +20,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from electra_model.errors import InputError
+from electra_model.errors import InputError, MissingColumnError
 
 from .. import files
 from ..units import Unit
@@ -210,7 +210,7 @@ def _places(path: str, names: list[str] | None, fields: Sequence[str]) -> list[i
         return [0] * len(fields)  # an empty file: there is no row to look into
     missing = [field for field in fields if field not in names]
     if missing:
-        raise InputError(f"{path}: has no column {missing[0]!r}; it has {', '.join(names)}")
+        raise MissingColumnError(f"{path}: has no column {missing[0]!r}; it has {', '.join(names)}")
     return [names.index(field) for field in fields]
 
 

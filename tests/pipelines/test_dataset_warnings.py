@@ -1,3 +1,5 @@
+import dataclasses
+
 import pytest
 
 from pipelines.dataset_warnings import large_rejections, split_words, swapped_sides
@@ -74,7 +76,8 @@ def test_warnings_are_in_the_info(tmp_path):
         tmp_path, train=[str(tmp_path / "train.tsv")], test=[str(tmp_path / "test.tsv")]
     )
     info = run(config)
-    swapped, split = info["warnings"]
+    swapped, small, split = info["warnings"]
+    assert small.startswith("vocabulary.size asks for 120 pieces; the training text supports no")
     assert swapped.startswith(f"the sources of {tmp_path}/train.tsv look like de and the targets ")
     assert split.startswith("the vocabulary cuts words of en into 5.2 tokens on average")
     assert info["mended"] == 0
@@ -100,3 +103,15 @@ def test_files_with_their_sides_exchanged(tmp_path, both):
             f"the sources of {small} look like de and the targets like en, those of other files do "
             "not; exchange the columns there, or leave out what does not belong"
         )
+
+
+def test_texts_in_another_language_than_the_job_says(tmp_path):
+    english = "The settings of this program could not be saved because the disk is full, number {}."
+    german = "Die Einstellungen dieses Programms wurden nicht gespeichert, Festplatte voll, Nr. {}."
+    pairs = [(english.format(n), german.format(n)) for n in range(60)]
+    train = write_tsv(tmp_path / "train.tsv", pairs)
+    config = dataclasses.replace(make_config(tmp_path, train=[train]), target_lang="fr")
+    found = [text for text in run(config)["warnings"] if "look like" in text]
+    assert len(found) == 1 and "texts that should be in fr look like de; name their" in found[0]
+    right = make_config(tmp_path, "right", train=[train])
+    assert [text for text in run(right)["warnings"] if "look like" in text] == []

@@ -27,7 +27,8 @@ def test_rejected_records_come_back_whole(tmp_path):
     lines = [json.loads(line) for line in data.decode().split("\n")[:-1]]
     assert lines == [row for row in rows if row["rule"] == "identical"] * 2
     samples = (tmp_path / "dataset/samples/identical.jsonl").read_text().split("\n")[:-1]
-    assert [json.loads(line) for line in samples] == lines[:SAMPLES]
+    found = [lines.index(json.loads(line)) for line in samples]
+    assert len(found) == SAMPLES and found[:3] == [0, 3, 6] and 29 in found  # evenly spread
     bad = (tmp_path / "dataset/samples/not_utf8.jsonl").read_text().split("\n")[0]
     assert json.loads(bad)["raw"] == "bad \\xff\n"
 

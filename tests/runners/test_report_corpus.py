@@ -73,11 +73,11 @@ def test_duplicates_by_kind(prepared, tables):
     dropped = ledger["rejected"]
     assert found["duplicate"] == ["7 1.2%", "1 33.3%"] and dropped["duplicate"] == 7
     assert found["leak"] == ["3 0.5%", "–"]
-    assert found["near duplicate"] == ["1 0.2%", "0 0.0%"] and dropped["near_duplicate"] == 1
-    assert found["near leak"] == ["0 0.0%", "–"]
+    assert found["near_duplicate"] == ["1 0.2%", "0 0.0%"] and dropped["near_duplicate"] == 1
+    assert found["near_leak"] == ["0 0.0%", "–"]
     assert found["overlap"] == ["off", "off"]
     assert set(found) == {
-        "duplicate", "leak", "near duplicate", "near leak", "overlap", "same source", "same target",
+        "duplicate", "leak", "near_duplicate", "near_leak", "overlap", "same source", "same target",
     }  # fmt: skip
 
 
