@@ -38,16 +38,11 @@ def exists(config: PrepareConfig) -> bool:
 def read(config: PrepareConfig, fingerprint: str) -> dict[str, Any] | None:
     """`dataset_info.json` if the work of this plan is complete and its files are there."""
     try:
-        complete = json.loads(files.read_bytes(_path(config.workdir)))
-        if complete["fingerprint"] != fingerprint:
-            return None
-        if any(
-            files.size(files.join(config.workdir, name)) != size
-            for name, size in complete["files"].items()
-        ):
+        made_by = json.loads(files.read_bytes(_path(config.workdir)))["fingerprint"]
+        if made_by != fingerprint or missing_file(config.workdir) is not None:
             return None
         return json.loads(files.read_bytes(files.join(config.workdir, "dataset", INFO_FILE)))
-    except (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError):
+    except (OSError, ValueError, KeyError, TypeError, IndexError):
         return None
 
 

@@ -47,23 +47,31 @@ def find(
     """
     warnings = large_rejections(ledgers)
     chunks = clean.chunks(config)
-    warnings += exchanged_files(config, chunks) or other_languages(config, chunks)
+    texts = sample_by_language(config, chunks)
+    warnings += exchanged_files(config, chunks) or other_languages(texts)
     cut_short = [card["note"] for card in vocabularies if "note" in card]
     warnings += cut_short
-    characters = word_lengths(config, chunks)
+    characters = word_lengths(texts)
     for language, (words, tokens) in fertility(config, chunks).items():
         mean = characters.get(language)
         warnings += split_words(words, tokens, language, mean, can_grow=not cut_short)
     return warnings
 
 
-def other_languages(config: PrepareConfig, chunks: Sequence[clean.Chunk]) -> list[str]:
-    """Whether most texts of a language look like one and the same other language."""
+def sample_by_language(
+    config: PrepareConfig, chunks: Sequence[clean.Chunk]
+) -> dict[str, list[str]]:
+    """Language -> some clean texts of it, of every role that has any (see `sample`)."""
     texts: dict[str, list[str]] = {}
     for role in dict.fromkeys(chunk.role for chunk in chunks):
         sides = sample(config, [chunk for chunk in chunks if chunk.role == role])
         for language, some in zip(clean.languages_for(config, role), sides, strict=False):
             texts.setdefault(language, []).extend(some)
+    return texts
+
+
+def other_languages(texts: Mapping[str, Sequence[str]]) -> list[str]:
+    """Whether most texts of a language look like one and the same other language."""
     found = []
     for language, some in texts.items():
         long = [text for text in some if len(text) >= langid.SHORTEST]
@@ -122,13 +130,8 @@ def fertility(config: PrepareConfig, chunks: Sequence[clean.Chunk]) -> dict[str,
     return totals
 
 
-def word_lengths(config: PrepareConfig, chunks: Sequence[clean.Chunk]) -> dict[str, float]:
-    """Language -> characters of the mean word, in a sample of the clean records."""
-    texts: dict[str, list[str]] = {}
-    for role in dict.fromkeys(chunk.role for chunk in chunks):
-        sides = sample(config, [chunk for chunk in chunks if chunk.role == role])
-        for language, some in zip(clean.languages_for(config, role), sides, strict=False):
-            texts.setdefault(language, []).extend(some)
+def word_lengths(texts: Mapping[str, Sequence[str]]) -> dict[str, float]:
+    """Language -> characters of the mean word, in texts of each."""
     found = {}
     for language, some in texts.items():
         words = [len(word) for text in some for word in text.split()]

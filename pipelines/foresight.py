@@ -17,7 +17,7 @@ from typing import Any
 
 from electra_model.errors import InputError, WorkError
 
-from . import completion, files, prepare, stages
+from . import completion, files, prepare, stages, units
 from .config import PrepareConfig, VocabularyConfig, flat_settings
 from .prepare import PreparePlan
 from .stages import Index, Stage, Task
@@ -167,7 +167,7 @@ def _before(config: PrepareConfig, stage: str) -> dict[str, Any]:
 
 
 def _receipt_on_disk(config: PrepareConfig, stage: Stage, task: Task) -> dict[str, Any] | None:
-    path = files.join(stages.folder_of(config, stage.name), f"{task.id}.receipt.json")
+    path = files.join(stages.folder_of(config, stage.name), units.receipt_name(task.id))
     try:
         return json.loads(files.read_bytes(path))
     except (OSError, ValueError, IndexError):

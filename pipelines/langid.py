@@ -43,7 +43,7 @@ def known() -> frozenset[str]:
 
 def check_language(language: str) -> None:
     """Raises `InputError` when the model does not know a language."""
-    if _code(language) not in known():
+    if not is_known(language):
         raise InputError(
             f"clean.wrong_language: {language!r} is not a language that can be identified; "
             "switch the rule off"
@@ -71,8 +71,7 @@ def probability(text: str, language: str) -> float:
     """How probably a text is in a language that the model knows."""
     code = _code(language)
     ranks = dict(_identifier(code).rank(text[:_LONGEST]))
-    names = next((group for group in _SAME if code in group), frozenset({code}))
-    return sum(ranks.get(name, 0.0) for name in names)
+    return sum(ranks.get(name, 0.0) for name in _taken_for(code))
 
 
 def is_known(language: str) -> bool:
@@ -91,8 +90,7 @@ def identify(text: str, expected: Sequence[str]) -> str:
     ranked = _identifier(None).rank(text[:_LONGEST])
     found = next(code for code, _ in ranked if code in allowed)
     for language in expected:
-        code = _code(language)
-        if found == code or any(found in group and code in group for group in _SAME):
+        if found in _taken_for(_code(language)):
             return language
     return found
 
@@ -110,6 +108,11 @@ def compare(text: str, one: str, other: str) -> float:
     """
     ranks = dict(_identifier(None).rank(text))
     return ranks[_code(one)] - ranks[_code(other)]
+
+
+def _taken_for(code: str) -> frozenset[str]:
+    """A language and those that the model does not tell from it."""
+    return next((group for group in _SAME if code in group), frozenset({code}))
 
 
 def _code(language: str) -> str:

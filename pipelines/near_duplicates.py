@@ -17,7 +17,8 @@ near copy there. The result depends on neither units nor partitions nor the orde
 
 A pair counts as similar by all of its shingles: none below the bound does. Signatures of 128 slots,
 whose error is 0.035 (one standard deviation) at 0.8, only find candidates and dismiss those far
-below the bound. At the very bound 99 of 100 pairs are found, and nearly all further above.
+below the bound. At the very bound 99 of 100 pairs are found, and nearly all further above; fewer
+where so many texts share so much of their wording that bands hold hundreds of them.
 
 On paper. A record takes 148 bytes in the part `signatures`, 12 for each band (18 bands at 0.8) in
 the part `keys`, and in the part `shingles` 4 and 4 for each different shingle, two thirds of its

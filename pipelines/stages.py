@@ -85,7 +85,7 @@ def folder_of(config: PrepareConfig, stage: str) -> str:
 def load_index(config: PrepareConfig, stage: str) -> Index:
     """What a complete stage has made. Raises `WorkError` when it is not complete."""
     path = _index_path(config, stage)
-    if path in _assumed:
+    if _assumed is not None and path in _assumed:
         return _assumed[path]
     try:
         return _parse_index(files.read_bytes(path))
@@ -93,26 +93,25 @@ def load_index(config: PrepareConfig, stage: str) -> Index:
         raise WorkError(f"{path}: cannot be read ({error}); run the same command again") from None
 
 
-# Path of an index -> what it would hold, where a plan is only looked at (see `foresight`).
-_assumed: dict[str, Index] = {}
-_looking = False
+# Path of an index -> what it would hold, while plans are only looked at (see `foresight`).
+_assumed: dict[str, Index] | None = None
 
 
 @contextlib.contextmanager
 def assuming() -> Iterator[Callable[[PrepareConfig, str, Index], None]]:
     """While it lasts, what `load_index` returns of a stage can be another index than its file."""
-    global _looking
-    before, _looking = _looking, True
+    global _assumed
+    before, found = _assumed, dict[str, Index]()
+    _assumed = found
     try:
-        yield lambda config, stage, index: _assumed.update({_index_path(config, stage): index})
+        yield lambda config, stage, index: found.update({_index_path(config, stage): index})
     finally:
-        _looking = before
-        _assumed.clear()
+        _assumed = before
 
 
 def is_assuming() -> bool:
     """Whether plans are only looked at: nothing may be written then."""
-    return _looking
+    return _assumed is not None
 
 
 @functools.lru_cache(maxsize=4)
@@ -197,7 +196,7 @@ class _PlanFn(beam.DoFn):
         if undone:
             files.remove(files.join(self._config.workdir, "dataset", INFO_FILE))
         for task in undone:
-            files.remove(files.join(folder, f"{task.id}.receipt.json"))
+            files.remove(files.join(folder, units.receipt_name(task.id)))
 
 
 def inputs_of(tasks: Sequence[Task]) -> dict[str, str]:
@@ -283,7 +282,7 @@ def sweep(folder: str, fingerprints: dict[str, str]) -> int:
         receipt = units.committed(folder, task_id, fingerprint)
         if receipt is not None:
             done += 1
-            kept.add(f"{task_id}.receipt.json")
+            kept.add(units.receipt_name(task_id))
             kept.update(part["name"] for part in receipt.parts.values())
     for name in os.listdir(folder):
         if name not in kept:
@@ -295,7 +294,7 @@ def count_done(workdir: str, stage: str) -> int:
     """Receipts of a stage in a local work folder; once it is planned, those of its tasks."""
     folder = os.path.join(workdir, "prepare", stage)
     names = os.listdir(folder) if os.path.isdir(folder) else []
-    return sum(name.endswith(".receipt.json") for name in names)
+    return sum(name.endswith(units.RECEIPT) for name in names)
 
 
 def plan_path(workdir: str, stage: str) -> str:

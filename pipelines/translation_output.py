@@ -142,7 +142,7 @@ def _digest_now(file: InputFile) -> str:
 def _forget(folder: str, receipts: list[Receipt]) -> None:
     """The receipts of units that may have been read from another content."""
     for receipt in receipts:
-        _remove(files.join(folder, f"{receipt.unit_id}.receipt.json"))
+        _remove(files.join(folder, units.receipt_name(receipt.unit_id)))
 
 
 def _check_sums(file: InputFile, receipts: list[Receipt], ledger: Ledger) -> None:

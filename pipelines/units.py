@@ -69,6 +69,14 @@ class Receipt:
     facts: dict[str, Any]
 
 
+RECEIPT = ".receipt.json"
+
+
+def receipt_name(unit_id: str) -> str:
+    """The name of a unit's receipt, in the folder of its parts."""
+    return unit_id + RECEIPT
+
+
 def fingerprint(*values: Any) -> str:
     """sha256 (first 16 hex digits) of JSON values; equal values give equal fingerprints on every
     machine."""
@@ -85,7 +93,7 @@ def _plain(value: Any) -> Any:
 def committed(folder: str, unit_id: str, expected_fingerprint: str) -> Receipt | None:
     """The receipt of a unit that is done under this fingerprint and whose parts are all there, else
     None."""
-    path = files.join(folder, f"{unit_id}.receipt.json")
+    path = files.join(folder, receipt_name(unit_id))
     try:
         receipt = Receipt(**json.loads(files.read_bytes(path)))
     except (OSError, ValueError, TypeError):
@@ -128,7 +136,7 @@ class Parts:
         """Writes the receipt. Only then is the unit done."""
         receipt = Receipt(self._unit_id, self._made_under, self._described, facts)
         text = json.dumps(dataclasses.asdict(receipt), sort_keys=True, ensure_ascii=False)
-        files.write_atomic(files.join(self._folder, f"{self._unit_id}.receipt.json"), text.encode())
+        files.write_atomic(files.join(self._folder, receipt_name(self._unit_id)), text.encode())
         return receipt
 
 

@@ -29,6 +29,7 @@ from electra_model.tokenizer import (
     WORDPIECE_FILE,
     Tokenizer,
 )
+from electra_model.wire_format import read_varint, varint
 from electra_model.word_columns import WHITE_SPACE
 
 from . import wordpiece, words
@@ -240,9 +241,9 @@ def _without_path(model: bytes) -> bytes:
     edited = b""
     for number, field in _fields(model):
         if number == 3:
-            _, start = _varint(field, 1)
+            _, start = read_varint(field, 1)
             kept = b"".join(inner for number, inner in _fields(field[start:]) if number != 6)
-            field = field[:1] + _varint_bytes(len(kept)) + kept
+            field = field[:1] + varint(len(kept)) + kept
         edited += field
     return edited
 
@@ -251,36 +252,17 @@ def _fields(message: bytes) -> Iterator[tuple[int, bytes]]:
     """(number, bytes with the tag) of every field of a protocol buffer."""
     position = 0
     while position < len(message):
-        tag, stop = _varint(message, position)
+        tag, stop = read_varint(message, position)
         kind = tag & 7
         if kind == 0:
-            _, stop = _varint(message, stop)
+            _, stop = read_varint(message, stop)
         elif kind == 2:
-            size, stop = _varint(message, stop)
+            size, stop = read_varint(message, stop)
             stop += size
         else:
             stop += {1: 8, 5: 4}[kind]
         yield tag >> 3, message[position:stop]
         position = stop
-
-
-def _varint(data: bytes, position: int) -> tuple[int, int]:
-    """(the number at a position, the position after it)."""
-    number = shift = 0
-    while True:
-        byte = data[position]
-        number |= (byte & 0x7F) << shift
-        position, shift = position + 1, shift + 7
-        if byte < 0x80:
-            return number, position
-
-
-def _varint_bytes(number: int) -> bytes:
-    data = b""
-    while number >= 0x80:
-        data += bytes([number & 0x7F | 0x80])
-        number >>= 7
-    return data + bytes([number])
 
 
 def card_text(config: PrepareConfig, cards: Mapping[str, dict[str, Any]]) -> bytes:

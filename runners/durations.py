@@ -104,7 +104,6 @@ def _former(job: JobConfig) -> JobConfig | None:
     """The job as it was when any of its stages was last run."""
     path = job.path(RESOLVED_NAME)
     try:
-        former = load_job(path) if not files.is_remote(path) else None
+        return None if files.is_remote(path) else load_job(path)
     except InputError:
         return None
-    return former

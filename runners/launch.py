@@ -16,7 +16,7 @@ from collections.abc import Callable
 from typing import Any
 
 from electra_model.errors import InputError, WorkError
-from pipelines import files, packing
+from pipelines import files, packing, units
 from pipelines.config import TranslateConfig
 
 from . import engines
@@ -27,7 +27,6 @@ from .progress import Progress, say
 
 _POLL_SECONDS = 0.2
 _DEATH_SECONDS = 3.0
-_RECEIPT = ".receipt.json"
 
 
 def run_pipeline(
@@ -150,7 +149,9 @@ def count_receipts(folder: str) -> int:
     """Receipts in a local folder and below it; 0 for an object store, which is too slow to ask."""
     if files.is_remote(folder):
         return 0
-    return sum(sum(name.endswith(_RECEIPT) for name in names) for _, _, names in os.walk(folder))
+    return sum(
+        sum(name.endswith(units.RECEIPT) for name in names) for _, _, names in os.walk(folder)
+    )
 
 
 def run_prepare(job: JobConfig) -> dict[str, Any]:

@@ -18,6 +18,7 @@ import numpy as np
 from electra_model import features
 from electra_model.errors import InputError
 from electra_model.tokenizer import EOS_ID, FILES, SIDES, WORD_START, Tokenizer
+from electra_model.wire_format import read_varint
 from pipelines import files
 
 RECORDS = 500
@@ -95,7 +96,7 @@ def _fields(message: bytes, wanted: int) -> list[bytes]:
     found, place = [], 0
     while place < len(message):
         tag = message[place]
-        size, place = _varint(message, place + 1)
+        size, place = read_varint(message, place + 1)
         if tag & 7 != 2 or place + size > len(message):
             raise ValueError("not a record of lists of numbers")
         if tag >> 3 == wanted:
@@ -104,20 +105,10 @@ def _fields(message: bytes, wanted: int) -> list[bytes]:
     return found
 
 
-def _varint(data: bytes, place: int) -> tuple[int, int]:
-    number = shift = 0
-    while True:
-        byte = data[place]
-        number |= (byte & 0x7F) << shift
-        place, shift = place + 1, shift + 7
-        if byte < 0x80:
-            return number, place
-
-
 def _varints(data: bytes) -> list[int]:
     numbers, place = [], 0
     while place < len(data):
-        number, place = _varint(data, place)
+        number, place = read_varint(data, place)
         numbers.append(number)
     return numbers
 

@@ -32,7 +32,6 @@ from .replaced_data import ReplacedData, has_replacements
 from .training_loop import TrainingLoop, finite
 from .training_steps import (
     discriminator_step,
-    packed_training_step,
     pretraining_step,
     training_step,
     validation,
@@ -185,8 +184,9 @@ def train(job: JobConfig) -> dict[str, Any]:
         _warm_start(job, model, folder)
     valid = PairData(dataset, "valid", config.buckets, config.batch_tokens, seed=0)
     optimizer = build_optimizer(config, model.trainable_variables)
-    make_update = packed_training_step if data.packed else training_step
-    update: Any = make_update(model, optimizer, config.label_smoothing, config.clip_norm)
+    update: Any = training_step(
+        model, optimizer, config.label_smoothing, config.clip_norm, packed=data.packed
+    )
 
     def step(number: int) -> dict[str, Any]:
         return finite(update(*data.arrays(data.plan.batch(number)), number))

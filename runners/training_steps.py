@@ -67,34 +67,21 @@ def discriminator_step(model: ReplacedTokenDetection, optimizer, length: int):
     return update
 
 
-def training_step(model: Electra, optimizer, label_smoothing: float, clip_norm: float):
-    """Traced once; XLA compiles it once for each bucket's shape."""
-    ids = tf.TensorSpec([None, None], tf.int32)
+def training_step(
+    model: Electra, optimizer, label_smoothing: float, clip_norm: float, *, packed: bool = False
+):
+    """update(source, shifted, target int32 [rows, length], step number) -> metrics, all scalars;
+    of packed pairs also the segments of source and target, before the number.
+
+    Traced once; XLA compiles it once for each bucket's shape.
+    """
+    ids = [tf.TensorSpec([None, None], tf.int32)] * (5 if packed else 3)
 
     @tf.function(
-        jit_compile=True,
-        autograph=False,
-        input_signature=[ids, ids, ids, tf.TensorSpec([], tf.int32)],
+        jit_compile=True, autograph=False, input_signature=[*ids, tf.TensorSpec([], tf.int32)]
     )
-    def update(source, shifted, target, number):
-        pairs = source, shifted, target
-        return _train_on(model, optimizer, label_smoothing, clip_norm, number, *pairs)
-
-    return update
-
-
-def packed_training_step(model: Electra, optimizer, label_smoothing: float, clip_norm: float):
-    """The same for packed pairs: update(source, shifted, target, their segments int32 [rows,
-    length], step number)."""
-    ids = tf.TensorSpec([None, None], tf.int32)
-
-    @tf.function(
-        jit_compile=True,
-        autograph=False,
-        input_signature=[ids, ids, ids, ids, ids, tf.TensorSpec([], tf.int32)],
-    )
-    def update(source, shifted, target, source_segments, target_segments, number):
-        pairs = source, shifted, target, source_segments, target_segments
+    def update(*pairs_and_number):
+        *pairs, number = pairs_and_number
         return _train_on(model, optimizer, label_smoothing, clip_norm, number, *pairs)
 
     return update

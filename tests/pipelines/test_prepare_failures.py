@@ -170,7 +170,9 @@ def test_a_job_is_not_complete_once_another_has_begun_to_publish(tmp_path):
     assert tree(first) == made
 
 
-def test_rejections_of_a_job_that_failed_do_not_stay_with_one_that_was_complete(tmp_path):
+@pytest.fixture
+def failed_after_good(tmp_path):
+    """A job that was complete, what it had made, and the same with a rule that then failed it."""
     train = write_tsv(tmp_path / "train.tsv", sentences(60))
     good = make_config(tmp_path, train=[train])
     run(good)
@@ -178,20 +180,19 @@ def test_rejections_of_a_job_that_failed_do_not_stay_with_one_that_was_complete(
     bad = dataclasses.replace(good, clean=dataclasses.replace(good.clean, min_characters=1000))
     with pytest.raises(WorkError, match="min_characters"):
         run(bad)
+    return good, made, bad
+
+
+def test_rejections_of_a_job_that_failed_do_not_stay_with_one_that_was_complete(failed_after_good):
+    good, made, _ = failed_after_good
     assert os.path.exists(f"{good.workdir}/dataset/rejected/min_characters.jsonl.gz")
     assert prepare.completed(good, prepare.plan_prepare(good)) is None
     run(good)
     assert tree(good) == made
 
 
-def test_looking_ahead_publishes_no_rejections(tmp_path):
-    train = write_tsv(tmp_path / "train.tsv", sentences(60))
-    good = make_config(tmp_path, train=[train])
-    run(good)
-    made = tree(good)
-    bad = dataclasses.replace(good, clean=dataclasses.replace(good.clean, min_characters=1000))
-    with pytest.raises(WorkError):
-        run(bad)
+def test_looking_ahead_publishes_no_rejections(failed_after_good):
+    good, made, bad = failed_after_good
     run(good)
     foresight.foresee(bad, prepare.plan_prepare(bad))
     assert tree(good) == made and prepare.completed(good, prepare.plan_prepare(good)) is not None

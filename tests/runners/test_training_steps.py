@@ -1,4 +1,5 @@
 import dataclasses
+import functools
 
 import numpy as np
 import pytest
@@ -7,7 +8,7 @@ import tensorflow as tf
 from electra_model.config import ModelConfig, TrainConfig
 from electra_model.electra import Electra
 from electra_model.optimizer import build_optimizer
-from runners.training_steps import _first_seed, packed_training_step, training_step
+from runners.training_steps import _first_seed, training_step
 
 SIZES = ModelConfig(
     num_layers=1, num_decoder_layers=1, d_model=16, num_heads=2, dff=32, max_length=8
@@ -17,7 +18,7 @@ SHIFTED = np.array([[2, 9, 0, 0], [2, 5, 6, 0]], np.int32)
 TARGET = np.array([[9, 3, 0, 0], [5, 6, 3, 0]], np.int32)
 
 
-def make(seed=1, make_step=training_step, sizes=SIZES):
+def make(make_step=training_step, sizes=SIZES, seed=1):
     config = TrainConfig(steps=10)
     model = Electra.from_config_and_vocabulary(sizes, 12, seed=seed)
     optimizer = build_optimizer(config, model.trainable_variables)
@@ -90,7 +91,7 @@ def test_packed_pairs_make_the_update_that_they_make_one_by_one():
     """With learned positions, whose table gets several gradients for each row."""
     sizes = dataclasses.replace(SIZES, dropout=0.0, position_encoding="learned")
     model, _, update = make(sizes=sizes)
-    other, _, packed_update = make(make_step=packed_training_step, sizes=sizes)
+    other, _, packed_update = make(functools.partial(training_step, packed=True), sizes)
     for number in range(3):
         expected = update(SOURCE, SHIFTED, TARGET, number)
         found = packed_update(*PACKED, number)
