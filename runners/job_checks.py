@@ -187,8 +187,8 @@ _NEEDED = {
     "string_type": "text is needed",
     "string_too_short": "it must not be empty",
     "string_pattern_mismatch": "a language code such as en or pt-BR is needed",
-    "bool_parsing": "true or false is needed",
-    "bool_type": "true or false is needed",
+    "bool_parsing": "true or false (also on, off) is needed",
+    "bool_type": "true or false (also on, off) is needed",
     "tuple_type": "a list is needed, such as [a, b]",
     "dict_type": "a section with keys is needed",
 }
