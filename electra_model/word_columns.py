@@ -11,6 +11,7 @@ work on Arrow buffers; no text becomes a Python string on the way.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
 
 import numpy as np
 import pyarrow as pa
@@ -20,6 +21,9 @@ import pyarrow.compute as pc
 ASCII_SPACE = "\t-\r\x1c-\x1f "
 WIDE_SPACE = "\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
 WHITE_SPACE = ASCII_SPACE + WIDE_SPACE
+
+# Bytes of text whose rows are summed up together.
+_SUMMED_AT_ONCE = 8 << 20
 
 # What is not yet single spaces between words.
 _LOOSE = f"[{WHITE_SPACE.replace(' ', '')}]|  |^ | $"
@@ -48,6 +52,40 @@ def laid_out(texts: pa.StringArray) -> tuple[np.ndarray, np.ndarray]:
     starts = np.frombuffer(offsets, np.int32, len(texts) + 1, texts.offset * 4)
     data = np.frombuffer(text or b"", np.uint8)[starts[0] : starts[-1]]
     return data, starts - starts[0]
+
+
+def row_sums(values: np.ndarray, starts: np.ndarray) -> np.ndarray:
+    """int32 [n]: how many of a row's values are 1.
+
+    Args:
+      values: uint8 [m], 0 or 1. starts: int [n + 1], where each row begins in them.
+    """
+    sums = np.zeros(len(starts) - 1, np.int32)
+    # `reduceat` copies its values as integers of the sum, so not of all of them at once.
+    for first, last in row_blocks(starts, _SUMMED_AT_ONCE):
+        some = values[starts[first] : starts[last]]
+        if last == first + 1:
+            sums[first] = np.count_nonzero(some)
+            continue
+        # It gives an empty row the value of the next one, so it is asked for the others.
+        filled = np.flatnonzero(starts[first + 1 : last + 1] > starts[first:last]) + first
+        if len(filled):
+            sums[filled] = np.add.reduceat(some, starts[filled] - starts[first], dtype=np.int32)
+    return sums
+
+
+def row_blocks(starts: np.ndarray, size: int) -> Iterator[tuple[int, int]]:
+    """Rows [first, last) that have together at most `size` values, or are one row.
+
+    Args:
+      starts: int [n + 1], where each row begins in the values.
+    """
+    first, count = 0, len(starts) - 1
+    while first < count:
+        most = int(starts[first]) + size
+        last = max(first + 1, int(np.searchsorted(starts, most, side="right")) - 1)
+        yield first, last
+        first = last
 
 
 def split_words(texts: pa.StringArray) -> Words:
