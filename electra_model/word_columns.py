@@ -22,8 +22,8 @@ ASCII_SPACE = "\t-\r\x1c-\x1f "
 WIDE_SPACE = "\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
 WHITE_SPACE = ASCII_SPACE + WIDE_SPACE
 
-# Bytes of text whose rows are summed up together.
-_SUMMED_AT_ONCE = 8 << 20
+# Bytes of text that are worked on at once where it takes several for each.
+_AT_ONCE = 8 << 20
 
 # What is not yet single spaces between words.
 _LOOSE = f"[{WHITE_SPACE.replace(' ', '')}]|  |^ | $"
@@ -54,6 +54,16 @@ def laid_out(texts: pa.StringArray) -> tuple[np.ndarray, np.ndarray]:
     return data, starts - starts[0]
 
 
+def without(data: np.ndarray, dropped: np.ndarray) -> np.ndarray:
+    """uint8 [m] without those that bool [m] is True of."""
+    # Four times as fast as data[~dropped]; it makes a number of eight bytes of every one.
+    kept = [
+        np.compress(~dropped[start : start + _AT_ONCE], data[start : start + _AT_ONCE])
+        for start in range(0, len(data), _AT_ONCE)
+    ]
+    return kept[0] if len(kept) == 1 else np.concatenate([np.zeros(0, np.uint8), *kept])
+
+
 def row_sums(values: np.ndarray, starts: np.ndarray) -> np.ndarray:
     """int32 [n]: how many of a row's values are 1.
 
@@ -62,7 +72,7 @@ def row_sums(values: np.ndarray, starts: np.ndarray) -> np.ndarray:
     """
     sums = np.zeros(len(starts) - 1, np.int32)
     # `reduceat` copies its values as integers of the sum, so not of all of them at once.
-    for first, last in row_blocks(starts, _SUMMED_AT_ONCE):
+    for first, last in row_blocks(starts, _AT_ONCE):
         some = values[starts[first] : starts[last]]
         if last == first + 1:
             sums[first] = np.count_nonzero(some)
@@ -106,7 +116,7 @@ def split_words(texts: pa.StringArray) -> Words:
     between[offsets] = False
     ends[offsets] = starts - before
     ends[between] = places - np.arange(len(places))
-    kept = pa.py_buffer(np.compress(~is_space, data))  # four times as fast as data[~is_space]
+    kept = pa.py_buffer(without(data, is_space))
     words = pa.StringArray.from_buffers(len(ends) - 1, pa.py_buffer(ends), kept)
     found = words.dictionary_encode()
     return Words(found.dictionary, found.indices.to_numpy(), offsets)

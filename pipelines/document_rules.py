@@ -151,7 +151,7 @@ def duplicate_lines(document: Document) -> float:
     else:
         # As numbers they take less. That two of ten million meet has a chance of some millionths.
         digest = xxhash.xxh3_64_intdigest
-        numbers = (digest(line) for some in document.lines() for line in some)
+        numbers = (digest(line.encode()) for some in document.lines() for line in some)
         different = len(np.unique(np.fromiter(numbers, np.uint64)))
     return 1 - different / document.line_count
 

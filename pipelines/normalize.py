@@ -19,7 +19,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from electra_model.word_columns import ASCII_SPACE, WIDE_SPACE, laid_out, row_sums
+from electra_model.word_columns import ASCII_SPACE, WIDE_SPACE, laid_out, row_sums, without
 
 # Characters that are NFC by themselves and beside any other: what is made of these alone need not
 # be normalised. A test holds them against the Unicode database.
@@ -122,7 +122,7 @@ def _without(data: bytes, offsets: np.ndarray, dropped: np.ndarray) -> pa.String
     """Rows without some of their bytes; dropped bool [m]."""
     kept = np.frombuffer(data, np.uint8)
     if dropped.any():
-        kept = np.compress(~dropped, kept)
+        kept = without(kept, dropped)
         offsets = offsets.copy()
         offsets[1:] -= np.cumsum(row_sums(dropped.view(np.uint8), offsets), dtype=np.int32)
     return pa.StringArray.from_buffers(len(offsets) - 1, pa.py_buffer(offsets), pa.py_buffer(kept))

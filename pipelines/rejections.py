@@ -21,6 +21,8 @@ SAMPLES = 20
 # Bytes of a record that is shown in part among the samples, and characters of each text of it.
 _LONG_SAMPLE = 1 << 17
 _SHOWN = 2000
+# Characters of a text that are written as JSON at once.
+_JSON_AT_ONCE = 1 << 20
 
 T = TypeVar("T")
 
@@ -59,17 +61,31 @@ def add_part(
     spans, data = {}, bytearray()
     for rule in sorted(by_rule):
         start = len(data)
-        # Line by line: a text may be long, and as JSON it is once more in memory.
         packer = zlib.compressobj(level=6, wbits=31)
         for record in by_rule[rule]:
-            line = json.dumps(record, ensure_ascii=False)
-            data += packer.compress(line.encode("utf-8", errors="backslashreplace"))
-            data += packer.compress(b"\n")
+            for piece in _json_of(record):
+                data += packer.compress(piece.encode("utf-8", errors="backslashreplace"))
         data += packer.flush()
         spans[rule] = {"records": len(by_rule[rule]), "start": start, "stop": len(data)}
     if spans:
         parts.add(suffix, bytes(data))
     return spans
+
+
+def _json_of(record: dict[str, Any]) -> Iterator[str]:
+    """A record as a line of JSON, in pieces: as JSON a character may be six."""
+    before = "{"
+    for key, value in record.items():
+        yield f"{before}{json.dumps(key)}: "
+        before = ", "
+        if isinstance(value, str) and len(value) > _JSON_AT_ONCE:
+            yield '"'
+            for start in range(0, len(value), _JSON_AT_ONCE):
+                yield json.dumps(value[start : start + _JSON_AT_ONCE], ensure_ascii=False)[1:-1]
+            yield '"'
+        else:
+            yield json.dumps(value, ensure_ascii=False)
+    yield "}\n"
 
 
 # Where the bytes of one rule lie: path, start, stop.
