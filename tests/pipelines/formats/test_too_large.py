@@ -96,9 +96,7 @@ def test_which_lines_are_too_large_does_not_hang_on_blocks():
 
 def test_csv_records_around_a_line_that_is_too_large(tmp_path):
     path = tmp_path / "a.csv"
-    path.write_bytes(
-        f'source,target\n"open\n{LARGE},x\n"quoted\ncell",b\n{LARGE}"\nc,d\n'.encode()
-    )
+    path.write_bytes(f'source,target\n"open\n{LARGE},x\n"quoted\ncell",b\n{LARGE}"\nc,d\n'.encode())
     expected = [
         ("malformed_csv", None, None), ("too_large", None, None), (None, "quoted\ncell", "b"),
         ("too_large", None, None), (None, "c", "d"),
