@@ -7,13 +7,23 @@ the preset, so that a job file names only what differs from it.
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import pydantic
 from pydantic import Field
 
 # Unknown keys are errors; text such as "5e-4" (which YAML reads as a string) becomes a number.
+# Every number of a config has a least and a greatest value: a slip of the finger is an error of the
+# job file, and not of the memory hours later. A test goes through all fields.
 STRICT = pydantic.ConfigDict(extra="forbid", validate_default=True, allow_inf_nan=False)
+
+# Names of checkpoints have nine digits.
+MOST_STEPS = 999_999_999
+# Nearly two years.
+MOST_MINUTES = 1_000_000
+# Tokens of the longest sequence.
+MOST_TOKENS = 4096
+Length = Annotated[int, Field(ge=2, le=MOST_TOKENS)]
 
 # Each preset names every size. `tiny` trains on a laptop in minutes; `small` is the size of the
 # small ELECTRA encoder (Clark et al. 2020, table 6); `base` and `large` are the Transformer's two
@@ -48,14 +58,14 @@ class ModelConfig:
     preset: Literal["tiny", "small", "base", "large"] = "tiny"
     num_layers: int | None = Field(default=None, ge=1, le=96)
     num_decoder_layers: int | None = Field(default=None, ge=1, le=96)
-    d_model: int | None = Field(default=None, ge=2)
-    num_heads: int | None = Field(default=None, ge=1)
-    dff: int | None = Field(default=None, ge=1)
+    d_model: int | None = Field(default=None, ge=2, le=16_384)
+    num_heads: int | None = Field(default=None, ge=1, le=1024)
+    dff: int | None = Field(default=None, ge=1, le=131_072)
     dropout: float = Field(default=0.1, ge=0, lt=1)
     activation: Literal["relu", "gelu"] = "relu"
     norm: Literal["pre", "post"] = "pre"
     position_encoding: Literal["sinusoidal", "learned"] = "sinusoidal"
-    max_length: int = Field(default=128, ge=8, le=4096)
+    max_length: int = Field(default=128, ge=8, le=MOST_TOKENS)
     tie_embeddings: bool = True
 
     @pydantic.model_validator(mode="after")
@@ -93,14 +103,14 @@ class OptimizerConfig:
       clip_norm: bound on the global gradient norm; 0 switches it off.
     """
 
-    learning_rate: float = Field(default=2e-3, gt=0)
-    warmup_steps: int = Field(default=200, ge=0)
+    learning_rate: float = Field(default=2e-3, gt=0, le=10)
+    warmup_steps: int = Field(default=200, ge=0, le=MOST_STEPS)
     schedule: Literal["cosine", "linear", "inverse_sqrt"] = "cosine"
-    weight_decay: float = Field(default=0.01, ge=0)
+    weight_decay: float = Field(default=0.01, ge=0, le=10)
     beta_1: float = Field(default=0.9, ge=0, lt=1)
     beta_2: float = Field(default=0.98, ge=0, lt=1)
-    epsilon: float = Field(default=1e-9, gt=0)
-    clip_norm: float = Field(default=1.0, ge=0)
+    epsilon: float = Field(default=1e-9, gt=0, le=1)
+    clip_norm: float = Field(default=1.0, ge=0, le=1_000_000)
 
 
 @pydantic.dataclasses.dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -117,13 +127,13 @@ class LoopConfig(OptimizerConfig):
     """
 
     default_steps: ClassVar[int] = 10_000
-    steps: int | None = Field(default=None, ge=0)
-    minutes: float | None = Field(default=None, ge=0)
-    batch_tokens: int = Field(default=2048, ge=64)
+    steps: int | None = Field(default=None, ge=0, le=MOST_STEPS)
+    minutes: float | None = Field(default=None, ge=0, le=MOST_MINUTES)
+    batch_tokens: int = Field(default=2048, ge=64, le=1 << 24)
     seed: int = Field(default=1, ge=0, lt=1 << 31)
-    checkpoint_minutes: float = Field(default=1.0, gt=0)
-    keep_checkpoints: int = Field(default=3, ge=1)
-    log_every_steps: int = Field(default=20, ge=1)
+    checkpoint_minutes: float = Field(default=1.0, gt=0, le=MOST_MINUTES)
+    keep_checkpoints: int = Field(default=3, ge=1, le=10_000)
+    log_every_steps: int = Field(default=20, ge=1, le=MOST_STEPS)
 
     @pydantic.model_validator(mode="after")
     def _check_length(self) -> LoopConfig:
@@ -161,8 +171,8 @@ class PretrainConfig(LoopConfig):
     default_steps: ClassVar[int] = 2_000
     mask_fraction: float = Field(default=0.15, gt=0, lt=1)
     generator_fraction: float = Field(default=0.25, gt=0, le=1)
-    discriminator_weight: float = Field(default=50.0, gt=0)
-    temperature: float = Field(default=1.0, gt=0)
+    discriminator_weight: float = Field(default=50.0, gt=0, le=1_000_000)
+    temperature: float = Field(default=1.0, gt=0, le=100)
 
 
 @pydantic.dataclasses.dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -180,15 +190,11 @@ class TrainConfig(LoopConfig):
 
     label_smoothing: float = Field(default=0.1, ge=0, lt=1)
     warm_start: bool = True
-    buckets: tuple[int, ...] = (8, 16, 32, 64, 128)
-    validate_every_minutes: float = Field(default=2.0, gt=0)
+    buckets: tuple[Length, ...] = (8, 16, 32, 64, 128)
+    validate_every_minutes: float = Field(default=2.0, gt=0, le=MOST_MINUTES)
 
     @pydantic.model_validator(mode="after")
     def _check_buckets(self) -> TrainConfig:
-        if (
-            not self.buckets
-            or list(self.buckets) != sorted(set(self.buckets))
-            or self.buckets[0] < 2
-        ):
+        if not self.buckets or list(self.buckets) != sorted(set(self.buckets)):
             raise ValueError(f"buckets must be rising lengths of at least 2: got {self.buckets}")
         return self

@@ -7,7 +7,6 @@ called in the ledger and in `dataset/rejected/`.
 from __future__ import annotations
 
 import dataclasses
-import math
 from typing import Any, Literal
 
 import pydantic
@@ -17,15 +16,18 @@ from electra_model.config import STRICT
 
 Off = Literal[False]
 
-# The least and the greatest bound that make sense, for every rule that has one.
+# The least and the greatest bound that make sense, for every rule that has one. No record is longer
+# than 32 MiB.
+_MOST_CHARACTERS = 32 << 20
+_MOST_RATIO = 1_000_000
 _BOUNDS: dict[str, tuple[float, float]] = {
     "min_letters_share": (0, 1),
     "min_script_share": (0, 1),
-    "min_characters": (1, math.inf),
-    "max_characters": (1, math.inf),
-    "max_words": (1, math.inf),
+    "min_characters": (1, _MOST_CHARACTERS),
+    "max_characters": (1, _MOST_CHARACTERS),
+    "max_words": (1, _MOST_CHARACTERS),
     "max_word_length": (1, 1000),
-    "max_length_ratio": (1, math.inf),
+    "max_length_ratio": (1, _MOST_RATIO),
     "max_markup_share": (0, 1),
     "max_url_share": (0, 1),
     "max_repetition": (2, 1000),
@@ -51,12 +53,20 @@ _DOCUMENT_BOUNDS: dict[str, tuple[float, float]] = {
     "min_punctuated_lines": (0, 1),
     "max_bullet_lines": (0, 1),
     "max_ellipsis_lines": (0, 1),
-    "max_symbol_word_ratio": (0, math.inf),
-    "min_mean_word_length": (1, math.inf),
-    "max_mean_word_length": (1, math.inf),
-    "min_stop_words": (1, math.inf),
+    "max_symbol_word_ratio": (0, _MOST_RATIO),
+    "min_mean_word_length": (1, 1000),
+    "max_mean_word_length": (1, _MOST_RATIO),
+    "min_stop_words": (1, 100),
     "max_duplicate_lines": (0, 1),
 }
+
+
+def _number(value: Any) -> float | None:
+    """The number that a value is, or that pydantic will make of a text."""
+    try:
+        return value if isinstance(value, int | float) else float(value)
+    except (TypeError, ValueError):
+        return None
 
 
 def _checked(value: Any, name: str, bounds: dict[str, tuple[float, float]]) -> Any:
@@ -66,9 +76,10 @@ def _checked(value: Any, name: str, bounds: dict[str, tuple[float, float]]) -> A
     if value is True:
         raise ValueError("takes a bound, or off: got on")
     least, most = bounds[name]
-    if isinstance(value, int | float) and value < least:
+    number = _number(value)
+    if number is not None and number < least:
         raise ValueError(f"must be at least {least}, or off: got {value}")
-    if isinstance(value, int | float) and value > most:
+    if number is not None and number > most:
         raise ValueError(f"must be at most {most}, or off: got {value}")
     # As a whole number 0 would still be taken for off.
     return float(value) if least == 0 and isinstance(value, int) else value

@@ -58,7 +58,7 @@ def test_configs_cannot_be_changed():
         (TrainConfig, {"buckets": (32, 16)}, "rising lengths of at least 2: got (32, 16)"),
         (TrainConfig, {"buckets": (16, 16)}, "rising lengths"),
         (TrainConfig, {"buckets": ()}, "rising lengths"),
-        (TrainConfig, {"buckets": (1, 16)}, "at least 2"),
+        (TrainConfig, {"buckets": (1, 16)}, "greater than or equal to 2"),
     ],
 )
 def test_what_is_refused_and_why(config, arguments, message):
