@@ -21,7 +21,7 @@ below the bound. At the very bound 99 of 100 pairs are found, and nearly all fur
 many texts share so much of their wording that bands hold hundreds of them, not all of these are
 compared (see `large_bands`). At 0.8, none was missed among 30,000 texts that share 48 of their 80
 words; of copies at 0.82 among 20,000 that share 64, all 0.67 alike or more, 2 of 100, and among
-1,500 to 3,200 that share 68, all 0.74 alike or more, 1 to 6 of 100. The nearer to the bound what
+1,500 to 12,000 that share 68, all 0.74 alike or more, 1 to 6 of 100. The nearer to the bound what
 all share, and the more texts, the more are missed.
 
 On paper. A record takes 148 bytes in the part `signatures`, 12 for each band (18 bands at 0.8) in
