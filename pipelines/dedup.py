@@ -98,13 +98,17 @@ def plan(config: PrepareConfig) -> list[Task]:
         "clean": index.digest,
         "duplicate": config.clean.duplicate,
         "leak": config.clean.leak,
-        "split": split.wanted(config),
+        "most_groups": _most_groups(config),
     }
-    if split.wanted(config) and len(split.dropping_stages(config)) > 1:
-        # Only then, so that other jobs keep their fingerprints.
-        payload["all_groups"] = True
     count = _partitions(config)
     return [Task(f"{number:05d}", {**payload, "partition": number}) for number in range(count)]
+
+
+def _most_groups(config: PrepareConfig) -> int | None:
+    """Of how many groups a split has to know at most; None for all, some of which are dropped."""
+    if not split.wanted(config):
+        return 0
+    return config.dataset.valid_max_records if len(split.dropping_stages(config)) == 1 else None
 
 
 def _partitions(config: PrepareConfig) -> int:
@@ -133,10 +137,11 @@ def work(config: PrepareConfig, task: Task, parts: Parts) -> dict[str, Any]:
 
     left = keys[(role == _TRAIN) & (rule < 0), :2]
     places, sizes = split.count_groups(left[:, 0], left[:, 1])
-    if task.payload.get("all_groups"):
+    most = task.payload["most_groups"]
+    if most is None:
         groups = split.to_groups(places, sizes)
     else:
-        groups = split.smallest_groups(places, sizes, config.dataset.valid_max_records)
+        groups = split.smallest_groups(places, sizes, most)
     parts.add("groups", records.to_bytes(split.GROUPS, [groups]))
     return {"groups": len(places), "records": len(left)}
 

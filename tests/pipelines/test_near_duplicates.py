@@ -166,6 +166,7 @@ def test_exact_copies_are_the_other_rule_s(corpus, tmp_path):
     assert info["ledger"] == {"in": 5, "out": 2, "rejected": {"near_duplicate": 3}}
 
 
+@pytest.mark.slow  # `test_prepare` has one for all options at once
 def test_the_same_bytes_in_two_processes(corpus):
     config, make, _ = corpus
     two = engines.RunnerConfig(workers=2)

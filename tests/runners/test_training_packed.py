@@ -1,5 +1,6 @@
-"""A job with packed pairs through the command line: prepared, trained, killed, trained on."""
+"""A job with packed pairs: prepared, trained, and by the command line killed and trained on."""
 
+import contextlib
 import itertools
 import json
 import os
@@ -14,7 +15,9 @@ import numpy as np
 import pytest
 
 from electra_model import checkpoint
-from runners import report_corpus
+from electra_model.errors import InputError
+from runners import report_corpus, stages, training, work
+from runners.job import load_job
 from runners.metrics import read_metrics
 from tests.runners.conftest import toy_pairs
 
@@ -30,28 +33,17 @@ dataset: {window_length: 16, max_tokens: 48, valid_fraction: 0.1, pack_pairs: tr
 model: {num_layers: 1, num_decoder_layers: 1, d_model: 32, num_heads: 2, dff: 64, max_length: 48,
   position_encoding: learned}
 pretrain: {steps: 0}
-train: {steps: 40, batch_tokens: 144, buckets: [16, 48], warmup_steps: 5, learning_rate: 1e-2,
+train: {steps: 40, batch_tokens: 144, buckets: [48], warmup_steps: 5, learning_rate: 1e-2,
   log_every_steps: 1, checkpoint_minutes: 0.00001}
-translate: {beam_size: 2}
+translate: {beam_size: 1}
 runner: {workers: 1}
 """
 
 
-def command(*arguments):
-    return [sys.executable, "-m", "runners", *arguments]
-
-
-def electra(folder, *arguments):
-    return subprocess.run(
-        command(*arguments), cwd=folder, env={**os.environ, "PYTHONPATH": ROOT},
-        capture_output=True, text=True, timeout=300,
-    )  # fmt: skip
-
-
-def done(folder, *arguments):
-    finished = electra(folder, *arguments)
-    assert finished.returncode == 0, finished.stderr[-2000:]
-    return json.loads(finished.stdout.splitlines()[-1])
+def done(folder, stage):
+    """Does a stage of the job as the command does, and returns its counts."""
+    with contextlib.chdir(folder):
+        return work.do_stages(load_job("job.yaml"), [stages.BY_NAME[stage]])[stage]
 
 
 @pytest.fixture(scope="module")
@@ -65,12 +57,12 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def prepared(folder):
-    return done(folder, "prepare", "job.yaml")
+    return done(folder, "prepare")
 
 
 @pytest.fixture(scope="module")
 def trained(folder, prepared):
-    return done(folder, "train", "job.yaml")
+    return done(folder, "train")
 
 
 def info_of(folder):
@@ -113,12 +105,13 @@ def test_it_learns(folder, trained):
     assert valid["valid_loss"] < 0.7 * losses[0]
 
 
-def test_killed_and_started_again_the_metrics_are_the_same(folder, trained):
+@pytest.mark.slow  # `test_training` has the kill of a training whose pairs stand alone
+def test_killed_and_started_again_the_metrics_are_the_same(folder, trained, monkeypatch, capsys):
     for part in ("dataset", "vocabulary"):
         shutil.copytree(folder / "work" / part, folder / "killed" / part)
-    arguments = ["train", "job.yaml", "--set", "workdir=killed"]
     process = subprocess.Popen(
-        command(*arguments), cwd=folder, env={**os.environ, "PYTHONPATH": ROOT},
+        [sys.executable, "-m", "runners", "train", "job.yaml", "--set", "workdir=killed"],
+        cwd=folder, env={**os.environ, "PYTHONPATH": ROOT},
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     checkpoints = folder / "killed" / "train" / "checkpoints"
@@ -129,15 +122,15 @@ def test_killed_and_started_again_the_metrics_are_the_same(folder, trained):
     process.send_signal(signal.SIGKILL)
     process.wait()
     assert not (folder / "killed" / "train" / "complete.json").exists()
-    again = electra(folder, *arguments)
-    assert again.returncode == 0, again.stderr[-2000:]
-    assert "goes on from step" in again.stderr
-    work, killed = (
+    monkeypatch.chdir(folder)
+    training.train(load_job("job.yaml", ["workdir=killed"]))
+    assert "goes on from step" in capsys.readouterr().err
+    whole, killed = (
         checkpoint.load_newest(folder / name / "train" / "checkpoints").tensors
         for name in ("work", "killed")
     )
-    assert set(work) == set(killed)
-    assert all(np.array_equal(work[name], killed[name]) for name in work)
+    assert set(whole) == set(killed)
+    assert all(np.array_equal(whole[name], killed[name]) for name in whole)
     one, other = (
         read_metrics(folder / name / "train" / "metrics.jsonl") for name in ("work", "killed")
     )
@@ -148,14 +141,13 @@ def test_killed_and_started_again_the_metrics_are_the_same(folder, trained):
         }
 
 
-def test_a_dataset_without_pairs_is_refused_in_one_line(folder):
+def test_a_dataset_without_pairs_is_refused_in_one_line(folder, monkeypatch):
+    monkeypatch.chdir(folder)
     (folder / "docs.txt").write_text("the red house is here\n")
     options = ["data.train=[]", "data.monolingual.en=[docs.txt]", "workdir=none"]
-    finished = electra(
-        folder, "prepare", "job.yaml", *itertools.chain(*(("--set", text) for text in options))
-    )
-    assert finished.returncode == 2
-    assert finished.stderr.splitlines()[-1].endswith(
+    with pytest.raises(InputError) as caught:
+        work.do_stages(load_job("job.yaml", options), [stages.BY_NAME["prepare"]])
+    assert str(caught.value) == (
         "dataset.pack_pairs: packs training pairs, and data.train names none; name pairs, or leave "
         "it out"
     )
