@@ -258,9 +258,9 @@ def judge(
     bounds = config.documents.bounds()
     if kind == "text" and documents is not None and bounds:
         left = rows[~gone]
+        language = records.languages[0]
         verdict[left] = [
-            document_rules.judge(documents[row], records.languages[0], bounds)
-            for row in left.tolist()
+            document_rules.judge(documents[int(row)], language, bounds) for row in left
         ]
     return verdict
 

@@ -292,6 +292,17 @@ def test_validation_data_split_off(tmp_path):
     assert sum(per_source[key] for key in valid) == info["splits"]["valid"]["records"]
 
 
+def test_more_validation_data_than_before_are_split_off(tmp_path):
+    """Groups beyond those that an earlier run had to know of are asked for again."""
+    config = make_config(
+        tmp_path, train=[write_tsv(tmp_path / "train.tsv", sentences(300))],
+        dataset={"valid_fraction": 0.4, "valid_max_records": 5},
+    )  # fmt: skip
+    assert run(config)["splits"]["valid"]["records"] == 5
+    dataset = dataclasses.replace(config.dataset, valid_max_records=60)
+    assert run(dataclasses.replace(config, dataset=dataset))["splits"]["valid"]["records"] == 60
+
+
 @pytest.mark.parametrize("count", [2, 20])
 def test_tiny_corpora(tmp_path, count):
     train = write_tsv(tmp_path / "train.tsv", sentences(count))
