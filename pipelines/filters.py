@@ -260,7 +260,7 @@ def judge(
         left = rows[~gone]
         verdict[left] = [
             document_rules.judge(documents[row], records.languages[0], bounds)
-            for row in left.tolist()
+            for row in map(int, left)
         ]
     return verdict
 
