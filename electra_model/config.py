@@ -111,12 +111,15 @@ class LoopConfig(OptimizerConfig):
       steps: updates to make; 0 skips the stage. Without it and without `minutes`: `default_steps`.
       minutes: instead of `steps`, time to train for; the schedule then follows the clock. Time
         spent before an interruption counts.
-      batch_tokens: tokens of the longer side, padding included, in one update.
+      batch_tokens: tokens of the longer side, padding included, in one batch.
       checkpoint_minutes: at most this much work is lost by a kill.
       keep_checkpoints: how many of the newest are kept.
+      bad_updates: after so many updates in a row without a finite loss or gradient, all of them
+        left out, training goes back to the last good checkpoint.
     """
 
     default_steps: ClassVar[int] = 10_000
+    came_later: ClassVar[tuple[str, ...]] = ("bad_updates",)
     steps: int | None = Field(default=None, ge=0)
     minutes: float | None = Field(default=None, ge=0)
     batch_tokens: int = Field(default=2048, ge=64)
@@ -124,6 +127,7 @@ class LoopConfig(OptimizerConfig):
     checkpoint_minutes: float = Field(default=1.0, gt=0)
     keep_checkpoints: int = Field(default=3, ge=1)
     log_every_steps: int = Field(default=20, ge=1)
+    bad_updates: int = Field(default=5, ge=1, le=1000)
 
     @pydantic.model_validator(mode="after")
     def _check_length(self) -> LoopConfig:
@@ -142,6 +146,19 @@ class LoopConfig(OptimizerConfig):
     def skipped(self) -> bool:
         """True when the job file asks for no training at all."""
         return self.steps == 0 or self.minutes == 0
+
+    def identity(self) -> dict[str, Any]:
+        """Name -> value of the settings that a training is known by.
+
+        Those of `came_later` are left out where they have their default: what was made before
+        they existed was made with it, and its checkpoints are still those of these settings.
+        """
+        default = type(self)()
+        return {
+            name: value
+            for name, value in dataclasses.asdict(self).items()
+            if name not in self.came_later or value != getattr(default, name)
+        }
 
 
 @pydantic.dataclasses.dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -176,12 +193,54 @@ class TrainConfig(LoopConfig):
         that holds both of its sides. The last one bounds the length of training pairs. Packed
         pairs (`dataset.pack_pairs`) have one shape, that of `dataset.max_tokens`.
       validate_every_minutes: time between two evaluations on the validation split.
+      validate_every_steps: instead of that, updates between two of them; then which weights are
+        best, and when a training without progress ends, does not depend on the clock.
+      accumulate: batches that make one update, weighted by their target tokens: the update is that
+        of all their pairs in one batch.
+      ema: decay of the moving average of the weights (see `averaging`), or off.
+      average: how many snapshots of the weights, the newest, are averaged (Vaswani et al. 2017,
+        section 6.1), or off. average_every_steps: updates between two of them. With `ema` or
+        `average`, the average is what is validated and exported.
+      freeze_encoder_updates: so many updates at the beginning leave the encoder as it is; then all
+        weights are trained. freeze_encoder_share: the same as a share of the whole training.
+      patience: training ends after so many evaluations in a row without a lower validation loss,
+        and the model of the lowest is exported; or off.
+      export_best: export the model of the lowest validation loss, without an early end.
     """
+
+    came_later: ClassVar[tuple[str, ...]] = (
+        *LoopConfig.came_later,
+        *("validate_every_steps", "accumulate", "ema", "average", "average_every_steps"),
+        *("freeze_encoder_updates", "freeze_encoder_share", "patience", "export_best"),
+    )
 
     label_smoothing: float = Field(default=0.1, ge=0, lt=1)
     warm_start: bool = True
     buckets: tuple[int, ...] = (8, 16, 32, 64, 128)
     validate_every_minutes: float = Field(default=2.0, gt=0)
+    validate_every_steps: int | None = Field(default=None, ge=1)
+    accumulate: int = Field(default=1, ge=1, le=1024)
+    ema: float | Literal[False] = False
+    average: int | Literal[False] = False
+    average_every_steps: int = Field(default=100, ge=1)
+    freeze_encoder_updates: int = Field(default=0, ge=0)
+    freeze_encoder_share: float = Field(default=0.0, ge=0, lt=1)
+    patience: int | Literal[False] = False
+    export_best: bool = False
+
+    @pydantic.model_validator(mode="after")
+    def _check_averages(self) -> TrainConfig:
+        for name, (least, most) in {"ema": (0.5, 0.99999), "average": (2, 20)}.items():
+            value = getattr(self, name)
+            if value is not False and not least <= value <= most:
+                raise ValueError(f"{name} must be from {least} to {most}, or off: got {value}")
+        if self.patience is not False and self.patience < 1:
+            raise ValueError(f"patience must be at least 1, or off: got {self.patience}")
+        if self.ema and self.average:
+            raise ValueError("give either ema or average, not both")
+        if self.freeze_encoder_updates and self.freeze_encoder_share:
+            raise ValueError("give either freeze_encoder_updates or freeze_encoder_share, not both")
+        return self
 
     @pydantic.model_validator(mode="after")
     def _check_buckets(self) -> TrainConfig:
@@ -192,3 +251,12 @@ class TrainConfig(LoopConfig):
         ):
             raise ValueError(f"buckets must be rising lengths of at least 2: got {self.buckets}")
         return self
+
+    @property
+    def exports_best(self) -> bool:
+        """Whether the exported model is the best on the validation split, not the last."""
+        return self.export_best or bool(self.patience)
+
+    def encoder_is_frozen(self, step: int, progress: float) -> bool:
+        """Whether update number `step` (from 0), at `progress` in [0, 1], leaves the encoder."""
+        return step < self.freeze_encoder_updates or progress < self.freeze_encoder_share
