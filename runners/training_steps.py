@@ -25,7 +25,8 @@ _SEED_STRIDE = 1_000_003
 _HIGHEST_SEED = (1 << 31) - (1 << 28)
 
 
-def _first_seed(seed: int) -> int:
+def first_seed(seed: int) -> int:
+    """The seed of the first update of a training; each later one has the next."""
     return seed * _SEED_STRIDE % _HIGHEST_SEED
 
 
@@ -39,7 +40,7 @@ def pretraining_step(model: ReplacedTokenDetection, optimizer, length: int):
     def update(token_ids, segment_ids, number):
         with tf.GradientTape() as tape:
             output = model.losses_of(
-                token_ids, segment_ids, number + _first_seed(model.pretrain.seed)
+                token_ids, segment_ids, number + first_seed(model.pretrain.seed)
             )
         norm = _update(
             model.trainable_variables, optimizer, tape, output.loss, model.pretrain.clip_norm
@@ -61,7 +62,7 @@ def discriminator_step(model: ReplacedTokenDetection, optimizer, length: int):
         input_signature=[ids, ids, ids, tf.TensorSpec([], tf.int32)],
     )
     def update(token_ids, replaced_token_ids, segment_ids, number):
-        seed = number + _first_seed(model.pretrain.seed)
+        seed = number + first_seed(model.pretrain.seed)
         with tf.GradientTape() as tape:
             output = model.losses_on(token_ids, replaced_token_ids, segment_ids, seed)
         norm = _update(
@@ -98,7 +99,7 @@ def training_step(
     def update(*pairs_and_number):
         source, shifted, target, *segments, number = pairs_and_number
         with tf.GradientTape() as tape:
-            seed = number + _first_seed(model.seed)
+            seed = number + first_seed(model.seed)
             sums, tokens = _sums(model, source, shifted, target, label_smoothing, seed, *segments)
             loss = sums[0] / tokens
         norm = _update(trained, optimizer, tape, loss, clip_norm, average)
@@ -145,7 +146,7 @@ def accumulating_step(
         *pairs, number, first, last = arguments
         source, shifted, target, *segments = pairs
         with tf.GradientTape() as tape:
-            seed = number + _first_seed(model.seed)
+            seed = number + first_seed(model.seed)
             sums, tokens = _sums(model, source, shifted, target, label_smoothing, seed, *segments)
             loss = sums[0]
         parts = [*_gradients(trained, tape, loss), tf.stack([*sums, tokens])]

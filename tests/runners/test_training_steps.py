@@ -8,7 +8,7 @@ import tensorflow as tf
 from electra_model.config import ModelConfig, TrainConfig
 from electra_model.electra import Electra
 from electra_model.optimizer import build_optimizer
-from runners.training_steps import _first_seed, training_step
+from runners.training_steps import first_seed, training_step
 
 SIZES = ModelConfig(
     num_layers=1, num_decoder_layers=1, d_model=16, num_heads=2, dff=32, max_length=8
@@ -107,6 +107,6 @@ def test_packed_pairs_make_the_update_that_they_make_one_by_one():
 
 
 def test_seeds_of_any_size_fit_into_32_bits():
-    seeds = [_first_seed(seed) for seed in (0, 1, 12345, 2**31 - 1)]
+    seeds = [first_seed(seed) for seed in (0, 1, 12345, 2**31 - 1)]
     assert seeds[:2] == [0, 1_000_003] and len(set(seeds)) == 4
     assert all(int(tf.constant(seed + 10**8, tf.int32)) > 0 for seed in seeds)
