@@ -213,7 +213,8 @@ class TrainingLoop:
         if self.validate is None:
             return False
         if self.validate_steps is not None:
-            return self.step % self.validate_steps == 0
+            # Once for each step: training may have gone back to one that was validated.
+            return self.step % self.validate_steps == 0 and self._validated_at != self.step
         return self.elapsed - self._last_validation >= self.validate_seconds
 
     def _validate(self, log: MetricsLog) -> None:

@@ -1,4 +1,5 @@
-"""A job with packed pairs through the command line: prepared, trained, killed, trained on."""
+"""A job with packed pairs through the command line: prepared, trained, killed, trained on. Its
+updates are of two batches, and a moving average is exported where it validates best."""
 
 import itertools
 import json
@@ -14,7 +15,9 @@ import numpy as np
 import pytest
 
 from electra_model import checkpoint
-from runners import report_corpus
+from electra_model.export import load_model
+from runners import replay, report_corpus
+from runners.job import load_job
 from runners.metrics import read_metrics
 from tests.runners.conftest import toy_pairs
 
@@ -31,7 +34,8 @@ model: {num_layers: 1, num_decoder_layers: 1, d_model: 32, num_heads: 2, dff: 64
   position_encoding: learned}
 pretrain: {steps: 0}
 train: {steps: 40, batch_tokens: 144, buckets: [16, 48], warmup_steps: 5, learning_rate: 1e-2,
-  log_every_steps: 1, checkpoint_minutes: 0.00001}
+  log_every_steps: 1, checkpoint_minutes: 0.00001, accumulate: 2, ema: 0.9, export_best: true,
+  validate_every_steps: 8}
 translate: {beam_size: 2}
 runner: {workers: 1}
 """
@@ -96,10 +100,10 @@ def test_what_prepare_says_is_counted_in_pairs(folder, prepared):
 def test_training_counts_pairs_and_the_tokens_of_targets(folder, trained):
     train = info_of(folder)["splits"]["train"]
     assert trained["pairs"] == train["packed"]["pairs"] and trained["steps"] == 40
-    # 3 records an update, and the rest of them in the last one.
-    updates = -(-train["records"] // 3)
-    assert trained["epochs"] == round(40 / updates, 2)
-    epochs, rest = divmod(40, updates)
+    # 3 records a batch, and the rest of them in the last one; 2 batches an update.
+    batches = -(-train["records"] // 3)
+    assert trained["epochs"] == round(80 / batches, 2)
+    epochs, rest = divmod(80, batches)
     whole = train["tokens"]["target"]
     assert epochs * whole <= trained["tokens"] <= (epochs + (rest > 0)) * whole
 
@@ -108,9 +112,35 @@ def test_it_learns(folder, trained):
     lines = read_metrics(folder / "work" / "train" / "metrics.jsonl")
     losses = [line["loss"] for line in lines if "loss" in line]
     assert len(losses) == 40 and losses[-1] < 0.7 * losses[0]
-    (valid,) = [line for line in lines if "valid_loss" in line]
+    checks = [line for line in lines if "valid_loss" in line]
+    assert [line["step"] for line in checks] == [8, 16, 24, 32, 40]
+    valid = min(checks, key=lambda line: line["valid_loss"])
+    assert lines[-1] == {"step": 40, "exported_step": valid["step"]}
     # Pairs that stand alone are met by what was learned of packed ones.
     assert valid["valid_loss"] < 0.7 * losses[0]
+
+
+def test_the_model_says_what_it_is(folder, trained):
+    model = json.loads((folder / "work" / "model" / "model.json").read_text())
+    assert model["training"]["exported_weights"] == "moving average, 0.9"
+    assert model["training"]["exported_step"] == trained["exported_step"]
+    newest = checkpoint.load_newest(folder / "work" / "train" / "checkpoints").tensors
+    weights = {
+        one.path: one.numpy()
+        for one in load_model(folder / "work" / "model").model.trainable_variables
+    }
+    for path, value in weights.items():
+        np.testing.assert_array_equal(value, newest[f"best/{path}"])
+    assert not np.array_equal(weights["embedding/table"], newest["embedding/table"])
+
+
+def test_what_an_update_was_given_is_shown_pair_by_pair(folder, prepared, monkeypatch):
+    monkeypatch.chdir(folder)
+    lines = []
+    facts = replay.show(load_job("job.yaml"), "train", 1, lines.append)
+    texts = [tuple(line.split("\t")) for line in lines if not line.startswith("#")]
+    assert len(facts["batches"]) == 2 and len(texts) > 6, "several pairs in a record"
+    assert set(texts) <= set(toy_pairs())
 
 
 def test_killed_and_started_again_the_metrics_are_the_same(folder, trained):
@@ -138,6 +168,7 @@ def test_killed_and_started_again_the_metrics_are_the_same(folder, trained):
     )
     assert set(work) == set(killed)
     assert all(np.array_equal(work[name], killed[name]) for name in work)
+    assert {name.split("/")[0] for name in work} >= {"moving_average", "best", "optimizer"}
     one, other = (
         read_metrics(folder / name / "train" / "metrics.jsonl") for name in ("work", "killed")
     )

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from electra_model import checkpoint
-from runners import stages
+from runners import replay, stages
 from runners.job import load_job
 from runners.metrics import read_metrics
 from tests.runners.conftest import toy_pairs
@@ -139,6 +139,15 @@ def test_another_vocabulary_is_refused_in_one_line(folder):
     assert done.returncode == 2, done.stderr
     assert "was pretrained with another vocabulary" in done.stderr.splitlines()[-1]
     assert "Traceback" not in done.stderr
+
+
+def test_what_an_update_was_given_is_shown_with_its_replacements(folder, monkeypatch):
+    lines = []
+    facts = replay.show(second_job(folder, monkeypatch), "pretrain", 2, lines.append)
+    (batch,) = facts["batches"]
+    rows = [line.split("\t") for line in lines[1:]]
+    assert len(rows) == batch["texts"] > 0 and "<mask>" not in "".join(lines)
+    assert any(seen != text for seen, text in rows), "some tokens are replaced"
 
 
 def test_killed_and_started_again_the_weights_are_the_same_bits(folder):
