@@ -21,6 +21,7 @@ $(READY): requirements.lock pyproject.toml .ci/environment
 	@bash .ci/environment
 
 install: $(READY)
+	@echo "Ready. Next: source .venv/bin/activate && electra doctor"
 
 demo: $(READY)
 	@$(PY) -m runners demo --target $(TARGET) --workdir $(DEMO) --workers $(WORKERS)

@@ -7,13 +7,51 @@ the preset, so that a job file names only what differs from it.
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import pydantic
 from pydantic import Field
 
 # Unknown keys are errors; text such as "5e-4" (which YAML reads as a string) becomes a number.
+# Every number of a config has a least and a greatest value: a slip of the finger is an error of the
+# job file, and not of the memory hours later. A test goes through all fields.
 STRICT = pydantic.ConfigDict(extra="forbid", validate_default=True, allow_inf_nan=False)
+
+# Names of checkpoints have nine digits.
+MOST_STEPS = 999_999_999
+# Nearly two years.
+MOST_MINUTES = 1_000_000
+# Tokens of the longest sequence.
+MOST_TOKENS = 4096
+Length = Annotated[int, Field(ge=2, le=MOST_TOKENS)]
+
+
+def bound_or_off(value: Any, least: float, most: float) -> Any:
+    """`value` of a setting that takes a number from `least` to `most`, or off (False); None stays.
+
+    For validators that come before pydantic's own. Raises ValueError in words for a user.
+    """
+    # `False == 0` and `True == 1`: without this 0 would mean off, and `on` would be a bound.
+    if value is False or value is None:
+        return value
+    if value is True:
+        raise ValueError("takes a bound, or off: got on")
+    number = _number(value)
+    if number is not None and number < least:
+        raise ValueError(f"must be at least {least}, or off: got {value}")
+    if number is not None and number > most:
+        raise ValueError(f"must be at most {most}, or off: got {value}")
+    # As a whole number 0 would still be taken for off.
+    return float(value) if least == 0 and isinstance(value, int) else value
+
+
+def _number(value: Any) -> float | None:
+    """The number that a value is, or that pydantic will make of a text."""
+    try:
+        return value if isinstance(value, int | float) else float(value)
+    except (TypeError, ValueError):
+        return None
+
 
 # Each preset names every size. `tiny` trains on a laptop in minutes; `small` is the size of the
 # small ELECTRA encoder (Clark et al. 2020, table 6); `base` and `large` are the Transformer's two
@@ -48,14 +86,14 @@ class ModelConfig:
     preset: Literal["tiny", "small", "base", "large"] = "tiny"
     num_layers: int | None = Field(default=None, ge=1, le=96)
     num_decoder_layers: int | None = Field(default=None, ge=1, le=96)
-    d_model: int | None = Field(default=None, ge=2)
-    num_heads: int | None = Field(default=None, ge=1)
-    dff: int | None = Field(default=None, ge=1)
+    d_model: int | None = Field(default=None, ge=2, le=16_384)
+    num_heads: int | None = Field(default=None, ge=1, le=1024)
+    dff: int | None = Field(default=None, ge=1, le=131_072)
     dropout: float = Field(default=0.1, ge=0, lt=1)
     activation: Literal["relu", "gelu"] = "relu"
     norm: Literal["pre", "post"] = "pre"
     position_encoding: Literal["sinusoidal", "learned"] = "sinusoidal"
-    max_length: int = Field(default=128, ge=8, le=4096)
+    max_length: int = Field(default=128, ge=8, le=MOST_TOKENS)
     tie_embeddings: bool = True
 
     @pydantic.model_validator(mode="after")
@@ -93,14 +131,14 @@ class OptimizerConfig:
       clip_norm: bound on the global gradient norm; 0 switches it off.
     """
 
-    learning_rate: float = Field(default=2e-3, gt=0)
-    warmup_steps: int = Field(default=200, ge=0)
+    learning_rate: float = Field(default=2e-3, gt=0, le=10)
+    warmup_steps: int = Field(default=200, ge=0, le=MOST_STEPS)
     schedule: Literal["cosine", "linear", "inverse_sqrt"] = "cosine"
-    weight_decay: float = Field(default=0.01, ge=0)
+    weight_decay: float = Field(default=0.01, ge=0, le=10)
     beta_1: float = Field(default=0.9, ge=0, lt=1)
     beta_2: float = Field(default=0.98, ge=0, lt=1)
-    epsilon: float = Field(default=1e-9, gt=0)
-    clip_norm: float = Field(default=1.0, ge=0)
+    epsilon: float = Field(default=1e-9, gt=0, le=1)
+    clip_norm: float = Field(default=1.0, ge=0, le=1_000_000)
 
 
 @pydantic.dataclasses.dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -120,13 +158,13 @@ class LoopConfig(OptimizerConfig):
 
     default_steps: ClassVar[int] = 10_000
     came_later: ClassVar[tuple[str, ...]] = ("bad_updates",)
-    steps: int | None = Field(default=None, ge=0)
-    minutes: float | None = Field(default=None, ge=0)
-    batch_tokens: int = Field(default=2048, ge=64)
+    steps: int | None = Field(default=None, ge=0, le=MOST_STEPS)
+    minutes: float | None = Field(default=None, ge=0, le=MOST_MINUTES)
+    batch_tokens: int = Field(default=2048, ge=64, le=1 << 24)
     seed: int = Field(default=1, ge=0, lt=1 << 31)
-    checkpoint_minutes: float = Field(default=1.0, gt=0)
-    keep_checkpoints: int = Field(default=3, ge=1)
-    log_every_steps: int = Field(default=20, ge=1)
+    checkpoint_minutes: float = Field(default=1.0, gt=0, le=MOST_MINUTES)
+    keep_checkpoints: int = Field(default=3, ge=1, le=10_000)
+    log_every_steps: int = Field(default=20, ge=1, le=MOST_STEPS)
     bad_updates: int = Field(default=5, ge=1, le=1000)
 
     @pydantic.model_validator(mode="after")
@@ -178,8 +216,8 @@ class PretrainConfig(LoopConfig):
     default_steps: ClassVar[int] = 2_000
     mask_fraction: float = Field(default=0.15, gt=0, lt=1)
     generator_fraction: float = Field(default=0.25, gt=0, le=1)
-    discriminator_weight: float = Field(default=50.0, gt=0)
-    temperature: float = Field(default=1.0, gt=0)
+    discriminator_weight: float = Field(default=50.0, gt=0, le=1_000_000)
+    temperature: float = Field(default=1.0, gt=0, le=100)
 
 
 @pydantic.dataclasses.dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -216,26 +254,26 @@ class TrainConfig(LoopConfig):
 
     label_smoothing: float = Field(default=0.1, ge=0, lt=1)
     warm_start: bool = True
-    buckets: tuple[int, ...] = (8, 16, 32, 64, 128)
-    validate_every_minutes: float = Field(default=2.0, gt=0)
-    validate_every_steps: int | None = Field(default=None, ge=1)
+    buckets: tuple[Length, ...] = (8, 16, 32, 64, 128)
+    validate_every_minutes: float = Field(default=2.0, gt=0, le=MOST_MINUTES)
+    validate_every_steps: int | None = Field(default=None, ge=1, le=MOST_STEPS)
     accumulate: int = Field(default=1, ge=1, le=1024)
     ema: float | Literal[False] = False
     average: int | Literal[False] = False
-    average_every_steps: int = Field(default=100, ge=1)
-    freeze_encoder_updates: int = Field(default=0, ge=0)
+    average_every_steps: int = Field(default=100, ge=1, le=MOST_STEPS)
+    freeze_encoder_updates: int = Field(default=0, ge=0, le=MOST_STEPS)
     freeze_encoder_share: float = Field(default=0.0, ge=0, lt=1)
     patience: int | Literal[False] = False
     export_best: bool = False
 
+    @pydantic.field_validator("ema", "average", "patience", mode="before")
+    @classmethod
+    def _check_bound(cls, value: Any, info: pydantic.ValidationInfo) -> Any:
+        bounds = {"ema": (0.5, 0.99999), "average": (2, 20), "patience": (1, 10_000)}
+        return bound_or_off(value, *bounds[info.field_name or ""])
+
     @pydantic.model_validator(mode="after")
-    def _check_averages(self) -> TrainConfig:
-        for name, (least, most) in {"ema": (0.5, 0.99999), "average": (2, 20)}.items():
-            value = getattr(self, name)
-            if value is not False and not least <= value <= most:
-                raise ValueError(f"{name} must be from {least} to {most}, or off: got {value}")
-        if self.patience is not False and self.patience < 1:
-            raise ValueError(f"patience must be at least 1, or off: got {self.patience}")
+    def _check_together(self) -> TrainConfig:
         if self.ema and self.average:
             raise ValueError("give either ema or average, not both")
         if self.freeze_encoder_updates and self.freeze_encoder_share:
@@ -244,11 +282,7 @@ class TrainConfig(LoopConfig):
 
     @pydantic.model_validator(mode="after")
     def _check_buckets(self) -> TrainConfig:
-        if (
-            not self.buckets
-            or list(self.buckets) != sorted(set(self.buckets))
-            or self.buckets[0] < 2
-        ):
+        if not self.buckets or list(self.buckets) != sorted(set(self.buckets)):
             raise ValueError(f"buckets must be rising lengths of at least 2: got {self.buckets}")
         return self
 

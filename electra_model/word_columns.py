@@ -11,6 +11,7 @@ work on Arrow buffers; no text becomes a Python string on the way.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
 
 import numpy as np
 import pyarrow as pa
@@ -20,6 +21,9 @@ import pyarrow.compute as pc
 ASCII_SPACE = "\t-\r\x1c-\x1f "
 WIDE_SPACE = "\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
 WHITE_SPACE = ASCII_SPACE + WIDE_SPACE
+
+# Bytes of text that are worked on at once where it takes several for each.
+_AT_ONCE = 8 << 20
 
 # What is not yet single spaces between words.
 _LOOSE = f"[{WHITE_SPACE.replace(' ', '')}]|  |^ | $"
@@ -50,6 +54,50 @@ def laid_out(texts: pa.StringArray) -> tuple[np.ndarray, np.ndarray]:
     return data, starts - starts[0]
 
 
+def without(data: np.ndarray, dropped: np.ndarray) -> np.ndarray:
+    """uint8 [m] without those that bool [m] is True of."""
+    # Four times as fast as data[~dropped]; it makes a number of eight bytes of every one.
+    kept = [
+        np.compress(~dropped[start : start + _AT_ONCE], data[start : start + _AT_ONCE])
+        for start in range(0, len(data), _AT_ONCE)
+    ]
+    return kept[0] if len(kept) == 1 else np.concatenate([np.zeros(0, np.uint8), *kept])
+
+
+def row_sums(values: np.ndarray, starts: np.ndarray) -> np.ndarray:
+    """int32 [n]: how many of a row's values are 1.
+
+    Args:
+      values: uint8 [m], 0 or 1. starts: int [n + 1], where each row begins in them.
+    """
+    sums = np.zeros(len(starts) - 1, np.int32)
+    # `reduceat` copies its values as integers of the sum, so not of all of them at once.
+    for first, last in row_blocks(starts, _AT_ONCE):
+        some = values[starts[first] : starts[last]]
+        if last == first + 1:
+            sums[first] = np.count_nonzero(some)
+            continue
+        # It gives an empty row the value of the next one, so it is asked for the others.
+        filled = np.flatnonzero(starts[first + 1 : last + 1] > starts[first:last]) + first
+        if len(filled):
+            sums[filled] = np.add.reduceat(some, starts[filled] - starts[first], dtype=np.int32)
+    return sums
+
+
+def row_blocks(starts: np.ndarray, size: int) -> Iterator[tuple[int, int]]:
+    """Rows [first, last) that have together at most `size` values, or are one row.
+
+    Args:
+      starts: int [n + 1], where each row begins in the values.
+    """
+    first, count = 0, len(starts) - 1
+    while first < count:
+        most = int(starts[first]) + size
+        last = max(first + 1, int(np.searchsorted(starts, most, side="right")) - 1)
+        yield first, last
+        first = last
+
+
 def split_words(texts: pa.StringArray) -> Words:
     """Texts with single spaces and none at the ends, without nulls -> their words.
 
@@ -68,7 +116,7 @@ def split_words(texts: pa.StringArray) -> Words:
     between[offsets] = False
     ends[offsets] = starts - before
     ends[between] = places - np.arange(len(places))
-    kept = pa.py_buffer(np.compress(~is_space, data))  # four times as fast as data[~is_space]
+    kept = pa.py_buffer(without(data, is_space))
     words = pa.StringArray.from_buffers(len(ends) - 1, pa.py_buffer(ends), kept)
     found = words.dictionary_encode()
     return Words(found.dictionary, found.indices.to_numpy(), offsets)
@@ -97,17 +145,15 @@ def lay_end_to_end(
       (ids [k], of the type of `values`, and offsets int64 [n + 1]).
     """
     count = len(offsets) - 1
-    # Half the bytes to move, where they are enough.
-    kind = np.int32 if max(len(rows) + count, len(values)) < 1 << 30 else np.int64
-    running = np.zeros(len(rows) + count, kind)
+    running = np.zeros(len(rows) + count, np.int32)
     ends = offsets[1:] + np.arange(count)  # where the end marks stand among the words
     inside = np.ones(len(running), bool)
     inside[ends] = False
     running[inside] = rows
-    lengths = np.diff(starts).astype(kind)[running]
-    stops = np.cumsum(lengths, dtype=np.int64)
-    if len(stops) and stops[-1] >= 1 << 31:
-        kind = np.int64
-    source = np.repeat((starts[running] - (stops - lengths)).astype(kind), lengths)
-    source += np.arange(len(source), dtype=kind)
-    return values[source], np.concatenate([np.zeros(1, np.int64), stops[ends]])
+    # Lists with offsets of 32 bits are copied a third faster; they hold less than 2 ** 31 values.
+    few = len(running) * int(np.diff(starts).max(initial=0)) < 1 << 31
+    kind, offset = (pa.ListArray, pa.int32()) if few else (pa.LargeListArray, pa.int64())
+    table = kind.from_arrays(pa.array(starts).cast(offset), pa.array(values))
+    laid = table.take(pa.array(running))
+    stops = laid.offsets.to_numpy()
+    return laid.values.to_numpy(), np.concatenate([np.zeros(1, np.int64), stops[ends + 1]])

@@ -2,7 +2,9 @@
 
 The bytes of the whole column are classified at once, one class per character, at the place of its
 first byte. ASCII is one table lookup; other characters are put together from their bytes and looked
-up among all code points. The classes are kept, so that each rule pays for its own sums only.
+up among all code points. The classes are kept, so that each rule pays for its own sums only. What
+takes more than a byte for each byte of text is done block by block, so that a column which is one
+text of 32 MiB needs little more than the column.
 
 Classes follow the general category of the Unicode Character Database, as Python has it; letters are
 told apart by the blocks of the scripts that most languages are written in.
@@ -22,7 +24,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from electra_model.word_columns import laid_out
+from electra_model.word_columns import laid_out, row_sums
 
 
 class CharacterClass(enum.IntEnum):
@@ -91,6 +93,9 @@ _OF_CATEGORY = {
     for name in names.split()
 }
 
+# Bytes of text that are worked on at once.
+_BLOCK = 1 << 20
+
 # Beyond these planes, and outside the last range, nothing is assigned but private use.
 _ASSIGNED = (range(0x0000, 0x32400), range(0xE0000, 0xE0200))
 
@@ -147,12 +152,15 @@ class TextColumn:
     def _classes(self) -> bytes:
         """The class at the first byte of each character, `CONTINUATION` at the others."""
         data, _ = self._layout
-        found = bytearray(data.tobytes().translate(_ascii_table()))
-        classes = np.frombuffer(found, np.uint8)
-        first = np.flatnonzero(data >= 0xC0)
-        if len(first):
-            classes[first] = class_table()[_code_points(data, first)]
-        return bytes(found)
+        found = np.empty(len(data), np.uint8)
+        for start in range(0, len(data), _BLOCK):
+            block = data[start : start + _BLOCK]
+            classes = found[start : start + _BLOCK]
+            classes[:] = np.frombuffer(block.tobytes().translate(_ascii_table()), np.uint8)
+            first = np.flatnonzero(block >= 0xC0)
+            if len(first):
+                classes[first] = class_table()[_code_points(data, first + start)]
+        return found.tobytes()
 
     @functools.cached_property
     def lengths(self) -> np.ndarray:
@@ -178,8 +186,7 @@ class TextColumn:
         found = np.zeros(len(self), bool)
         for code in classes:
             if bytes([code]) in self._classes:
-                places = np.frombuffer(self._classes, np.uint8) == code
-                found[self._rows_at(np.flatnonzero(places))] = True
+                found |= self._rows_with(np.frombuffer(self._classes, np.uint8) == code)
         return found
 
     def contains(self, characters: str) -> np.ndarray:
@@ -194,25 +201,39 @@ class TextColumn:
         places = np.zeros(len(data), bool)
         for code in characters.encode():
             places |= data == code
-        found = np.zeros(len(self), bool)
-        found[self._rows_at(np.flatnonzero(places))] = True
-        return found
+        return self._rows_with(places)
 
     def rows(self, positions: np.ndarray) -> list[str]:
         """The texts at these positions, int64 [k]."""
         return self.texts.take(pa.array(positions, pa.int64())).to_pylist()
 
-    def _rows_at(self, places: np.ndarray) -> np.ndarray:
-        return np.searchsorted(self._layout[1], places, side="right") - 1
+    def take(self, rows: np.ndarray) -> TextColumn:
+        """The column of these rows, int64 [k]; what is worked out of them already is not again."""
+        found = TextColumn(self.texts.take(pa.array(rows, pa.int64())))
+        known = vars(self)
+        for name in ("lengths", "spaces"):
+            if name in known:
+                vars(found)[name] = known[name][rows]
+        found._counts = {classes: counts[rows] for classes, counts in self._counts.items()}
+        if "_classes" in known:
+            starts = pa.py_buffer(self._layout[1].astype(np.int32))
+            buffers = [None, starts, pa.py_buffer(self._classes)]
+            classes = pa.BinaryArray.from_buffers(pa.binary(), len(self), buffers)
+            vars(found)["_classes"] = laid_out(classes.take(pa.array(rows, pa.int64())))[
+                0
+            ].tobytes()
+        return found
+
+    def _rows_with(self, places: np.ndarray) -> np.ndarray:
+        """bool [n]: the rows of any of the bytes that bool [b] says."""
+        found = np.zeros(len(self), bool)
+        for start in range(0, len(places), _BLOCK):
+            chosen = np.flatnonzero(places[start : start + _BLOCK]) + start
+            found[np.searchsorted(self._layout[1], chosen, side="right") - 1] = True
+        return found
 
     def _sums(self, values: np.ndarray) -> np.ndarray:
-        starts = self._layout[1]
-        sums = np.zeros(len(self), np.int32)
-        # `reduceat` gives an empty row the byte of the next one, so it is asked for the others.
-        filled = np.flatnonzero(starts[1:] > starts[:-1])
-        if len(filled):
-            sums[filled] = np.add.reduceat(values, starts[filled], dtype=np.int32)
-        return sums
+        return row_sums(values, self._layout[1])
 
 
 def columns_of(sides: Iterable[pa.StringArray]) -> tuple[TextColumn, ...]:

@@ -208,7 +208,7 @@ def _work_on_chunk(
     task: Task,
     parts: Parts,
 ) -> dict[str, Any]:
-    rows_read = batch.num_rows
+    rows_read, fields = batch.num_rows, task.payload["fields"]
     rejected = []
     # By position: a field may itself be called "row", "error" or "raw".
     errors = batch.column(1)
@@ -221,10 +221,13 @@ def _work_on_chunk(
         for row, rule, *texts in zip(*columns, strict=True):
             what = {"raw": texts[0]} if has_raw else dict(zip(_SIDES, texts, strict=False))
             rejected.append(rejections.reject(rule, unit.path, unit.id, row, **what))
-        batch = batch.filter(errors.is_null())
+        # The raw bytes have served.
+        wanted = [0, 1, *range(batch.num_columns - len(fields), batch.num_columns)]
+        batch = batch.select(wanted).filter(errors.is_null())
 
     rows = batch.column(0).to_numpy()
-    texts = batch.columns[-len(task.payload["fields"]) :]
+    texts = batch.columns[-len(fields) :]
+    del batch, errors
     monolingual = unit.role.startswith(MONOLINGUAL)
     kind = kind_of(unit.role)
     mended = 0

@@ -7,25 +7,27 @@ called in the ledger and in `dataset/rejected/`.
 from __future__ import annotations
 
 import dataclasses
-import math
 from typing import Any, Literal
 
 import pydantic
 from pydantic import Field
 
-from electra_model.config import STRICT
+from electra_model.config import STRICT, bound_or_off
 
 Off = Literal[False]
 
-# The least and the greatest bound that make sense, for every rule that has one.
+# The least and the greatest bound that make sense, for every rule that has one. No record is longer
+# than 32 MiB.
+_MOST_CHARACTERS = 32 << 20
+_MOST_RATIO = 1_000_000
 _BOUNDS: dict[str, tuple[float, float]] = {
     "min_letters_share": (0, 1),
     "min_script_share": (0, 1),
-    "min_characters": (1, math.inf),
-    "max_characters": (1, math.inf),
-    "max_words": (1, math.inf),
+    "min_characters": (1, _MOST_CHARACTERS),
+    "max_characters": (1, _MOST_CHARACTERS),
+    "max_words": (1, _MOST_CHARACTERS),
     "max_word_length": (1, 1000),
-    "max_length_ratio": (1, math.inf),
+    "max_length_ratio": (1, _MOST_RATIO),
     "max_markup_share": (0, 1),
     "max_url_share": (0, 1),
     "max_repetition": (2, 1000),
@@ -51,27 +53,12 @@ _DOCUMENT_BOUNDS: dict[str, tuple[float, float]] = {
     "min_punctuated_lines": (0, 1),
     "max_bullet_lines": (0, 1),
     "max_ellipsis_lines": (0, 1),
-    "max_symbol_word_ratio": (0, math.inf),
-    "min_mean_word_length": (1, math.inf),
-    "max_mean_word_length": (1, math.inf),
-    "min_stop_words": (1, math.inf),
+    "max_symbol_word_ratio": (0, _MOST_RATIO),
+    "min_mean_word_length": (1, 1000),
+    "max_mean_word_length": (1, _MOST_RATIO),
+    "min_stop_words": (1, 100),
     "max_duplicate_lines": (0, 1),
 }
-
-
-def _checked(value: Any, name: str, bounds: dict[str, tuple[float, float]]) -> Any:
-    # `False == 0` and `True == 1`: without this 0 would mean off, and `on` would be a bound.
-    if value is False or value is None:
-        return value
-    if value is True:
-        raise ValueError("takes a bound, or off: got on")
-    least, most = bounds[name]
-    if isinstance(value, int | float) and value < least:
-        raise ValueError(f"must be at least {least}, or off: got {value}")
-    if isinstance(value, int | float) and value > most:
-        raise ValueError(f"must be at most {most}, or off: got {value}")
-    # As a whole number 0 would still be taken for off.
-    return float(value) if least == 0 and isinstance(value, int) else value
 
 
 @pydantic.dataclasses.dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -108,7 +95,7 @@ class DocumentConfig:
     @pydantic.field_validator(*_DOCUMENT_BOUNDS, mode="before")
     @classmethod
     def _check_bound(cls, value: Any, info: pydantic.ValidationInfo) -> Any:
-        return _checked(value, info.field_name or "", _DOCUMENT_BOUNDS)
+        return bound_or_off(value, *_DOCUMENT_BOUNDS[info.field_name or ""])
 
     def bounds(self) -> dict[str, float]:
         """Rule -> bound, of the rules that are on."""
@@ -201,7 +188,7 @@ class CleanConfig:
     @pydantic.field_validator(*_BOUNDS, mode="before")
     @classmethod
     def _check_bound(cls, value: Any, info: pydantic.ValidationInfo) -> Any:
-        return _checked(value, info.field_name or "", _BOUNDS)
+        return bound_or_off(value, *_BOUNDS[info.field_name or ""])
 
 
 def rule_names() -> tuple[str, ...]:

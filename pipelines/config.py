@@ -10,18 +10,20 @@ import dataclasses
 import json
 import re
 import unicodedata
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import pydantic
 from pydantic import Field
 
-from electra_model.config import STRICT
+from electra_model.config import MOST_TOKENS, STRICT
 from electra_model.tokenizer import SIDES, SPECIAL_PIECES, WORD_START
 
 from .clean_config import CleanConfig as CleanConfig
 
 # SentencePiece's names of the bytes that characters without a piece become.
 _BYTE_PIECE = re.compile(r"<0x[0-9A-F]{2}>")
+
+_Temperature = Annotated[float, Field(ge=0.01, le=100)]
 
 
 @pydantic.dataclasses.dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -42,8 +44,9 @@ class DataConfig:
       text_field: the field of monolingual JSONL, CSV, Parquet and Arrow.
       text_rows: what is one record of a monolingual .txt file: a "line", a "paragraph" (lines
         without a blank one between them) or the whole "document". HTML and Markdown files are one
-        record each, and so is every document of a WARC or WET file. Documents of more than 256
-        MiB (HTML: 64, Markdown: 2) are not read: a text file is an error, others are "too_large".
+        record each, and so is every document of a WARC or WET file. Records of more than 32 MiB
+        (Markdown: 2) are not read but rejected as "too_large"; a line, a paragraph or a document
+        of text of more than 256 MiB is an error.
       tsv_header: whether the first row of TSV files names the columns; CSV always has such a row.
     """
 
@@ -96,7 +99,7 @@ class VocabularyConfig:
     kind: Literal["sentencepiece", "bpe", "wordpiece"] = "sentencepiece"
     size: int = Field(default=8000, ge=64, le=250_000)
     character_coverage: float = Field(default=0.9998, gt=0.9, le=1)
-    max_words: int | None = Field(default=None, ge=1000)
+    max_words: int | None = Field(default=None, ge=1000, le=100_000_000)
     byte_fallback: bool = False
     symbols: tuple[str, ...] = ()
     sides: Literal["joint", "separate"] = "joint"
@@ -152,17 +155,17 @@ class ReplacementsConfig:
     """
 
     generator: str | None = Field(default=None, min_length=1)
-    temperature: tuple[float, float] = (2.0, 1.0)
+    temperature: tuple[_Temperature, _Temperature] = (2.0, 1.0)
     copies: int = Field(default=4, ge=1, le=1000)
     mask_fraction: float = Field(default=0.15, gt=0, lt=1)
 
     @pydantic.field_validator("temperature")
     @classmethod
     def _check_temperature(cls, value: tuple[float, float]) -> tuple[float, float]:
-        if not 100 >= value[0] >= value[1] >= 0.01:
+        if value[0] < value[1]:
             raise ValueError(
-                "must be two numbers from 0.01 to 100 of which the second is not the larger one, "
-                f"such as [2.0, 1.0]; found {list(value)}"
+                "must be two numbers of which the second is not the larger one, such as "
+                f"[2.0, 1.0]; found {list(value)}"
             )
         return value
 
@@ -200,16 +203,16 @@ class DatasetConfig:
       replacements: pretraining windows with their replaced tokens.
     """
 
-    seed: int = Field(default=1, ge=0)
-    unit_megabytes: float = Field(default=4.0, ge=0.0001)
+    seed: int = Field(default=1, ge=0, lt=1 << 63)
+    unit_megabytes: float = Field(default=4.0, ge=0.0001, le=100_000)
     valid_fraction: float = Field(default=0.01, ge=0, lt=0.5)
-    valid_max_records: int = Field(default=2000, ge=0)
-    window_length: int = Field(default=128, ge=8, le=4096)
+    valid_max_records: int = Field(default=2000, ge=0, le=10_000_000)
+    window_length: int = Field(default=128, ge=8, le=MOST_TOKENS)
     pair_windows: bool = False
-    max_tokens: int = Field(default=128, ge=2, le=4096)
-    length_buckets: tuple[int, ...] | None = None
+    max_tokens: int = Field(default=128, ge=2, le=MOST_TOKENS)
+    length_buckets: tuple[Annotated[int, Field(ge=1, le=MOST_TOKENS)], ...] | None = None
     pack_pairs: bool = False
-    records_per_shard: int = Field(default=50_000, ge=1)
+    records_per_shard: int = Field(default=50_000, ge=1, le=10_000_000)
     compression: Literal["none", "gzip"] = "none"
     provenance: bool = False
     replacements: ReplacementsConfig = Field(default_factory=ReplacementsConfig)
@@ -217,7 +220,7 @@ class DatasetConfig:
     @pydantic.model_validator(mode="after")
     def _check_buckets(self) -> DatasetConfig:
         lengths = self.length_buckets
-        if lengths and ([*lengths] != sorted(set(lengths)) or lengths[0] < 1):
+        if lengths and [*lengths] != sorted(set(lengths)):
             raise ValueError(f"length_buckets must be rising lengths: got {[*lengths]}")
         if lengths and lengths[-1] < self.max_tokens:
             raise ValueError(
@@ -284,5 +287,5 @@ class TranslateConfig:
     output_field: str = "translation"
     beam_size: int = Field(default=4, ge=1, le=32)
     length_penalty: float = Field(default=0.6, ge=0, le=5)
-    unit_segments: int = Field(default=2000, ge=1)
-    max_length: int | None = Field(default=None, ge=2)
+    unit_segments: int = Field(default=2000, ge=1, le=1_000_000)
+    max_length: int | None = Field(default=None, ge=2, le=MOST_TOKENS)

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from . import clean, langid
+from . import clean, header_rows, langid
 from .config import PrepareConfig
 from .records import Ledger
 from .scripts import is_spaced
@@ -48,6 +48,7 @@ def find(
     warnings = large_rejections(ledgers)
     chunks = clean.chunks(config)
     texts = sample_by_language(config, chunks)
+    warnings += header_rows.find(config, chunks)
     warnings += exchanged_files(config, chunks) or other_languages(texts)
     cut_short = [card["note"] for card in vocabularies if "note" in card]
     warnings += cut_short

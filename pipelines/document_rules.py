@@ -8,8 +8,12 @@ character but white space do not count. Words are what stands between white spac
 
 from __future__ import annotations
 
+import functools
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import xxhash
 
 from .scripts import is_spaced, primary
 
@@ -59,18 +63,50 @@ _EDGES = re.compile(r"^\W+|\W+$")
 _LONGEST_STOP_WORD = 24
 
 
+# A document of more characters is taken apart piece by piece, for lists of its words or lines would
+# take many times its size.
+_PIECE = 1 << 20
+_WHITE_SPACE = re.compile(r"\s")
+_LINE_END = re.compile("\r\n?|[\n\v\f\x1c-\x1e\x85\u2028\u2029]")  # as `str.splitlines` has it
+
+
 class Document:
-    """A text taken apart: its lines, stripped, without empty ones, and its words."""
+    """A text taken apart."""
 
     def __init__(self, text: str, language: str) -> None:
         self.language = language
         self.text = text
-        self.lines = [line for line in map(str.strip, text.splitlines()) if line]
-        self.words = text.split()
+
+    def lines(self) -> Iterator[list[str]]:
+        """The lines, stripped, without empty ones, in lists one after the other."""
+        for piece in self._pieces(_LINE_END):
+            yield [line for line in map(str.strip, piece.splitlines()) if line]
+
+    def words(self) -> Iterator[list[str]]:
+        """The words, in lists one after the other."""
+        return map(str.split, self._pieces(_WHITE_SPACE))
+
+    def _pieces(self, mark: re.Pattern[str]) -> Iterator[str]:
+        start = 0
+        while start < len(self.text):
+            found = mark.search(self.text, start + _PIECE)
+            stop = found.end() if found else len(self.text)
+            yield self.text[start:stop]
+            start = stop
+
+    @functools.cached_property
+    def line_count(self) -> int:
+        """How many lines there are, or 1 where there are none."""
+        return max(1, sum(map(len, self.lines())))
+
+    @functools.cached_property
+    def word_count(self) -> int:
+        """How many words there are, or 1 where there are none."""
+        return max(1, sum(map(len, self.words())))
 
     def share_of_lines(self, test: Callable[[str], object]) -> float:
         """Share of the lines that pass a test; 0 without lines."""
-        return sum(1 for line in self.lines if test(line)) / max(1, len(self.lines))
+        return sum(1 for some in self.lines() for line in some if test(line)) / self.line_count
 
 
 def punctuated_lines(document: Document) -> float:
@@ -90,24 +126,34 @@ def ellipsis_lines(document: Document) -> float:
 
 def symbol_word_ratio(document: Document) -> float:
     """Hashes and ellipses to words."""
-    return len(_SYMBOL.findall(document.text)) / max(1, len(document.words))
+    return sum(1 for _ in _SYMBOL.finditer(document.text)) / document.word_count
 
 
 def mean_word_length(document: Document) -> float:
     """Characters of the mean word."""
-    return sum(map(len, document.words)) / max(1, len(document.words))
+    return sum(len(word) for some in document.words() for word in some) / document.word_count
 
 
 def stop_words(document: Document) -> int:
     """How many different function words of the language occur."""
     known = _STOP_WORDS[primary(document.language)]
-    short = {word for word in document.words if len(word) <= _LONGEST_STOP_WORD}
-    return len({_EDGES.sub("", word).lower() for word in short} & known)
+    found: set[str] = set()
+    for some in document.words():
+        short = {word for word in some if len(word) <= _LONGEST_STOP_WORD}
+        found |= {_EDGES.sub("", word).lower() for word in short} & known
+    return len(found)
 
 
 def duplicate_lines(document: Document) -> float:
     """Share of lines that stand in the document before."""
-    return 1 - len(set(document.lines)) / max(1, len(document.lines))
+    if len(document.text) <= _PIECE:
+        different = len({line for some in document.lines() for line in some})
+    else:
+        # As numbers they take less. That two of ten million meet has a chance of some millionths.
+        digest = xxhash.xxh3_64_intdigest
+        numbers = (digest(line.encode()) for some in document.lines() for line in some)
+        different = len(np.unique(np.fromiter(numbers, np.uint64)))
+    return 1 - different / document.line_count
 
 
 _MEASURES: dict[str, Callable[[Document], float]] = {

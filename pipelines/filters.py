@@ -19,6 +19,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from electra_model.word_columns import laid_out
+
 from . import document_rules, langid, noise, placeholders, scripts
 from .characters import LETTERS, CharacterClass, TextColumn, columns_of
 from .config import CleanConfig
@@ -36,8 +38,16 @@ class Records:
     sides: tuple[TextColumn, ...]
     languages: tuple[str, ...]
 
+    def take(self, rows: np.ndarray) -> Records:
+        """The records of these rows, int64 [k]."""
+        return Records(tuple(side.take(rows) for side in self.sides), self.languages)
+
 
 Rule = Callable[[Records, CleanConfig], np.ndarray]
+
+# Rejected rows are taken out before the next rule is asked once they hold more than one in so many
+# of the bytes: a text that one rule finds too long costs the others nothing.
+_TAKEN_OUT = 16
 
 # Short sides differ in length for good reasons ("OK" and "Einverstanden").
 SHORT_CHARACTERS = 20
@@ -58,7 +68,7 @@ def empty(records: Records, config: CleanConfig) -> np.ndarray:
         found = ~_numpy(pc.match_substring_regex(side.texts, "[A-Za-z0-9]"))
         doubtful = np.flatnonzero(found)
         if len(doubtful):
-            found[doubtful] = TextColumn(side.texts.take(doubtful)).count(*_WRITTEN) == 0
+            found[doubtful] = side.take(doubtful).count(*_WRITTEN) == 0
         return found
 
     return _any_side(records, has_none)
@@ -228,13 +238,26 @@ def judge(
     """
     records = Records(columns_of(sides), tuple(languages) or ("",) * len(sides))
     verdict = np.full(len(sides[0]), None, object)
+    # The rows that `records` has, which of them have been rejected since, and the bytes of each.
+    rows, gone = np.arange(len(verdict)), np.zeros(len(verdict), bool)
+    sizes = sum((np.diff(laid_out(side)[1]) for side in sides), np.zeros(len(verdict), np.int64))
     for name, rule, kinds in RULES:
         # `False` is how a job file says off; 0 and 0.0 are bounds.
-        if kind in kinds and getattr(config, name) is not False:
-            verdict[rule(records, config) & (verdict == None)] = name  # noqa: E711 (element-wise)
+        if kind not in kinds or getattr(config, name) is False:
+            continue
+        found = rule(records, config) & ~gone
+        if found.any():
+            verdict[rows[found]] = name
+            gone |= found
+            if _TAKEN_OUT * sizes[gone].sum() > sizes.sum():
+                left = np.flatnonzero(~gone)
+                records, rows, sizes = records.take(left), rows[left], sizes[left]
+                gone = np.zeros(len(rows), bool)
+        if not len(rows):
+            return verdict
     bounds = config.documents.bounds()
     if kind == "text" and documents is not None and bounds:
-        left = np.flatnonzero(verdict == None)  # noqa: E711
+        left = rows[~gone]
         verdict[left] = [
             document_rules.judge(documents[row], records.languages[0], bounds)
             for row in left.tolist()

@@ -114,7 +114,8 @@ def _planned(config: PrepareConfig, stage: Stage) -> tuple[Outlook, Index | None
     if undone:
         why = _why(config, stage, tasks, undone)
         return Outlook(stage.name, len(undone), len(tasks), why), None
-    made = sorted((r for r in receipts.values() if r is not None), key=lambda r: r.unit_id)
+    found = (receipt for receipt in receipts.values() if receipt is not None)
+    made = sorted(found, key=lambda receipt: units.order_of(receipt.unit_id))
     gone = _files_changed(_before(config, stage.name), tasks, tasks)
     outlook = Outlook(stage.name, 0, len(tasks), _named(gone))
     return outlook, Index(made, stages.digest_of(made))

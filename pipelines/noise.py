@@ -1,6 +1,7 @@
 """How much of a text is no prose: markup, addresses, and the same thing over and over.
 
 Pure functions on columns; the first two look only at rows that have a character they begin with.
+Their time is in proportion to the text's length, whatever it is made of.
 """
 
 # pyarrow.compute makes its functions while it is imported.
@@ -10,16 +11,19 @@ from __future__ import annotations
 
 import functools
 import re
+import sys
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import pyarrow.compute as pc
 
+from electra_model.word_columns import laid_out, row_blocks
+
 from .characters import LETTERS, TextColumn, class_table
 
-# Bounded, so that no text makes the search slow.
-MARKUP = re.compile(
-    r"<!--.{0,2000}?-->"
-    r"|</?[A-Za-z][A-Za-z0-9:_.-]{0,40}(?:\s[^<>]{0,1000})?/?>"
+# Bounded, so that no text makes the search slow. Neither has a `<` but for its first character.
+_TAG_OR_ENTITY = re.compile(
+    r"</?[A-Za-z][A-Za-z0-9:_.-]{0,40}(?:\s[^<>]{0,1000})?/?>"
     r"|&(?:[A-Za-z][A-Za-z0-9]{1,31}|#[0-9]{1,7}|#[xX][0-9A-Fa-f]{1,6});"
 )
 WEB_ADDRESS = re.compile(
@@ -29,13 +33,20 @@ MAIL_ADDRESS = re.compile(
     r"(?<![A-Za-z0-9._%+-])[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,8}"
 )
 
+# A comment is looked for by its two ends: it may be as long as this between them.
+_LONGEST_COMMENT = 2000
+
+# Bytes, or characters, that are looked through at once for what is repeated: it takes some 40 bytes
+# for each.
+_BLOCK = 1 << 20
+
 # Of the sequences of characters that `repeats_more_than` looks for.
 LONGEST_PERIOD = 32
 
 
 def markup_characters(side: TextColumn) -> np.ndarray:
     """int64 [n]: characters of each row in tags, comments and entities of HTML and XML."""
-    return _characters_in(side, MARKUP, side.contains("<&"))
+    return _counted(side, _markup_in, side.contains("<&"))
 
 
 def address_characters(side: TextColumn) -> np.ndarray:
@@ -44,19 +55,37 @@ def address_characters(side: TextColumn) -> np.ndarray:
         pc.match_substring(side.texts, "://"),
         pc.match_substring(side.texts, "www.", ignore_case=True),
     )
-    return _characters_in(side, WEB_ADDRESS, web.to_numpy(zero_copy_only=False)) + _characters_in(
-        side, MAIL_ADDRESS, side.contains("@")
+    in_web = functools.partial(_characters_in, WEB_ADDRESS)
+    in_mail = functools.partial(_characters_in, MAIL_ADDRESS)
+    return _counted(side, in_web, web.to_numpy(zero_copy_only=False)) + _counted(
+        side, in_mail, side.contains("@")
     )
 
 
-def _characters_in(side: TextColumn, pattern: re.Pattern, candidates: np.ndarray) -> np.ndarray:
+def _counted(side: TextColumn, count: Callable[[str], int], candidates: np.ndarray) -> np.ndarray:
     found = np.zeros(len(side), np.int64)
     rows = np.flatnonzero(candidates)
-    found[rows] = [
-        sum(match.end() - match.start() for match in pattern.finditer(text))
-        for text in side.rows(rows)
-    ]
+    found[rows] = [count(text) for text in side.rows(rows)]
     return found
+
+
+def _characters_in(pattern: re.Pattern, text: str, start: int = 0, stop: int = sys.maxsize) -> int:
+    return sum(match.end() - match.start() for match in pattern.finditer(text, start, stop))
+
+
+def _markup_in(text: str) -> int:
+    """As many characters as tags, entities and closed comments have, what is within a comment as
+    part of it. Each end of a comment is looked for once."""
+    total = start = look = 0
+    close = -1
+    while (opening := text.find("<!--", look)) >= 0:
+        look = opening + 4
+        if close < look and (close := text.find("-->", look)) < 0:
+            break
+        if close - look <= _LONGEST_COMMENT:
+            total += _characters_in(_TAG_OR_ENTITY, text, start, opening) + close + 3 - opening
+            start = look = close + 3
+    return total + _characters_in(_TAG_OR_ENTITY, text, start)
 
 
 def repeats_more_than(side: TextColumn, times: int) -> np.ndarray:
@@ -66,9 +95,36 @@ def repeats_more_than(side: TextColumn, times: int) -> np.ndarray:
     "no no no no" is "no " four times, "aaaaa" is "a" five times. Lines of dashes and rows of zeros
     are none, for they have no letter.
     """
-    codes, row_of = _codes_with_marks(side)
-    letters = np.concatenate([[0], np.cumsum(_letter_table()[np.minimum(codes, 0x10FFFF)])])
     rejected = np.zeros(len(side), bool)
+    for first, last in row_blocks(laid_out(side.texts)[1], _BLOCK):
+        texts = side.texts[first:last].to_pylist()
+        if len(texts) == 1:
+            windows = _windows(texts[0], LONGEST_PERIOD * (times + 1))
+            rejected[first] = any(_repeats_in([window], times)[0] for window in windows)
+        else:
+            # A space completes the last word.
+            rejected[first:last] = _repeats_in([text + " " for text in texts], times)
+    return rejected
+
+
+def _windows(text: str, overlap: int) -> Iterator[str]:
+    """A text with a space behind it, in pieces of which each begins with the last `overlap`
+    characters of the one before: what is no longer than that is in one of them."""
+    size = max(_BLOCK, 2 * overlap)
+    start = 0
+    while start + size <= len(text):
+        yield text[start : start + size]
+        start += size - overlap
+    yield text[start:] + " "
+
+
+def _repeats_in(texts: list[str], times: int) -> np.ndarray:
+    """bool [n]: `repeats_more_than`, of texts as they are."""
+    codes, row_of = _codes_with_marks(texts)
+    letters = np.zeros(len(codes) + 1, np.int32)
+    is_letter = _letter_table()[np.minimum(codes, 0x10FFFF)]
+    np.cumsum(is_letter, dtype=np.int32, out=letters[1:])
+    rejected = np.zeros(len(texts), bool)
     for period in range(1, LONGEST_PERIOD + 1):
         # As many characters after the first time are each the same as the one a period before.
         places = _places_in_runs(codes, period, times * period)
@@ -111,18 +167,16 @@ def _confirm(codes: np.ndarray, places: np.ndarray, period: int, shortest: int) 
     return found
 
 
-def _codes_with_marks(side: TextColumn) -> tuple[np.ndarray, np.ndarray]:
-    """The code points of the column, uint32 [m], and the row of each, int64 [m].
+def _codes_with_marks(texts: list[str]) -> tuple[np.ndarray, np.ndarray]:
+    """The code points of the texts, uint32 [m], and which text each is of, int32 [m].
 
-    Every row is followed by a space, which completes its last word, and a code of its own, across
-    which no run of equal characters can go.
+    Every text is followed by a code of its own, across which no run of equal characters can go.
     """
-    texts = side.texts.to_pylist()
-    joined = " \n".join([*texts, ""])
+    joined = "\n".join([*texts, ""])
     codes = np.frombuffer(joined.encode("utf-32-le"), np.uint32).copy()
-    lengths = np.fromiter((len(text) + 2 for text in texts), np.int64, len(texts))
+    lengths = np.fromiter((len(text) + 1 for text in texts), np.int64, len(texts))
     codes[np.cumsum(lengths) - 1] = 0x110000 + np.arange(len(texts), dtype=np.uint32)
-    return codes, np.repeat(np.arange(len(texts)), lengths)
+    return codes, np.repeat(np.arange(len(texts), dtype=np.int32), lengths)
 
 
 @functools.cache

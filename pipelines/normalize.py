@@ -10,15 +10,16 @@ ends. Pure functions on columns.
 
 from __future__ import annotations
 
+import codecs
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from electra_model.word_columns import ASCII_SPACE, WIDE_SPACE, laid_out
+from electra_model.word_columns import ASCII_SPACE, WIDE_SPACE, laid_out, row_sums, without
 
 # Characters that are NFC by themselves and beside any other: what is made of these alone need not
 # be normalised. A test holds them against the Unicode database.
@@ -40,6 +41,14 @@ _WHICH_REDUCED = bytes(
     code < 128 and unicodedata.category(chr(code))[0] in "NP" or code in b"\t\n\f\r "
     for code in range(256)
 )
+# A longer text, in bytes, is normalised piece by piece: its words would take many times its size.
+_LONG = 1 << 20
+# Where a text can be cut before NFC: before such a character nothing is drawn to what comes before.
+_FIRST_OF_PIECE = re.compile(
+    "[" + re.sub(r"\\x\{(\w+)\}", lambda code: f"\\U{int(code[1], 16):08x}", _PLAIN) + "]"
+)
+# Characters at the end of a piece among which one is looked for.
+_LOOKED_THROUGH = 1000
 _ONE_SPACE = bytes(32 if code in _SPACES else code for code in range(256))
 
 
@@ -48,11 +57,52 @@ def normalize_column(texts: pa.StringArray) -> pa.StringArray:
     rare = pc.match_substring_regex(texts, _RARE)
     rows = np.flatnonzero(rare.to_numpy(zero_copy_only=False))
     if len(rows):
-        mended = normalize_texts(texts.take(pa.array(rows)).to_pylist())
-        texts = pc.replace_with_mask(texts, rare, pa.array(mended, pa.string()))
+        texts = pc.replace_with_mask(texts, rare, _normalize_rare(texts.take(pa.array(rows))))
     if pc.any(pc.match_substring_regex(texts, _LOOSE)).as_py():
         texts = _squeeze(texts)
     return texts
+
+
+def _normalize_rare(texts: pa.StringArray) -> pa.StringArray:
+    long = pc.binary_length(texts).to_numpy() > _LONG
+    if not long.any():
+        return pa.array(normalize_texts(texts.to_pylist()), pa.string())
+    found = [
+        _normalize_long(memoryview(text.as_buffer()))
+        if is_long
+        else normalize_texts([text.as_py()])[0].encode()
+        for text, is_long in zip(texts, long.tolist(), strict=True)
+    ]
+    return pa.array(found, pa.binary()).view(pa.string())
+
+
+def _normalize_long(data: memoryview) -> bytes:
+    """`normalize_texts` of one text, as UTF-8, without all of it as a Python text."""
+    found: list[bytes] = []
+    space = False  # whether white space follows what is found
+    for piece in _pieces(data):
+        piece = unicodedata.normalize("NFC", piece)
+        if words := " ".join(piece.split()):
+            if found and (space or piece[0].isspace()):
+                found.append(b" ")
+            found.append(words.encode())
+        space = piece[-1].isspace()
+    return b"".join(found)
+
+
+def _pieces(data: memoryview) -> Iterator[str]:
+    """A text, given as UTF-8, in pieces each of which NFC leaves to itself; none is empty."""
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    waiting = ""
+    for start in range(0, len(data), _LONG):
+        waiting += decoder.decode(data[start : start + _LONG])
+        for place in range(len(waiting) - 1, max(0, len(waiting) - _LOOKED_THROUGH), -1):
+            if _FIRST_OF_PIECE.match(waiting, place):
+                yield waiting[:place]
+                waiting = waiting[place:]
+                break
+    if waiting:
+        yield waiting
 
 
 def _squeeze(texts: pa.StringArray) -> pa.StringArray:
@@ -71,10 +121,10 @@ def _squeeze(texts: pa.StringArray) -> pa.StringArray:
 def _without(data: bytes, offsets: np.ndarray, dropped: np.ndarray) -> pa.StringArray:
     """Rows without some of their bytes; dropped bool [m]."""
     kept = np.frombuffer(data, np.uint8)
-    places = np.flatnonzero(dropped)
-    if len(places):
-        kept = np.compress(~dropped, kept)
-        offsets = offsets - np.searchsorted(places, offsets).astype(np.int32)
+    if dropped.any():
+        kept = without(kept, dropped)
+        offsets = offsets.copy()
+        offsets[1:] -= np.cumsum(row_sums(dropped.view(np.uint8), offsets), dtype=np.int32)
     return pa.StringArray.from_buffers(len(offsets) - 1, pa.py_buffer(offsets), pa.py_buffer(kept))
 
 

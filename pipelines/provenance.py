@@ -40,7 +40,7 @@ from .units import Receipt
 
 FOLDER = "provenance"
 # The names of its files, those of writes that were cut off included.
-FILES = re.compile(r"[a-z]+-\d{5}-of-\d{5}\.parquet|.*\.tmp-\d+-\w+")
+FILES = re.compile(r"[a-z]+-\d{5,}-of-\d{5,}\.parquet|.*\.tmp-\d+-\w+")
 SIDES = ("source", "target", "pair", "text")
 
 _NAMES = pa.dictionary(pa.int32(), pa.string())

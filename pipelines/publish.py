@@ -31,7 +31,7 @@ from .config import PrepareConfig, settings_of
 from .records import EMPTY_LEDGER
 from .stages import INFO_FILE, load_index, part_path
 
-_OURS = re.compile(r"[a-z]+-\d{5}-of-\d{5}\.tfrecord(\.gz)?|(valid|test)\.jsonl|.*\.tmp-\d+-\w+")
+_OURS = re.compile(r"[a-z]+-\d{5,}-of-\d{5,}\.tfrecord(\.gz)?|(valid|test)\.jsonl|.*\.tmp-\d+-\w+")
 
 
 def config_fingerprint(config: PrepareConfig) -> str:

@@ -88,9 +88,16 @@ def to_bytes(
     return sink.getvalue().to_pybytes()
 
 
+def order_by(number: np.ndarray, count: int) -> np.ndarray:
+    """Rows by their number, int [n] in [0, count), and then by their place: int64 [n]."""
+    # Numbers of two bytes are sorted digit by digit, in a quarter of the time.
+    small = number.astype(np.uint16) if count <= 1 << 16 else number
+    return np.argsort(small, kind="stable")
+
+
 def divided(batch: pa.RecordBatch, number: np.ndarray, count: int) -> list[pa.RecordBatch]:
     """Rows by their number, int [n] in [0, count): that many batches, rows in their order."""
-    order = np.argsort(number, kind="stable")
+    order = order_by(number, count)
     bounds = np.searchsorted(number[order], np.arange(count + 1))
     ordered = batch.take(pa.array(order))
     return [

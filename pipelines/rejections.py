@@ -7,7 +7,6 @@ the files that a user sees, `dataset/rejected/<rule>.jsonl.gz`, are made by copy
 
 from __future__ import annotations
 
-import gzip
 import json
 import zlib
 from collections.abc import Iterator, Sequence
@@ -19,6 +18,11 @@ from .stages import Index, part_path
 from .units import Parts
 
 SAMPLES = 20
+# Bytes of a record that is shown in part among the samples, and characters of each text of it.
+_LONG_SAMPLE = 1 << 17
+_SHOWN = 2000
+# Characters of a text that are written as JSON at once.
+_JSON_AT_ONCE = 1 << 20
 
 T = TypeVar("T")
 
@@ -51,19 +55,37 @@ def add_part(
     Returns:
       rule -> {"records", "start", "stop"}: how many, and the bytes of the part that hold them.
     """
-    by_rule: dict[str, list[str]] = {}
+    by_rule: dict[str, list[dict[str, Any]]] = {}
     for record in records:
-        line = json.dumps(record, ensure_ascii=False)
-        by_rule.setdefault(record["rule"], []).append(line + "\n")
-    spans, data = {}, b""
+        by_rule.setdefault(record["rule"], []).append(record)
+    spans, data = {}, bytearray()
     for rule in sorted(by_rule):
         start = len(data)
-        text = "".join(by_rule[rule]).encode("utf-8", errors="backslashreplace")
-        data += gzip.compress(text, compresslevel=6, mtime=0)
+        packer = zlib.compressobj(level=6, wbits=31)
+        for record in by_rule[rule]:
+            for piece in _json_of(record):
+                data += packer.compress(piece.encode("utf-8", errors="backslashreplace"))
+        data += packer.flush()
         spans[rule] = {"records": len(by_rule[rule]), "start": start, "stop": len(data)}
     if spans:
-        parts.add(suffix, data)
+        parts.add(suffix, bytes(data))
     return spans
+
+
+def _json_of(record: dict[str, Any]) -> Iterator[str]:
+    """A record as a line of JSON, in pieces: as JSON a character may be six."""
+    before = "{"
+    for key, value in record.items():
+        yield f"{before}{json.dumps(key)}: "
+        before = ", "
+        if isinstance(value, str) and len(value) > _JSON_AT_ONCE:
+            yield '"'
+            for start in range(0, len(value), _JSON_AT_ONCE):
+                yield json.dumps(value[start : start + _JSON_AT_ONCE], ensure_ascii=False)[1:-1]
+            yield '"'
+        else:
+            yield json.dumps(value, ensure_ascii=False)
+    yield "}\n"
 
 
 # Where the bytes of one rule lie: path, start, stop.
@@ -111,8 +133,19 @@ def _spread_lines(spans: list[Span]) -> bytes:
     lines: list[bytes] = []
     for data in _copied(chosen):
         found = zlib.decompress(data, wbits=31).splitlines(keepends=True)
-        lines += spread(found, -(-SAMPLES // len(chosen)))
+        lines += map(_shortened, spread(found, -(-SAMPLES // len(chosen))))
     return b"".join(spread(lines, SAMPLES))
+
+
+def _shortened(line: bytes) -> bytes:
+    """A record as it is, or with the beginnings of its texts where they are long."""
+    if len(line) <= _LONG_SAMPLE:
+        return line
+    record = {
+        key: value if not isinstance(value, str) or len(value) <= _SHOWN else f"{value[:_SHOWN]}..."
+        for key, value in json.loads(line).items()
+    }
+    return json.dumps(record, ensure_ascii=False).encode("utf-8", "backslashreplace") + b"\n"
 
 
 def spread(some: Sequence[T], most: int) -> list[T]:

@@ -100,14 +100,11 @@ def plan(config: PrepareConfig) -> list[Task]:
     assert card is not None
     _check_vocabulary(config, card)
     settings = config.dataset.replacements
-    windows = sorted(
-        (
-            receipt
-            for receipt in load_index(config, shards.STAGE.name).receipts
-            if receipt.facts["split"] == examples.PRETRAIN
-        ),
-        key=lambda receipt: receipt.unit_id,
-    )
+    windows = [
+        receipt
+        for receipt in load_index(config, shards.STAGE.name).receipts
+        if receipt.facts["split"] == examples.PRETRAIN
+    ]
     count = settings.copies * len(windows)
     tasks = []
     for number in range(count):

@@ -140,7 +140,7 @@ def _divide(
     partition = partition_of(words.distinct, partitions)
     batch = pa.RecordBatch.from_arrays([words.distinct, pa.array(counts)], schema=records.WORDS)
     number = np.empty(len(partition), np.uint16 if len(partition) <= 1 << 16 else np.int32)
-    number[np.argsort(partition, kind="stable")] = np.arange(len(partition))
+    number[records.order_by(partition, partitions)] = np.arange(len(partition))
     return records.divided(batch, partition, partitions), number[words.index]
 
 

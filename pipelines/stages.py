@@ -48,7 +48,8 @@ class Index:
     """What a complete stage has made.
 
     Attributes:
-      receipts: of all tasks, ordered by id. digest: of the parts' bytes and the facts.
+      receipts: of all tasks, ordered by id (`units.order_of`). digest: of the parts' bytes and the
+        facts.
     """
 
     receipts: list[Receipt]
@@ -241,9 +242,9 @@ class _CloseFn(beam.DoFn):
 
     def process(self, element: tuple[int, Any]) -> Iterator[str]:
         receipts = [json.loads(receipt) for receipt in element[1] if receipt]
-        receipts.sort(key=lambda receipt: receipt["unit_id"])
+        receipts.sort(key=lambda receipt: units.order_of(receipt["unit_id"]))
         planned = read_plan(self._config.workdir, self._stage.name)["tasks"]
-        if [receipt["unit_id"] for receipt in receipts] != sorted(planned):
+        if [r["unit_id"] for r in receipts] != sorted(planned, key=units.order_of):
             raise WorkError(
                 f"prepare/{self._stage.name}: {len(planned)} tasks were planned and "
                 f"{len(receipts)} came back; the engine lost some, run the same command again"

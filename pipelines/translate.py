@@ -20,11 +20,12 @@ import apache_beam as beam
 from apache_beam.ml.inference.base import RunInference
 from apache_beam.pvalue import AsIter, PCollection
 
-from electra_model.errors import WorkError
+from electra_model.errors import InputError, WorkError
 
 from . import files, inference, mirror, mirror_parquet, segmentation, translation_output, units
 from .config import TranslateConfig
 from .formats import registry
+from .formats.lines import LONGEST_LINE, TOO_LARGE
 from .inference import (
     Decoding,
     TranslationHandler,
@@ -150,6 +151,12 @@ def _rows(planned: PlannedUnit, text_field: str) -> Iterator[tuple[bytes, str | 
             texts = batch.columns[-1].to_pylist()
             errors = batch.columns[1].to_pylist()
             raws = batch.columns[2].to_pylist() if lines else [b""] * len(texts)
+            if lines and TOO_LARGE in errors:
+                # Its bytes are not there to be mirrored.
+                raise InputError(
+                    f"{file.path}: a line is longer than {LONGEST_LINE >> 20} MiB, which is not "
+                    "translated; break it into lines, or take it out"
+                )
             yield from zip(raws, texts, errors, strict=True)
     except OSError as error:
         raise WorkError(

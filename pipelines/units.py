@@ -22,7 +22,8 @@ class Unit:
 
     Attributes:
       index: position among all units of the plan; orders rows of different units.
-      id: `<file index>-<piece>`, five digits each: a name that is the same in every run.
+      id: `<file index>-<piece>`, five digits each or more: a name that is the same in every run.
+        In the order of the input by `order_of`, and not as text.
       path: the file. format: see `formats.registry`. compression: how its text is packed, see
         `formats.compression.packed_as`.
       start, stop: what the format's reader makes of them: bytes [start, stop) for line formats, in
@@ -67,6 +68,20 @@ class Receipt:
     fingerprint: str
     parts: dict[str, dict[str, Any]]
     facts: dict[str, Any]
+
+
+def order_of(unit_id: str) -> tuple[tuple[bool, int, str], ...]:
+    """What ids of units, chunks and tasks are sorted by: their parts between hyphens, numbers by
+    value and before words. As texts "100000" comes before "99999".
+
+    >>> sorted(["100000-00000", "99999-00001", "99999-00000"], key=order_of)
+    ['99999-00000', '99999-00001', '100000-00000']
+    """
+    parts = unit_id.split("-")
+    return tuple(
+        (False, int(part), "") if part.isascii() and part.isdigit() else (True, 0, part)
+        for part in parts
+    )
 
 
 RECEIPT = ".receipt.json"

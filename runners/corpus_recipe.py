@@ -14,6 +14,8 @@ from electra_model.errors import InputError
 
 DEMO = str(pathlib.Path(__file__).parent / "recipes" / "demo-corpus.yaml")
 
+# Of anything that is counted in a corpus.
+_MOST = 1_000_000_000
 _WHEEL = r"^[A-Za-z0-9][A-Za-z0-9_.+!]*(-[A-Za-z0-9_.+!]+){4,5}\.whl$"
 
 
@@ -36,7 +38,7 @@ class PackageConfig:
     version: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9.+!_-]*$")]
     wheel: Annotated[str, StringConstraints(pattern=_WHEEL)]
     sha256: Annotated[str, StringConstraints(pattern="^[0-9a-f]{64}$")]
-    bytes: int = Field(gt=0)
+    bytes: int = Field(gt=0, le=1 << 40)
     licence: str
     catalogues: tuple[Annotated[str, StringConstraints(pattern=r"\{lang\}.*\.(json|po|mo)$")], ...]
     targets: tuple[str, ...] = ()
@@ -51,9 +53,9 @@ class DocumentsConfig:
       min_strings, max_strings: only documents with as many strings are drawn from.
     """
 
-    count: int = Field(default=48, ge=0)
-    min_strings: int = Field(default=10, ge=1)
-    max_strings: int = Field(default=60, ge=1)
+    count: int = Field(default=48, ge=0, le=_MOST)
+    min_strings: int = Field(default=10, ge=1, le=_MOST)
+    max_strings: int = Field(default=60, ge=1, le=_MOST)
 
 
 @pydantic.dataclasses.dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -75,14 +77,14 @@ class CorpusRecipe:
 
     source_lang: str = "en"
     python_version: str = "3.14"
-    valid_pairs: int = Field(1000, ge=1)
-    test_pairs: int = Field(1000, ge=1)
+    valid_pairs: int = Field(1000, ge=1, le=_MOST)
+    test_pairs: int = Field(1000, ge=1, le=_MOST)
     documents: DocumentsConfig = Field(default_factory=DocumentsConfig)
     near_copy_words: float = Field(0.75, gt=0, le=1)
     near_copy_characters: float = Field(0.7, gt=0, le=1)
-    seed: int = 1
-    min_pairs: int = Field(10_000, ge=1)
-    languages: dict[str, int] = Field(default_factory=dict)
+    seed: int = Field(1, ge=0, lt=1 << 63)
+    min_pairs: int = Field(10_000, ge=1, le=_MOST)
+    languages: dict[str, Annotated[int, Field(ge=0, le=_MOST)]] = Field(default_factory=dict)
     packages: tuple[PackageConfig, ...] = Field(min_length=1)
 
 

@@ -189,7 +189,8 @@ def _inputs(job: JobConfig) -> Iterator[Finding]:
             try:
                 paths = files.expand(patterns, key)
                 megabytes = sum(files.size(path) for path in paths) / 1e6
-                yield "ok", key, f"{len(paths)} files, {megabytes:.1f} MB"
+                count = "1 file" if len(paths) == 1 else f"{len(paths)} files"
+                yield "ok", key, f"{count}, {megabytes:.1f} MB"
             except InputError as error:
                 yield "wrong", key, str(error)
                 return

@@ -27,6 +27,10 @@ _REQUIRED = {
 }
 
 
+# Of one machine: each is a Python process with Beam in it.
+_MOST_PROCESSES = 512
+
+
 @pydantic.dataclasses.dataclass(frozen=True, kw_only=True, config=STRICT)
 class RunnerConfig:
     """Where and how wide pipelines run.
@@ -42,6 +46,11 @@ class RunnerConfig:
 
     @pydantic.model_validator(mode="after")
     def _check_required(self) -> RunnerConfig:
+        if self.name == "local" and self.workers > _MOST_PROCESSES:
+            raise ValueError(
+                f"runner.workers: found {self.workers}; of the runner local it should be from 1 to "
+                f"{_MOST_PROCESSES}, one for each processor"
+            )
         missing = [name for name in _REQUIRED[self.name] if not self.options.get(name)]
         if missing:
             raise ValueError(f"runner.options.{missing[0]}: is needed for the runner {self.name}")

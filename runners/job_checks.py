@@ -11,6 +11,7 @@ import difflib
 import functools
 import types
 import typing
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import pydantic
@@ -187,8 +188,8 @@ _NEEDED = {
     "string_type": "text is needed",
     "string_too_short": "it must not be empty",
     "string_pattern_mismatch": "a language code such as en or pt-BR is needed",
-    "bool_parsing": "true or false is needed",
-    "bool_type": "true or false is needed",
+    "bool_parsing": "true or false (also on, off) is needed",
+    "bool_type": "true or false (also on, off) is needed",
     "tuple_type": "a list is needed, such as [a, b]",
     "dict_type": "a section with keys is needed",
 }
@@ -218,20 +219,64 @@ def message(
         text = str(first["ctx"]["error"])
         start = f"{origins.of(key)}: " if key and text.startswith(f"{key}.") else start
         return start + text + more
-    wanted = dict.fromkeys(_wanted(entry) for entry in entries)
+    wanted = dict.fromkeys(_wanted(entry, config) for entry in entries)
     allowed = [text.removeprefix(_ALLOWED) for text in wanted if text.startswith(_ALLOWED)]
     others = [text for text in wanted if not text.startswith(_ALLOWED)]
     wanted = " or ".join([*others, *([_ALLOWED + " or ".join(allowed)] if allowed else [])])
     return f"{start}found {job_yaml.describe(first['input'])}; {wanted}{more}"
 
 
-def _wanted(entry: Any) -> str:
+def _wanted(entry: Any, config: type) -> str:
+    # Whole numbers that no float can hold are no numbers to pydantic.
+    too_large = entry["type"] == "float_type" and isinstance(entry["input"], int)
+    if entry["type"] in _OUT_OF_RANGE or too_large:
+        if bounds := _bounds_of(entry["loc"], config):
+            return f"it should be {bounds}"
     if entry["type"] in _NEEDED:
         return _NEEDED[entry["type"]]
     if entry["type"] == "literal_error":
         return _ALLOWED + entry["ctx"]["expected"].replace("False", "off")
     text = entry["msg"]
     return text.replace("Input should be", "it should be", 1)
+
+
+# Errors of pydantic, which names at most the one bound that is not kept.
+_OUT_OF_RANGE = (
+    "greater_than",
+    "greater_than_equal",
+    "less_than",
+    "less_than_equal",
+    "int_parsing_size",
+)
+
+
+def _bounds_of(location: tuple[int | str, ...], job: type) -> str:
+    """The numbers that are allowed at a location, in words; "" where it has not two bounds."""
+    hint: Any = job
+    metadata: Sequence[Any] = ()
+    for part in location:
+        if _is_section(hint) and part in fields_of(hint):
+            metadata = hint.__pydantic_fields__[part].metadata
+            hint = fields_of(hint)[part]
+        elif isinstance(part, int):
+            element = _element(hint, part)
+            metadata = [m for field in element.__metadata__ for m in field.metadata]
+    found = {name: getattr(m, name) for m in metadata for name in _BOUNDS if hasattr(m, name)}
+    words = [_BOUNDS[name].format(found[name]) for name in _BOUNDS if name in found]
+    if [*found] == ["ge", "le"]:
+        return f"from {found['ge']} to {found['le']}"
+    return " and ".join(words) if len(words) == 2 else ""
+
+
+_BOUNDS = {"ge": "at least {}", "gt": "above {}", "le": "at most {}", "lt": "below {}"}
+
+
+def _element(hint: Any, place: int) -> Any:
+    """The annotated type of the numbers of a tuple, which may be optional."""
+    parts = typing.get_args(hint)
+    if typing.get_origin(hint) in (typing.Union, types.UnionType):
+        return _element(next(part for part in parts if typing.get_origin(part) is tuple), place)
+    return parts[0] if parts[-1] is Ellipsis else parts[place]
 
 
 def _key_of(location: tuple[int | str, ...], job: type) -> str:

@@ -78,7 +78,12 @@ class _Loader(yaml.SafeLoader):
 
 
 def _construct_int(loader: _Loader, node: yaml.ScalarNode) -> int:
-    return int(node.value.replace("_", ""))
+    try:
+        return int(node.value.replace("_", ""))
+    except ValueError:  # more digits than Python reads
+        raise ConstructorError(
+            None, None, f"a number of {len(node.value)} digits", node.start_mark
+        ) from None
 
 
 def _construct_float(loader: _Loader, node: yaml.ScalarNode) -> float:

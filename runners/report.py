@@ -16,6 +16,7 @@ from typing import Any, Literal
 import jinja2
 import markupsafe
 
+from electra_model.errors import InputError
 from pipelines import files
 
 from . import charts, report_corpus, report_sections, report_shards
@@ -39,7 +40,10 @@ _LANGUAGES: dict[str, str] = {
 
 
 def write_report(job: JobConfig) -> dict[str, Any]:
-    """Writes `report.html` into the job's work folder. Returns its path, bytes and sections."""
+    """Writes `report.html` into the job's work folder. Returns its path, bytes and sections.
+
+    Raises InputError when no stage of the job is complete, so that there is nothing to show.
+    """
     page, present = render(
         job.workdir,
         source_lang=job.source_lang,
@@ -47,6 +51,10 @@ def write_report(job: JobConfig) -> dict[str, Any]:
         pretrain_skipped=job.pretrain.skipped,
         train_skipped=job.train.skipped,
     )
+    if not {*present} - {"run"}:
+        raise InputError(
+            f"{job.workdir}: holds nothing to report on yet; run `electra prepare` or `electra run`"
+        )
     path = files.join(job.workdir, "report.html")
     data = page.encode()
     files.write_atomic(path, data)

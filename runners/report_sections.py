@@ -70,7 +70,7 @@ RULES = {
     "malformed_markdown": "the file cannot be parsed: its quotes and lists are nested too deep",
     "not_a_document": "the record of the archive is neither a page nor its text",
     "unreadable_http": "the headers or the compression of the archived page cannot be read",
-    "too_large": "the document is too large to be read",
+    "too_large": "the line or document is too large to be read",
 }
 
 

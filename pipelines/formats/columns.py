@@ -124,12 +124,25 @@ def _checked(
     for column in columns:
         missing |= column.is_null().to_numpy(zero_copy_only=False)
     errors: list[str | None] = [MISSING_FIELD if null else None for null in missing]
+    large = np.zeros(count, bool)
+    for column in columns:
+        sizes = pc.fill_null(pc.binary_length(column), 0).to_numpy(zero_copy_only=False)  # pyright: ignore
+        large |= sizes > lines.LONGEST_LINE
+    if large.any():
+        errors = [
+            lines.TOO_LARGE if is_large and error is None else error
+            for is_large, error in zip(large, errors, strict=True)
+        ]
+        columns = [
+            pc.if_else(pa.array(large), pa.scalar(None, pa.binary()), column)  # pyright: ignore
+            for column in columns
+        ]
     try:
         texts = [column.cast(pa.string()).to_pylist() for column in columns]
     except pa.ArrowInvalid:  # some cell is not UTF-8
         texts = [[_decode(cell) for cell in column.to_pylist()] for column in columns]
         for row in range(count):
-            if not missing[row] and any(cells[row] is None for cells in texts):
+            if errors[row] is None and any(cells[row] is None for cells in texts):
                 errors[row] = lines.NOT_UTF8
     for cells in texts:
         for row in range(count):

@@ -34,14 +34,20 @@ _LONGEST_RECORD = 1 << 20
 # Rows handed on at once.
 _BATCH_ROWS = 20_000
 
-# A CSV record byte for byte, and its cells if its quotation marks come out.
-_Record = tuple[bytes, list[bytes] | None]
+# A CSV record byte for byte, and its cells, or the error that it has none for.
+_Record = tuple[bytes, list[bytes] | str]
+
+
+class _Beginning(bytes):
+    """Of a line that is too large; `size`: bytes of the whole line."""
+
+    size: int
 
 
 def read_tsv(
     unit: Unit, fields: Sequence[str], raw: bool, header: bool
 ) -> Iterator[pa.RecordBatch]:
-    """One row per line. Errors: "not_utf8", "empty_line" and "wrong_columns".
+    """One row per line. Errors: "not_utf8", "empty_line", "wrong_columns" and "too_large".
 
     With a header, fields are found by name and every row has as many columns as the header. Without
     one, several fields are the columns in order, all of them; a single field is the first column,
@@ -54,6 +60,10 @@ def read_tsv(
     skip = header and unit.start == 0
     first = unit.start == 0
     for some in lines.read_lines(unit):
+        if some.too_large and not skip:
+            yield lines.too_large(row, some, raw, fields)
+            row, first = row + 1, False
+            continue
         texts = lines.decode_column(some.bodies, first_of_file=first)
         raws = some.raw() if raw else None
         first = False
@@ -93,7 +103,7 @@ def _tsv_columns(
 
 def read_csv(unit: Unit, fields: Sequence[str], raw: bool) -> Iterator[pa.RecordBatch]:
     """One row per record after the header. Errors: "not_utf8", "empty_line", "malformed_csv",
-    "wrong_columns".
+    "wrong_columns" and "too_large".
     """
     names, _ = read_header(unit)
     places = _places(unit.path, names, fields)
@@ -133,11 +143,11 @@ def _batches(records: Iterator[_Record]) -> Iterator[list[_Record]]:
 
 
 def _csv_cells(
-    raw: bytes, cells: list[bytes] | None, width: int, places: list[int]
+    raw: bytes, cells: list[bytes] | str, width: int, places: list[int]
 ) -> tuple[str | None, list[str | None]]:
     nothing: list[str | None] = [None] * len(places)
-    if cells is None:
-        return MALFORMED_CSV, nothing
+    if isinstance(cells, str):
+        return cells, nothing
     if len(cells) != width:
         return (WRONG_COLUMNS if raw.strip() else "empty_line"), nothing
     try:
@@ -156,7 +166,7 @@ def cut_csv(path: str, unit_bytes: int) -> list[tuple[int, int]]:
         return [(0, total)]
     bounds, position = [0], 0
     for raw, _ in csv_records(compression.read_range(path, 0, total), path):
-        position += len(raw)
+        position += raw.size if isinstance(raw, _Beginning) else len(raw)
         if position - bounds[-1] >= unit_bytes:
             bounds.append(position)
     if bounds[-1] != total:
@@ -180,10 +190,11 @@ def read_header(unit: Unit) -> tuple[list[str], bytes]:
         some = next(lines.split_lines(blocks, unit.path, batch_bytes=1), lines.Lines([], True))
         raw = some.raw()[0] if some.bodies else b""
         cells = _without_end(raw).removeprefix(lines.BOM).split(b"\t")
+        cells = lines.TOO_LARGE if some.too_large else cells
     if not raw:
         return [], b""
     try:
-        if cells is None:
+        if isinstance(cells, str):
             raise ValueError
         names = [cell.decode() for cell in cells]
     except ValueError:
@@ -217,15 +228,13 @@ def _places(path: str, names: list[str] | None, fields: Sequence[str]) -> list[i
 def csv_records(
     blocks: Iterator[bytes], path: str, first_of_file: bool = True
 ) -> Iterator[_Record]:
-    """Every record byte for byte, with its cells, or None where its quotation marks do not come
-    out.
+    """Every record byte for byte, with its cells, or "malformed_csv" where its quotation marks do
+    not come out; the beginning of a line that is too large, with "too_large".
 
     A byte order mark at the very beginning of the file belongs to the bytes and not to the first
     cell.
     """
-    source = (
-        line for some in lines.split_lines(blocks, path, batch_bytes=1 << 16) for line in some.raw()
-    )
+    source = _raw_lines(blocks, path)
     # Lines that an attempt to close a cell has looked at. All but perhaps the last are known to
     # leave an open cell open, so that the next attempt passes over them: each line is parsed twice
     # at most, whatever a file is made of.
@@ -243,6 +252,9 @@ def csv_records(
             return
         body = line.removeprefix(lines.BOM) if first else line
         first = False
+        if isinstance(line, _Beginning):
+            yield line, lines.TOO_LARGE
+            continue
         if b'"' not in body:
             yield line, _without_end(body).split(b",")
             continue
@@ -254,7 +266,7 @@ def csv_records(
                     break
                 ahead.append(more)
             more = ahead[-1]
-            if len(body) + open_bytes + len(more) > _LONGEST_RECORD:
+            if isinstance(more, _Beginning) or len(body) + open_bytes + len(more) > _LONGEST_RECORD:
                 break
             last = last or _parse(more, inside=True)
             if last[0] != _OPEN:
@@ -262,15 +274,25 @@ def csv_records(
                 break
             last, open_lines, open_bytes = None, open_lines + 1, open_bytes + len(more)
         else:
-            yield line, cells if state == _ENDED else None
+            yield line, cells if state == _ENDED else MALFORMED_CSV
             continue
         if state != _ENDED:
-            yield line, None
+            yield line, MALFORMED_CSV
             continue
         rest = b"".join(ahead)
         ahead.clear()
         open_lines, open_bytes, last = 0, 0, None
         yield line + rest, _parse(body + rest)[1]
+
+
+def _raw_lines(blocks: Iterator[bytes], path: str) -> Iterator[bytes]:
+    for some in lines.split_lines(blocks, path, batch_bytes=1 << 16):
+        if some.too_large:
+            line = _Beginning(some.bodies[0])
+            line.size = some.too_large
+            yield line
+        else:
+            yield from some.raw()
 
 
 # How the bytes of one or more lines end: with the record, in an open cell, or against the rules.

@@ -15,9 +15,9 @@ from ..units import Unit
 from . import compression, lines, rows
 
 # Bytes of the largest document that is read at all.
-LARGEST = 256 << 20
+LARGEST = lines.LONGEST_LINE
 
-TOO_LARGE = "too_large"
+TOO_LARGE = lines.TOO_LARGE
 
 
 def read_bytes(path: str, packed: str | None, most: int) -> bytes | None:
@@ -58,16 +58,22 @@ def decode(data: bytes) -> str | None:
 
 
 def read_text(unit: Unit, fields: Sequence[str]) -> Iterator[pa.RecordBatch]:
-    """A text file as one row, its line ends as they are. Error: "not_utf8".
+    """A text file as one row, its line ends as they are. Errors: "not_utf8" and "too_large".
 
     Raises:
       InputError: it has more than 256 MiB, or is no text at all.
     """
-    data = join(compression.read_packed(unit.path, unit.compression), LARGEST)
-    if data is None:
-        raise InputError(
-            f"{unit.path}: is larger than {LARGEST >> 20} MiB, which is no document; "
-            "set data.text_rows to line or paragraph"
-        )
-    text = decode(data)
+    found: list[bytes] = []
+    size = 0
+    for block in compression.read_packed(unit.path, unit.compression):
+        size += len(block)
+        if size > lines.NO_TEXT:
+            raise InputError(
+                f"{unit.path}: is larger than {lines.NO_TEXT >> 20} MiB, which is no document; "
+                "set data.text_rows to line or paragraph"
+            )
+        found = [*found, block] if size <= LARGEST else []
+    if size > LARGEST:
+        return rows.batches([(TOO_LARGE, [None])], fields)
+    text = decode(b"".join(found))
     return rows.batches([(lines.NOT_UTF8 if text is None else None, [text])], fields)

@@ -23,7 +23,7 @@ from . import compression, documents, lines, rows
 MALFORMED_HTML = "malformed_html"
 
 # Bytes of the largest page that is parsed.
-LARGEST = 64 << 20
+LARGEST = documents.LARGEST
 # Browsers stop at some 500 open elements. The parser goes through all of them at each end tag that
 # fits none, so without a bound a page could keep it busy for days.
 _DEEPEST = 1000

@@ -19,23 +19,32 @@ def read(unit: Unit, fields: Sequence[str], raw: bool) -> Iterator[pa.RecordBatc
     """One row per line.
 
     Errors: "not_utf8", "empty_line", "malformed_json", "not_an_object", "missing_field" (absent or
-    null) and "not_text" (a number, a list ...).
+    null), "not_text" (a number, a list ...) and "too_large".
     """
     row = 0
-    paths = [(field, field.split(".")) for field in fields]
     for some in lines.read_lines(unit):
-        bodies = some.bodies
-        if row == 0 and unit.start == 0 and bodies[0].startswith(lines.BOM):
-            bodies = [bodies[0][len(lines.BOM) :], *bodies[1:]]
-        errors: list[str | None] = []
-        columns: list[list[str | None]] = [[] for _ in fields]
-        for body in bodies:
-            error, values = _parse(body, paths)
-            errors.append(error)
-            for column, value in zip(columns, values, strict=True):
-                column.append(value)
-        yield lines.batch(row, errors, some.raw() if raw else None, fields, columns)
-        row += len(bodies)
+        if some.too_large:
+            yield lines.too_large(row, some, raw, fields)
+        else:
+            yield _batch(row, some, row == 0 and unit.start == 0, fields, raw)
+        row += len(some.bodies)
+
+
+def _batch(
+    row: int, some: lines.Lines, first_of_file: bool, fields: Sequence[str], raw: bool
+) -> pa.RecordBatch:
+    bodies = some.bodies
+    if first_of_file and bodies[0].startswith(lines.BOM):
+        bodies = [bodies[0][len(lines.BOM) :], *bodies[1:]]
+    paths = [(field, field.split(".")) for field in fields]
+    errors: list[str | None] = []
+    columns: list[list[str | None]] = [[] for _ in fields]
+    for body in bodies:
+        error, values = _parse(body, paths)
+        errors.append(error)
+        for column, value in zip(columns, values, strict=True):
+            column.append(value)
+    return lines.batch(row, errors, some.raw() if raw else None, fields, columns)
 
 
 def _parse(

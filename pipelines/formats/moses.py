@@ -24,6 +24,9 @@ from . import compression, lines
 
 _BATCH_ROWS = 20_000
 
+# A line's bytes without its end, its text or None, and why there is none or None.
+_Line = tuple[bytes, str | None, str | None]
+
 
 def _parts(path: str) -> tuple[str, str, str]:
     """(stem, the ending that may be a language, the ending of a compression)."""
@@ -163,7 +166,8 @@ def _unequal(path: str, count: int, partner: str, partner_count: int) -> InputEr
 def read(unit: Unit, fields: Sequence[str], raw: bool) -> Iterator[pa.RecordBatch]:
     """One row per line of both files; `raw` is the two lines with a tab between them.
 
-    Error: "not_utf8". Raises `InputError` when one file ends before the other.
+    Errors: "not_utf8" and "too_large", of either line. Raises `InputError` when one file ends
+    before the other.
     """
     assert unit.partner is not None
     packed = compression_of(unit.partner)
@@ -203,17 +207,17 @@ def _bounded(pairs: Iterator[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
 
 def _batch(
     first: int,
-    some: list[tuple[tuple[bytes, str | None], ...]],
+    some: list[tuple[_Line, ...]],
     fields: Sequence[str],
     raw: bool,
 ) -> pa.RecordBatch:
     errors: list[str | None] = []
     columns: list[list[str | None]] = [[], []]
     for pair in some:
-        readable = pair[0][1] is not None and pair[1][1] is not None
-        errors.append(None if readable else lines.NOT_UTF8)
-        for column, (_, text) in zip(columns, pair, strict=True):
-            column.append(text if readable else None)
+        error = pair[0][2] or pair[1][2]
+        errors.append(error)
+        for column, (_, text, _) in zip(columns, pair, strict=True):
+            column.append(text if error is None else None)
     raws = [b"%b\t%b\n" % (pair[0][0], pair[1][0]) for pair in some] if raw else None
     return lines.batch(first, errors, raws, fields, columns)
 
@@ -224,10 +228,14 @@ def _whole(unit: Unit) -> Unit:
     return dataclasses.replace(unit, stop=files.size(unit.path))
 
 
-def _lines(unit: Unit) -> Iterator[tuple[bytes, str | None]]:
-    """(the line's bytes without its end, its text or None) of each line."""
+def _lines(unit: Unit) -> Iterator[_Line]:
     first = unit.start == 0
     for some in lines.read_lines(unit):
-        texts = lines.decode(some.bodies, first_of_file=first)
-        yield from zip((body.removesuffix(b"\r") for body in some.bodies), texts, strict=True)
+        if some.too_large:
+            yield some.bodies[0], None, lines.TOO_LARGE
+        else:
+            for body, text in zip(
+                some.bodies, lines.decode(some.bodies, first_of_file=first), strict=True
+            ):
+                yield body.removesuffix(b"\r"), text, None if text is not None else lines.NOT_UTF8
         first = False

@@ -5,11 +5,16 @@ lies. Of compressed text, where nobody can look back from the beginning of a uni
 the unit's first blank line belongs to the unit before.
 """
 
+# pyarrow.compute makes its functions while it is imported.
+# pyright: reportAttributeAccessIssue=false
+
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Sequence
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from electra_model.errors import InputError
 
@@ -18,12 +23,41 @@ from ..units import Unit
 from . import compression, documents, lines, members
 
 _TAIL_BATCH = 1 << 16
-# Lines of a paragraph, with their ends.
-_Paragraph = list[bytes]
+
+
+@dataclasses.dataclass
+class _Paragraph:
+    """Some lines.
+
+    Attributes:
+      path: of the file. size: bytes in all.
+      data: the lines with their ends; of a paragraph that is too large its beginning.
+    """
+
+    path: str
+    size: int = 0
+    data: bytearray = dataclasses.field(default_factory=bytearray)
+
+    @property
+    def too_large(self) -> bool:
+        return self.size > documents.LARGEST
+
+    def add(self, line: bytes, size: int) -> None:
+        """One more line, of so many bytes. Raises `InputError` when it is one too many."""
+        self.size += size
+        if self.size > lines.NO_TEXT:
+            raise InputError(
+                f"{self.path}: a paragraph is larger than {lines.NO_TEXT >> 20} MiB; are there "
+                "blank lines between its paragraphs?"
+            )
+        if self.size - size <= documents.LARGEST:
+            self.data += line
+        if self.too_large:
+            self.data = bytearray(lines.beginning(self.data))
 
 
 def read(unit: Unit, fields: Sequence[str], raw: bool) -> Iterator[pa.RecordBatch]:
-    """One row per paragraph, its lines joined by one LF. Error: "not_utf8".
+    """One row per paragraph, its lines joined by one LF. Errors: "not_utf8" and "too_large".
 
     Raises:
       InputError: as `lines.read_lines`, and for a paragraph of more than 256 MiB.
@@ -32,7 +66,7 @@ def read(unit: Unit, fields: Sequence[str], raw: bool) -> Iterator[pa.RecordBatc
     some: list[_Paragraph] = []
     for paragraph in _paragraphs(unit):
         some.append(paragraph)
-        size += sum(map(len, paragraph))
+        size += len(paragraph.data)
         if size >= lines.BATCH_BYTES or len(some) >= lines.BATCH_ROWS:
             yield _batch(first, some, fields, raw)
             first += len(some)
@@ -42,59 +76,50 @@ def read(unit: Unit, fields: Sequence[str], raw: bool) -> Iterator[pa.RecordBatc
 
 
 def _batch(first: int, some: list[_Paragraph], fields: Sequence[str], raw: bool) -> pa.RecordBatch:
-    texts = [_text(paragraph) for paragraph in some]
-    errors = [lines.NOT_UTF8 if text is None else None for text in texts]
-    return lines.batch(first, errors, [b"".join(p) for p in some] if raw else None, fields, [texts])
-
-
-def _text(paragraph: _Paragraph) -> str | None:
-    texts = lines.decode([line.removesuffix(b"\n") for line in paragraph], first_of_file=False)
-    found = [text for text in texts if text is not None]
-    return "\n".join(found) if len(found) == len(texts) else None
+    raws = [bytes(paragraph.data) for paragraph in some]
+    bodies = [data.removesuffix(b"\n").replace(b"\r\n", b"\n") for data in raws]
+    texts = lines.decode_column(bodies, first_of_file=False)
+    errors = [
+        lines.TOO_LARGE if paragraph.too_large else None if is_text else lines.NOT_UTF8
+        for paragraph, is_text in zip(some, texts.is_valid().to_pylist(), strict=True)
+    ]
+    too_large = pa.array([paragraph.too_large for paragraph in some])
+    texts = pc.if_else(too_large, pa.scalar(None, pa.string()), texts)
+    return lines.batch(first, errors, raws if raw else None, fields, [texts])
 
 
 def _paragraphs(unit: Unit) -> Iterator[_Paragraph]:
     packed = unit.compression is not None
     skipping = _begins_inside(unit)
     position_known = unit.start == 0
-    paragraph: _Paragraph = []
-    size = 0
+    paragraph = _Paragraph(unit.path)
     any_lines = False
-    for line in _raw_lines(lines.read_lines(unit)):
+    for line, size in _raw_lines(lines.read_lines(unit)):
         any_lines = True
         if position_known:
             line, position_known = line.removeprefix(lines.BOM), False
-        if not line.strip():
+        # A line that is too large is not blank, whatever it begins with.
+        if not line.strip() and size <= lines.LONGEST_LINE:
             skipping = False
-            if paragraph:
+            if paragraph.size:
                 yield paragraph
-            paragraph, size = [], 0
+            paragraph = _Paragraph(unit.path)
         elif not skipping:
-            paragraph.append(line)
-            size = _bounded(size + len(line), unit)
+            paragraph.add(line, size)
     # Where nobody looks back, the unit after begins behind its first blank line, come what may.
-    if not any_lines or skipping or not (paragraph or packed):
+    if not any_lines or skipping or not (paragraph.size or packed):
         return
-    for line in _raw_lines(_following(unit)):
-        if not line.strip():
+    for line, size in _raw_lines(_following(unit)):
+        if not line.strip() and size <= lines.LONGEST_LINE:
             break
-        paragraph.append(line)
-        size = _bounded(size + len(line), unit)
-    if paragraph:
+        paragraph.add(line, size)
+    if paragraph.size:
         yield paragraph
 
 
-def _raw_lines(batches: Iterator[lines.Lines]) -> Iterator[bytes]:
-    return (line for some in batches for line in some.raw())
-
-
-def _bounded(size: int, unit: Unit) -> int:
-    if size > documents.LARGEST:
-        raise InputError(
-            f"{unit.path}: a paragraph is larger than {documents.LARGEST >> 20} MiB; are there "
-            "blank lines between its paragraphs?"
-        )
-    return size
+def _raw_lines(batches: Iterator[lines.Lines]) -> Iterator[tuple[bytes, int]]:
+    """(a line with its end, its bytes); of a line that is too large its beginning."""
+    return ((line, some.too_large or len(line)) for some in batches for line in some.raw())
 
 
 def _following(unit: Unit) -> Iterator[lines.Lines]:

@@ -67,7 +67,7 @@ def check(path: str, fields: Sequence[str]) -> None:
 
 
 def read(unit: Unit, fields: Sequence[str]) -> Iterator[pa.RecordBatch]:
-    """One row per row. Errors: "missing_field" (null) and "not_utf8"."""
+    """One row per row. Errors: "missing_field" (null), "not_utf8" and "too_large"."""
     row = 0
     with _opened(unit.path) as table:
         paths = [columns.find(table.schema_arrow, field, unit.path) for field in fields]

@@ -30,9 +30,14 @@ def check(unit: Unit, fields: Sequence[str]) -> None:
 
 
 def read(unit: Unit, fields: Sequence[str], raw: bool) -> Iterator[pa.RecordBatch]:
-    """One row per line; a blank line is a row with an empty text. Error: "not_utf8"."""
+    """One row per line; a blank line is a row with an empty text. Errors: "not_utf8" and
+    "too_large"."""
     row = 0
     for some in lines.read_lines(unit):
+        if some.too_large:
+            yield lines.too_large(row, some, raw, fields)
+            row += 1
+            continue
         texts = lines.decode_column(some.bodies, first_of_file=row == 0 and unit.start == 0)
         errors = pc.if_else(texts.is_null(), lines.NOT_UTF8, pa.scalar(None, pa.string()))
         yield lines.batch(row, errors, some.raw() if raw else None, fields, [texts])

@@ -1,5 +1,5 @@
 """`make bench`: runs every comparison; each writes its own section of RESULTS.md when it is done.
-Only ratios within one run mean anything.
+Only ratios within one run mean anything. `accelerator` needs a GPU and is run by name alone.
 
 `python -m tests.benchmarks sizes` runs that one alone and leaves the other sections as they are.
 """
@@ -11,18 +11,27 @@ from . import document_sizes, document_speed, near_duplicates, prepare_speed, re
 
 RESULTS = pathlib.Path(__file__).with_name("RESULTS.md")
 
+
+def _accelerator(folder: pathlib.Path) -> list[str]:
+    from . import accelerator  # the others need no TensorFlow in this process
+
+    return accelerator.measure(folder)
+
+
 _SECTIONS = {
     "pairs": prepare_speed.measure,
     "documents": lambda folder: document_speed.measure(folder, "unigram"),
     "documents_wordpiece": lambda folder: document_speed.measure(folder, "wordpiece"),
     "sizes": document_sizes.measure,
     "near_duplicates": near_duplicates.measure,
+    "accelerator": _accelerator,
 }
+_BY_NAME_ALONE = {"accelerator"}
 
 
 def main() -> None:
     """Measures into `work/bench` and writes the tables."""
-    names = sys.argv[1:] or list(_SECTIONS)
+    names = sys.argv[1:] or [name for name in _SECTIONS if name not in _BY_NAME_ALONE]
     if unknown := [name for name in names if name not in _SECTIONS]:
         raise SystemExit(f"{unknown[0]}: is no section; allowed are {', '.join(_SECTIONS)}")
     folder = pathlib.Path("work/bench").absolute()

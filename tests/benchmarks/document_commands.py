@@ -49,6 +49,13 @@ def prepared(output: pathlib.Path) -> Written:
     return Written(info["ledger"]["in"], tokens)
 
 
+def vocabulary_seconds(output: pathlib.Path) -> float:
+    """How long the stage took that learns the vocabulary: between its plan and its index."""
+    place = output / "work" / "prepare"
+    began, ended = (place / f"vocabulary.{kind}.json" for kind in ("plan", "index"))
+    return ended.stat().st_mtime - began.stat().st_mtime
+
+
 def pieces(vocabulary: pathlib.Path, path: pathlib.Path) -> pathlib.Path:
     """Our pieces with their scores, as JSON that the peers read. Pieces of a list have none."""
     if (vocabulary / "vocab.txt").is_file():

@@ -17,8 +17,10 @@ from .measuring import fresh, run
 
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "3"))
 MEGABYTES = int(os.environ.get("BENCH_MEGABYTES", "1000"))
-# Natural Beam is so slow that a part of the text has to do, and the bare tokenizer so steady.
+# Where a part of the text has to do: for natural Beam and datatrove, which are slow, and for the
+# bare tokenizer, which is steady.
 NATURAL_MEGABYTES = min(32, MEGABYTES)
+DATATROVE_MEGABYTES = min(256, MEGABYTES)
 BARE_MEGABYTES = min(128, MEGABYTES)
 # The vocabulary is learned beforehand, from a part: all of us are given the same.
 VOCABULARY_MEGABYTES = min(32, MEGABYTES)
@@ -68,7 +70,8 @@ def take_turn(arm: Arm, output: pathlib.Path) -> Turn:
 def arms_of(folder: pathlib.Path, kind: str) -> dict[str, Arm]:
     """All that are compared, with a vocabulary of our making."""
     text = document_text.write(folder, MEGABYTES)
-    parts = document_text.split(text, WORKERS)
+    trove = document_text.write(folder, DATATROVE_MEGABYTES)
+    parts = document_text.split(trove, WORKERS)
     natural = document_text.write(folder, NATURAL_MEGABYTES)
     bare = document_text.write(folder, BARE_MEGABYTES)
     learned = document_text.write(folder, VOCABULARY_MEGABYTES)
@@ -85,7 +88,7 @@ def arms_of(folder: pathlib.Path, kind: str) -> dict[str, Arm]:
         "datasets + tokenizers": Arm(
             text, lambda out: peers.datasets(text, out), commands.of_datasets
         ),
-        "datatrove": Arm(text, lambda out: peers.datatrove(parts, out), commands.of_datatrove),
+        "datatrove": Arm(trove, lambda out: peers.datatrove(parts, out), commands.of_datatrove),
         "natural Beam": Arm(
             natural,
             lambda out: module("natural_beam", natural, out, vocabulary, WORKERS),
@@ -113,7 +116,8 @@ def measure(folder: pathlib.Path, kind: str) -> list[str]:
         f"Ours reads JSONL, normalises, applies the rules, drops duplicates, learns {VOCABULARY:,}",
         "pieces, tokenises, shuffles, packs windows and writes TFRecords with checksums. The peers",
         "do less: they tokenise with pieces that they are given. datasets writes Parquet;",
-        f"datatrove shuffles within each of the {WORKERS} files that the text is cut into for it.",
+        f"datatrove gets {DATATROVE_MEGABYTES} MB, and shuffles within each of the {WORKERS} files "
+        "that they are cut into for it.",
         f"Natural Beam tokenises {NATURAL_MEGABYTES} MB with our tokenizer. Whole processes,",
         f"start-up included. The bare tokenizer is TensorFlow's op on {BARE_MEGABYTES} MB in",
         f"memory, the tokenising alone, {WORKERS} processes at once. MB are those of the JSONL.",

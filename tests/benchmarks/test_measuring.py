@@ -38,5 +38,6 @@ def test_a_command_that_fails_ends_the_benchmark():
 
 def test_the_price_of_a_megabyte_is_what_is_beyond_the_start():
     rounds = [Measured(seconds, "", 10**8, 3 * 10**8) for seconds in (24.0, 30.0, 26.0)]
-    assert row(101.0, 1.0, 6.0, rounds) == "| 101 | 26.0 | 24.0 to 30.0 | 3.88 | 200 | 100 | 300 |"
-    assert row(1.0, 1.0, 6.0, rounds).split(" | ")[4] == "-"
+    found = row(101.0, rounds, 2.0, (20.0, 100.0))
+    assert found == "| 101 | 26.0 | 24.0 to 30.0 | 2.0 | 3.88 | 200 | 100 | 300 |"
+    assert row(1.0, rounds, 2.0, (0.0, 0.0)).split(" | ")[5] == "-"

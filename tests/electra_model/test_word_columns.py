@@ -4,12 +4,16 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from electra_model import word_columns
 from electra_model.word_columns import (
     WHITE_SPACE,
     laid_out,
     lay_end_to_end,
+    row_blocks,
+    row_sums,
     single_spaced,
     split_words,
+    without,
 )
 
 
@@ -75,3 +79,25 @@ def test_pieces_of_words_become_pieces_of_texts():
     assert ids.tolist() == [10, 11, 20, 3, 3, 20, 20, 3]
     assert offsets.tolist() == [0, 4, 5, 8]
     assert (ids.dtype, offsets.dtype) == (np.int32, np.int64)
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 100])
+def test_blocks_of_rows(size, monkeypatch):
+    starts = np.array([0, 0, 1, 4, 4, 4, 12, 13, 13])
+    found = list(row_blocks(starts, size))
+    assert [row for first, last in found for row in range(first, last)] == list(range(8))
+    assert all(last == first + 1 or starts[last] - starts[first] <= size for first, last in found)
+    values = np.array([1, 0, 1, 1, 0, 0, 0, 1, 1, 1, 1, 0, 1], np.uint8)
+    monkeypatch.setattr(word_columns, "_AT_ONCE", size)
+    assert row_sums(values, starts).tolist() == [0, 1, 2, 0, 0, 4, 1, 0]
+    assert without(values, values == 1).tolist() == [0, 0, 0, 0, 0]
+    assert list(row_blocks(np.zeros(1, np.int64), size)) == []
+
+
+def test_words_in_blocks_are_those_of_the_whole(monkeypatch):
+    texts = strings("the house", "", "Häuser the", "a b c d e f")
+    expected = split_words(texts)
+    monkeypatch.setattr(word_columns, "_AT_ONCE", 3)
+    found = split_words(texts)
+    assert found.distinct.equals(expected.distinct)
+    assert found.index.tolist() == expected.index.tolist()

@@ -7,6 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from electra_model import word_columns
+from pipelines import characters
 from pipelines.characters import LETTERS, CharacterClass, TextColumn, class_table
 
 C = CharacterClass
@@ -97,3 +99,38 @@ def test_counts_are_those_of_each_character(texts):
         expected = [sum(table[ord(character)] == code for character in text) for text in texts]
         assert column(*texts).count(code).tolist() == expected
     assert np.array_equal(column(*texts).lengths, [len(text) for text in texts])
+
+
+TEXTS = st.lists(
+    st.text(st.sampled_from("ab <\x07\ufffd\u0301éдא漢한ก😀1.")), min_size=1, max_size=8
+)
+
+
+def facts(some):
+    """All that a column says of its rows."""
+    return (
+        [some.count(code).tolist() for code in C]
+        + [some.has(code).tolist() for code in C]
+        + [some.lengths.tolist(), some.spaces.tolist(), some.contains("<").tolist()]
+    )
+
+
+@given(TEXTS, st.randoms(use_true_random=False))
+def test_rows_that_are_taken_keep_what_is_known_of_them(texts, draw):
+    rows = [row for row in range(len(texts)) if draw.random() < 0.6]
+    whole = TextColumn(pa.array(["cut away", *texts], pa.string())[1:])
+    expected = facts(column(*(texts[row] for row in rows)))
+    assert facts(whole.take(np.array(rows, np.int64))) == expected  # nothing is known yet
+    facts(whole)
+    taken = whole.take(np.array(rows, np.int64))
+    assert {"lengths", "spaces", "_classes"} <= {*vars(taken)}
+    assert facts(taken) == expected
+
+
+@given(TEXTS, st.integers(1, 9))
+def test_blocks_leave_no_trace(texts, size):
+    expected = facts(column(*texts))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(characters, "_BLOCK", size)
+        patch.setattr(word_columns, "_AT_ONCE", size)
+        assert facts(column(*texts)) == expected

@@ -6,6 +6,7 @@ import pytest
 from electra_model.errors import InputError
 from pipelines import prepare, records, stages
 from pipelines.clean import chunks, partition_count, read_kept
+from pipelines.formats import lines
 from pipelines.units import Unit
 from tests.pipelines.small_jobs import (
     make_config,
@@ -114,3 +115,17 @@ def test_rules_that_know_nothing_of_a_language_are_named_before_any_work(tmp_pat
     config = dataclasses.replace(config, target_lang="tlh")
     with pytest.raises(InputError, match=f"clean.{rule}: .*'tlh'"):
         prepare.plan_prepare(config)
+
+
+def test_a_line_that_is_too_large_is_rejected_with_its_place(tmp_path, monkeypatch):
+    monkeypatch.setattr(lines, "LONGEST_LINE", 1000)
+    path = tmp_path / "a.txt"
+    sources = [source for source, _ in sentences(30)]
+    path.write_text("\n".join([*sources[:20], "y" * 2000, "z" * 1000, *sources[20:]]))
+    config = make_config(tmp_path, monolingual={"en": [str(path)]}, train=())
+    ledger = run(config)["ledger"]
+    assert ledger["rejected"]["too_large"] == 1
+    (bad,) = read_rejected(config, "too_large")
+    assert bad == {
+        "rule": "too_large", "path": str(path), "unit": "00000-00000", "row": 20, "raw": "y" * 200,
+    }  # fmt: skip

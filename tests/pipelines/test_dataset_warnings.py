@@ -115,3 +115,19 @@ def test_texts_in_another_language_than_the_job_says(tmp_path):
     assert len(found) == 1 and "texts that should be in fr look like de; name their" in found[0]
     right = make_config(tmp_path, "right", train=[train])
     assert [text for text in run(right)["warnings"] if "look like" in text] == []
+
+
+def test_a_header_that_was_read_as_a_pair(tmp_path):
+    """Named with its file; not where the header is known, nor where such a row stands within."""
+    header, pairs = [("Source", "de")], sentences(60)
+    first = write_tsv(tmp_path / "first.tsv", header + pairs[:20])
+    within = write_tsv(tmp_path / "within.tsv", pairs[20:40] + header)
+    config = make_config(tmp_path, train=[first, within])
+    found = [text for text in run(config)["warnings"] if "names of columns" in text]
+    assert found == [
+        f"the first row of {first}, 'Source' and 'de', looks like names of columns and is in the "
+        "data as a pair; set data.tsv_header: true if it is a header"
+    ]
+    named = write_tsv(tmp_path / "named.tsv", [("source", "target"), *pairs])
+    config = make_config(tmp_path, "named", train=[named], tsv_header=True)
+    assert [text for text in run(config)["warnings"] if "names of columns" in text] == []

@@ -1,7 +1,10 @@
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from pipelines import document_rules
 from pipelines.clean_config import PUBLISHED
-from pipelines.document_rules import judge
+from pipelines.document_rules import Document, judge
 
 # Ten lines of which some are as the rule dislikes them.
 GOOD = "This is the line that we want to keep"
@@ -61,3 +64,32 @@ def test_empty_lines_do_not_count():
     assert judge("\n\n \none.\n\t\n", "en", {"min_punctuated_lines": 1}) is None
     assert judge("one.\n\n\n\n", "en", {"max_duplicate_lines": 0}) is None
     assert judge("", "en", {"min_punctuated_lines": 0.1}) == "min_punctuated_lines"
+
+
+@given(
+    st.lists(
+        st.sampled_from(
+            ["one line.", "- x", "and so on...", "the", "of", " ", "\n", "\r\n", "\r", "\u2028",
+             "#", "\x1c", "again\nagain\n", "…"]
+        ),
+        max_size=30,
+    ).map("".join),
+    st.integers(1, 9),
+)  # fmt: skip
+def test_long_documents_are_measured_piece_by_piece(text, size):
+    def measured():
+        document = Document(text, "en")
+        return [measure(document) for measure in document_rules._MEASURES.values()]
+
+    expected = measured()
+    assert measured_at_once(text) == (Document(text, "en").line_count, expected[4])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(document_rules, "_PIECE", size)
+        assert measured() == expected
+
+
+def measured_at_once(text):
+    """The number of lines with text, at least 1, and the length of the mean word."""
+    words = text.split()
+    lines = [line for line in text.splitlines() if line.strip()]
+    return max(1, len(lines)), sum(map(len, words)) / max(1, len(words))

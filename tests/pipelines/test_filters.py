@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from electra_model.errors import InputError
+from pipelines import filters
 from pipelines.config import CleanConfig
 from pipelines.filters import check_languages, judge
 from pipelines.normalize import normalize_texts
@@ -267,3 +268,53 @@ def test_no_text_takes_long(piece):
     bounds = dataclasses.asdict(CleanConfig(documents={"preset": "published"}).documents)
     only = CleanConfig(min_letters_share=False, empty=False, documents=bounds)
     assert len(judge(sides[:1], "text", only, ("en",), [text, "x"])) == 2
+
+
+# --- rejected rows in later rules ----------------------------------------------------------------
+
+
+def asked_of(monkeypatch, rule, config, *columns):
+    """How many rows a rule was asked of, and the verdicts."""
+    asked = []
+
+    def recorded(records, config):
+        asked.append(len(records.sides[0]))
+        return original(records, config)
+
+    original = next(function for name, function, _ in filters.RULES if name == rule)
+    replaced = tuple(
+        (name, recorded if name == rule else function, kinds)
+        for name, function, kinds in filters.RULES
+    )
+    monkeypatch.setattr(filters, "RULES", replaced)
+    sides = tuple(pa.array(column, pa.string()) for column in columns)
+    return asked, judge(sides, "pair", config, ("en", "de")).tolist()
+
+
+def test_a_rejected_text_that_is_large_is_not_asked_about_again(monkeypatch):
+    sources = [f"An ordinary sentence of number {n}." for n in range(40)]
+    targets = [f"Ein gewöhnlicher Satz der Nummer {n}." for n in range(40)]
+    sources[7], targets[30], sources[20] = "x" * 2001, "no " * 5 + "no", "y" * 50_000
+    verdicts = [None] * 40
+    verdicts[7] = verdicts[20] = "max_characters"
+    verdicts[30] = "max_repetition"
+    config = CleanConfig(max_repetition=4)
+    asked, found = asked_of(monkeypatch, "max_repetition", config, sources, targets)
+    assert (asked, found) == ([38], verdicts)
+
+
+def test_nothing_is_copied_for_little(monkeypatch):
+    sources = [f"An ordinary sentence of number {n}." for n in range(40)]
+    targets = [f"Ein gewöhnlicher Satz der Nummer {n}." for n in range(40)]
+    sources[7], targets[7] = "", "leer"
+    asked, found = asked_of(
+        monkeypatch, "max_repetition", CleanConfig(max_repetition=4), sources, targets
+    )
+    assert asked == [40] and found == ["empty" if n == 7 else None for n in range(40)]
+
+
+def test_nothing_is_asked_where_all_is_rejected(monkeypatch):
+    asked, found = asked_of(
+        monkeypatch, "max_repetition", CleanConfig(max_repetition=4), ["x" * 2001], ["y" * 2001]
+    )
+    assert (asked, found) == ([], ["max_characters"])

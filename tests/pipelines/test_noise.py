@@ -1,8 +1,11 @@
+import re
+
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipelines import noise
 from pipelines.characters import TextColumn
 from pipelines.noise import LONGEST_PERIOD, address_characters, markup_characters, repeats_more_than
 
@@ -99,3 +102,49 @@ def most_repeated(text):
 def test_repetition_is_that_of_the_definition(texts, times):
     expected = [most_repeated(text) > times for text in texts]
     assert repeats_more_than(column(*texts), times).tolist() == expected
+
+
+@given(st.lists(st.text("ab ", max_size=600), min_size=1, max_size=4), st.integers(2, 4))
+@settings(deadline=None)
+def test_long_texts_in_windows_and_columns_in_blocks(texts, times):
+    expected = repeats_more_than(column(*texts), times).tolist()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(noise, "_BLOCK", 1)  # a window is twice what it shares with the next
+        assert repeats_more_than(column(*texts), times).tolist() == expected
+
+
+def test_a_repetition_is_found_wherever_windows_meet(monkeypatch, times=2):
+    monkeypatch.setattr(noise, "_BLOCK", 1)
+    shared = LONGEST_PERIOD * (times + 1)
+    other = "".join(chr(0x4E00 + n) for n in range(8 * shared))  # nothing of it comes twice
+    unit = "a sequence of 32 characters, so."
+    assert len(unit) == LONGEST_PERIOD
+    for place in range(0, 4 * shared, 5):
+        for copies, expected in ((times, False), (times + 1, True)):
+            text = other[:place] + unit * copies + other[place:]
+            assert repeats_more_than(column(text), times).tolist() == [expected], place
+    # The space that completes the last word stands at the end of the text alone.
+    for length in range(shared - 4, shared + 8):
+        text = other[: length - 3 * times - 2] + "no " * times + "no" + "t" * 2
+        assert repeats_more_than(column(text), times).tolist() == [False]
+        assert repeats_more_than(column(text[:-2]), times).tolist() == [True]
+
+
+WITH_COMMENTS = re.compile(r"<!--.{0,2000}?-->|" + noise._TAG_OR_ENTITY.pattern)
+PIECES = st.sampled_from(
+    ["<!--", "-->", "-", "<", ">", "<b>", "<a x='<!--'>", "&amp;", "&", "amp;", "text ", "<!", "a",
+     "x" * 1996, "y" * 2001, "<i ", "</i>"]
+)  # fmt: skip
+
+
+@given(st.lists(PIECES, max_size=14).map("".join))
+def test_markup_is_what_one_pattern_would_find(text):
+    expected = sum(len(match[0]) for match in WITH_COMMENTS.finditer(text))
+    assert markup_characters(column(text)).tolist() == [expected]
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("piece", ["<!--", "<!-- -->", "<!--x", "-->", "<!--<b>"])
+def test_comments_that_do_not_end_take_no_long(piece):
+    text = piece * (4_000_000 // len(piece))
+    assert 0 <= markup_characters(column(text + "<!--" + "-->"))[0] <= len(text) + 7

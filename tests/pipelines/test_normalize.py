@@ -7,6 +7,8 @@ import pyarrow.compute as pc
 import pytest
 from hypothesis import strategies as st
 
+from electra_model import word_columns
+from pipelines import normalize
 from pipelines.normalize import _PLAIN, normalize_column, normalize_texts, reduce_sources
 
 # Texts in which spaces of all kinds, marks and ASCII stand close together.
@@ -83,3 +85,15 @@ def test_bytes_are_reduced_as_characters_are(texts):
     reduced = pc.replace_substring_regex(pc.utf8_lower(column), r"[\p{N}\p{P}\s]+", "")
     expected = pc.if_else(pc.equal(reduced, ""), column, reduced)
     assert reduce_sources(column).to_pylist() == expected.to_pylist()
+
+
+@hypothesis.given(TEXTS, st.integers(1, 12), st.integers(1, 12))
+@hypothesis.settings(deadline=None)
+def test_long_texts_are_normalised_piece_by_piece(texts, size, looked_through):
+    texts = [*texts, " ".join(texts)]
+    expected = normalize_texts(texts)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(normalize, "_LONG", size)
+        patch.setattr(normalize, "_LOOKED_THROUGH", looked_through)
+        patch.setattr(word_columns, "_AT_ONCE", size)
+        assert normalize_column(pa.array(texts, pa.string())).to_pylist() == expected

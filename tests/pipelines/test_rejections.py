@@ -1,6 +1,7 @@
 import gzip
 import json
 
+from pipelines import rejections
 from pipelines.config import PrepareConfig
 from pipelines.rejections import SAMPLES, add_part, publish, reject
 from pipelines.units import Parts
@@ -36,3 +37,21 @@ def test_rejected_records_come_back_whole(tmp_path):
 def test_nothing_rejected_writes_nothing(tmp_path):
     assert add_part(Parts(str(tmp_path / "parts"), "u", "f"), "rejected", []) == {}
     assert not (tmp_path / "parts").exists()
+
+
+def test_long_records_are_whole_but_for_the_samples(tmp_path, monkeypatch):
+    monkeypatch.setattr(rejections, "_JSON_AT_ONCE", 3)
+    monkeypatch.setattr(rejections, "_LONG_SAMPLE", 120)
+    monkeypatch.setattr(rejections, "_SHOWN", 20)
+    texts = ['a "b"\\ \x07\u2028', "ä😀" * 30, "", "short"]
+    rows = [reject("identical", "a.tsv", "0", n, text, text[::-1]) for n, text in enumerate(texts)]
+    span = add_part(Parts(str(tmp_path / "parts"), "u", "f"), "rejected", rows)["identical"]
+    config = PrepareConfig(workdir=str(tmp_path), source_lang="en", target_lang="de")
+    path = str(tmp_path / "parts" / "u.rejected")
+    publish(config, {"identical": [(path, span["start"], span["stop"])]})
+    data = gzip.decompress((tmp_path / "dataset/rejected/identical.jsonl.gz").read_bytes())
+    assert data.decode() == "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+    samples = (tmp_path / "dataset/samples/identical.jsonl").read_text().split("\n")[:-1]
+    shown = [json.loads(line) for line in samples]
+    assert shown[0] == rows[0] and shown[2:] == rows[2:]
+    assert shown[1] == rows[1] | {"source": "ä😀" * 10 + "...", "target": "😀ä" * 10 + "..."}

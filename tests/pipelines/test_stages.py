@@ -3,7 +3,7 @@ import pytest
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
 from electra_model.errors import WorkError
-from pipelines import stages
+from pipelines import foresight, stages
 from pipelines.config import PrepareConfig
 from pipelines.stages import RunStage, Stage, Task, load_index
 
@@ -94,3 +94,18 @@ def test_an_engine_that_loses_tasks_is_noticed(config):
     run(config, TWO)
     with pytest.raises(WorkError, match="2 tasks were planned and 0 came back"):
         list(stages._CloseFn(TWO, config).process((0, [""])))
+
+
+def plan_many(config):
+    ids = ["100000-00000", "99999-00001", "99999-00000", "100000-00001"]
+    return [Task(name, {"value": number}) for number, name in enumerate(ids)]
+
+
+def test_tasks_beyond_five_digits_come_back_in_their_order(config):
+    run(config, Stage("many", plan_many, work))
+    receipts = load_index(config, "many").receipts
+    assert [receipt.unit_id for receipt in receipts] == [
+        "99999-00000", "99999-00001", "100000-00000", "100000-00001",
+    ]  # fmt: skip
+    outlook, index = foresight._planned(config, Stage("many", plan_many, work))
+    assert outlook.todo == 0 and index == load_index(config, "many")

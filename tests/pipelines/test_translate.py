@@ -15,8 +15,9 @@ import pytest
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
-from electra_model.errors import WorkError
+from electra_model.errors import InputError, WorkError
 from pipelines import inference, segmentation
+from pipelines.formats import lines
 from pipelines.translate import build_translate, plan_translate
 from tests.pipelines import shouting
 from tests.pipelines.shouting import ROOT, config, rejected, snapshot
@@ -283,3 +284,11 @@ def test_a_real_model(place, model_folder):
     assert manifest["model_fingerprint"] == model.fingerprint
     assert manifest["segments"] == 4
     assert plan_translate(settings).complete
+
+
+@pytest.mark.parametrize("name", ["a.txt", "a.jsonl"])
+def test_a_line_that_is_too_large_to_be_mirrored(place, monkeypatch, name):
+    monkeypatch.setattr(lines, "LONGEST_LINE", 100)
+    (place / "docs" / name).write_text('{"text": "one"}\n{"text": "' + "x" * 100 + '"}\n')
+    with pytest.raises(InputError, match=rf"{name}: a line is longer than 32 MiB, which is not"):
+        shouting.run(config())

@@ -32,3 +32,19 @@ def test_fingerprints_follow_values():
     assert units.fingerprint(1) != units.fingerprint("1")
     with pytest.raises(TypeError, match="no fingerprint of object"):
         units.fingerprint(object())
+
+
+def test_ids_are_ordered_by_number():
+    ordered = [
+        "99999", "100000", "00000-00007", "00000-99999", "00000-100000", "99999-00000",
+        "100000-00000", "100000-00000-00001", "source-00002", "train-99999", "train-100000",
+        "valid-00000",
+    ]  # fmt: skip
+    expected = sorted(ordered, key=lambda name: [
+        part.zfill(9) if part.isdigit() else part for part in name.split("-")
+    ])  # fmt: skip
+    assert sorted(reversed(ordered), key=units.order_of) == expected
+    assert expected.index("99999-00000") < expected.index("100000-00000")
+    # As ever, where all have five digits.
+    usual = ["00010-00002", "00009", "source-00000", "near", "train-00002", "00009-00001"]
+    assert sorted(usual, key=units.order_of) == sorted(usual)

@@ -88,7 +88,7 @@ def test_every_command_has_help():
          "--input: is needed to translate without a job file (electra translate --model DIR "
          "--input GLOB --output DIR)"),
         (["translate", "--model", "m", "--input", "i", "--output", "o", "--beam-size", "0"],
-         "--beam-size: translate.beam_size: found '0'; it should be greater than or equal to 1"),
+         "--beam-size: translate.beam_size: found '0'; it should be from 1 to 32"),
         (["translate", "--model", "m", "--input", "i", "--output", "o", "--set", "train.seed=3"],
          "--set train.seed=3: only translate and runner have a meaning here"),
         (["corpus", "--target", "de", "--output", "o", "--recipe", "none"],

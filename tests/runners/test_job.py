@@ -75,7 +75,18 @@ def test_leniency(load):
         ("vocabulary: {size: many}", "job.yaml: vocabulary.size: found 'many'; a whole number is needed"),
         ("vocabulary: {size: 1.5}", "job.yaml: vocabulary.size: found 1.5; a whole number is needed"),
         ("vocabulary: {size: true}", "job.yaml: vocabulary.size: found true, which is not a value of it"),
-        ("vocabulary: {size: 1}", "job.yaml: vocabulary.size: found 1; it should be greater than or equal to 64"),
+        ("vocabulary: {size: 1}", "job.yaml: vocabulary.size: found 1; it should be from 64 to 250000"),
+        ("dataset: {unit_megabytes: 1e308}", "job.yaml: dataset.unit_megabytes: found 1e+308; it should be from 0.0001 to 100000"),
+        ("pretrain: {learning_rate: 0}", "job.yaml: pretrain.learning_rate: found 0; it should be above 0 and at most 10"),
+        ("dataset: {length_buckets: [0, 128]}", "job.yaml: dataset.length_buckets[0]: found 0; it should be from 1 to 4096"),
+        ("dataset: {replacements: {temperature: [200, 1]}}", "job.yaml: dataset.replacements.temperature[0]: found 200; it should be from 0.01 to 100"),
+        ("dataset: {replacements: {temperature: [1, 2]}}", "job.yaml: dataset.replacements.temperature: must be two numbers of which the second is not "
+         "the larger one, such as [2.0, 1.0]; found [1.0, 2.0]"),
+        ("clean: {max_characters: 1000000000}", "job.yaml: clean.max_characters: must be at most 33554432, or off: got 1000000000"),
+        ("clean: {max_characters: '1000000000'}", "job.yaml: clean.max_characters: must be at most 33554432, or off: got 1000000000"),
+        ("runner: {workers: 1000000000}", "job.yaml: runner.workers: found 1000000000; it should be from 1 to 10000"),
+        ("runner: {workers: 1000}", "job.yaml: runner.workers: found 1000; of the runner local it should be from 1 to 512, one for each processor"),
+        ("pretrain: {seed: " + "9" * 5000 + "}", "job.yaml, line 8: not valid YAML: a number of 5000 digits"),
         ("vocabulary: {kind: char}", "job.yaml: vocabulary.kind: found 'char'; allowed is 'sentencepiece', 'bpe' or 'wordpiece'"),
         ("vocabulary: {kind: wordpiece, byte_fallback: true}", "job.yaml: vocabulary.byte_fallback: is not for kind: wordpiece; "
          "use sentencepiece or bpe, or leave it out"),
@@ -89,7 +100,7 @@ def test_leniency(load):
         ("runner: {name: spark}", "job.yaml: runner.name: found 'spark'; allowed is 'local', 'flink' or 'dataflow'"),
         ("runner: {name: flink}", "job.yaml: runner.options.flink_master: is needed for the runner flink"),
         ("pretrain: {ema: 0.9}", "job.yaml: pretrain.ema: unknown key; did you mean train.ema?"),
-        ("pretrain: {bad_updates: 0}", "job.yaml: pretrain.bad_updates: found 0; it should be greater than or equal to 1"),
+        ("pretrain: {bad_updates: 0}", "job.yaml: pretrain.bad_updates: found 0; it should be from 1 to 1000"),
         ("task: summarise", "job.yaml: task: found 'summarise'; allowed is 'translate'"),
     ],
 )  # fmt: skip
@@ -111,6 +122,7 @@ def test_messages(load, text, message):
         ("=4", "--set =4: write it as section.key=value, such as train.steps=100"),
         ("train.seed=x", "--set train.seed=x: train.seed: found 'x'; a whole number is needed"),
         ("train.buckets=[16, x]", "--set train.buckets=[16, x]: train.buckets[1]: found 'x'; a whole number is needed"),
+        ("train.buckets=[8, 1000000]", "--set train.buckets=[8, 1000000]: train.buckets[1]: found 1000000; it should be from 2 to 4096"),
         ("data.train=[", "--set data.train=[, line 1: not valid YAML: expected the node content, but found '<stream end>'"),
         ("data.monolingual.fr=x", "job.yaml: data.monolingual.fr: must be one of the job's languages, en or de"),
     ],
@@ -176,7 +188,7 @@ def test_averages_are_switched_off_by_name(load):
     assert load(TEN_LINES, "train.ema=0.99").train.ema == 0.99
     with pytest.raises(InputError, match=r"train\.ema: found true, which is not a value of it"):
         load(TEN_LINES, "train.ema=on")
-    with pytest.raises(InputError, match="train: ema must be from 0.5 to 0.99999, or off: got 2"):
+    with pytest.raises(InputError, match="train.ema: must be at most 0.99999, or off: got 2"):
         load(TEN_LINES, "train.ema=2")
 
 

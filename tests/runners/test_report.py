@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from electra_model.errors import InputError
 from runners import report, report_corpus, report_sections
 from runners.charts import Series, curves, histogram, steps
 from runners.job import JobConfig
@@ -231,6 +232,13 @@ def test_write_report_writes_one_file(workdir):
     assert result["report"] == str(written)
     assert result["bytes"] == written.stat().st_size < 500_000
     assert "evaluation" in result["sections"]
+
+
+def test_nothing_to_report_on_is_an_error(tmp_path):
+    job = JobConfig(workdir=str(tmp_path / "work"), source_lang="en", target_lang="de")
+    with pytest.raises(InputError, match="nothing to report on yet; run `electra prepare`"):
+        report.write_report(job)
+    assert not (tmp_path / "work").exists()
 
 
 def test_dataset_prepared_again_keeps_the_scores_and_hides_stale_sentences(tmp_path):

@@ -67,12 +67,12 @@ def test_a_million_empty_lines(tmp_path, ending):
     assert memory < 300
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("ending", ["", ".gz"])
-def test_a_line_of_200_megabytes(tmp_path, ending):
-    rows, memory, said = read(write(tmp_path / f"a.txt{ending}", b"x" * MEGABYTE, 200))
+@pytest.mark.parametrize("megabytes", [31, 200])
+def test_a_long_line(tmp_path, ending, megabytes):
+    rows, memory, said = read(write(tmp_path / f"a.txt{ending}", b"x" * MEGABYTE, megabytes))
     assert (rows, said) == (1, "")
-    assert memory < 1400
+    assert memory < 250
 
 
 @pytest.mark.parametrize("ending", ["", ".zst"])
@@ -80,4 +80,50 @@ def test_a_line_without_end(tmp_path, ending):
     path = write(tmp_path / f"a.txt{ending}", b"x" * MEGABYTE, 600)
     rows, memory, said = read(path)
     assert rows == 0 and said.startswith(f"{path}: a line is longer than 256 MiB")
-    assert memory < 700
+    assert memory < 150
+
+
+CLEAN = """
+import os, re, sys, threading
+from pipelines import clean, files, units
+from pipelines.config import PrepareConfig
+from pipelines.formats import registry
+path, folder = sys.argv[1:]
+rules = {"max_repetition": 1000, "max_markup_share": 1, "max_url_share": 1, "min_script_share": 0,
+         "min_letters_share": 0}
+config = PrepareConfig(workdir=folder, source_lang="en", target_lang="de", clean=rules)
+(task,) = clean.tasks_for(
+    config, registry.plan([path], ["monolingual:en"], 1 << 30), {path: files.stamp(path)}
+)
+def written():
+    return int(re.search(r"RssAnon:\\s+(\\d+)", open("/proc/self/status").read())[1]) // 1024
+peak, done = [written()], threading.Event()
+def sample():
+    while not done.wait(0.005):
+        peak.append(written())
+sampler = threading.Thread(target=sample)
+sampler.start()
+(chunk,) = clean.work(config, task, units.Parts(folder, task.id, "f"))["chunks"]
+done.set()
+sampler.join()
+print(*chunk["rejected"], max(peak) - peak[0])
+"""
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [
+        "words <b>, www.a.de a@b.de: ",
+        pytest.param("\U0001f600 ä\u0301 <!-- &amp;", marks=pytest.mark.slow),
+    ],
+)
+def test_cleaning_a_text_of_31_megabytes(tmp_path, piece):
+    path = tmp_path / "a.txt"
+    repeated = piece.encode() * (MEGABYTE // len(piece.encode()))
+    with path.open("wb") as stream:
+        for number in range(31):
+            stream.write(repeated + b"%d " % number)
+    command = [sys.executable, "-c", CLEAN, str(path), str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    rule, memory = done.stdout.split()
+    assert rule == "max_repetition" and int(memory) < 500

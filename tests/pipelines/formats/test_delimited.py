@@ -179,9 +179,9 @@ def test_csv_records_keep_every_byte():
     assert b"".join(raw for raw, _ in found) == data
     assert [cells for _, cells in found] == [
         [b"a", b'b\n"c"'],
-        None,
+        "malformed_csv",
         [b"plain"],
-        None,
+        "malformed_csv",
         [b"end"],
     ]
 

@@ -3,7 +3,7 @@ import gzip
 import pytest
 
 from electra_model.errors import InputError
-from pipelines.formats import documents, registry
+from pipelines.formats import documents, lines, registry
 
 
 def rows_of(path):
@@ -40,8 +40,12 @@ def test_larger_than_a_document(tmp_path, monkeypatch):
         assert rows_of(tmp_path / name) == [(None, "x" * (1 << 20))]
     for name, content in (("b.txt", b"x" * 1048577), ("b.txt.gz", gzip.compress(b"x" * 1048577))):
         (tmp_path / name).write_bytes(content)
+        assert rows_of(tmp_path / name) == [("too_large", None)]
+        monkeypatch.setattr(lines, "NO_TEXT", 1 << 20)
         with pytest.raises(InputError, match=f"{name}: is larger than 1 MiB, which is no document"):
             rows_of(tmp_path / name)
+        monkeypatch.undo()
+        monkeypatch.setattr(documents, "LARGEST", 1 << 20)
 
 
 def test_binary_files_are_refused_as_ever(tmp_path):

@@ -25,13 +25,15 @@ def test_line_ends():
 
 
 def test_endless_line(monkeypatch):
-    monkeypatch.setattr(lines, "LONGEST_LINE", 3 << 20)
+    monkeypatch.setattr(lines, "LONGEST_LINE", 1 << 20)
+    monkeypatch.setattr(lines, "NO_TEXT", 3 << 20)
     with pytest.raises(InputError, match="a.txt: a line is longer than 3 MiB, so this is hardly"):
         list(split_lines(iter([b"x" * (2 << 20)] * 2), "a.txt", 1))
 
 
 def test_units_within_an_endless_line_are_no_search_for_its_end(tmp_path, monkeypatch):
     monkeypatch.setattr(lines, "LONGEST_LINE", 1 << 20)
+    monkeypatch.setattr(lines, "NO_TEXT", 1 << 20)
     path = tmp_path / "a.txt"
     path.write_bytes(b"one\n" + b"x" * (5 << 20) + b"\nlast\n")
     first, *_, last = registry.plan([str(path)], ["train"], 100_000)

@@ -4,7 +4,7 @@ import pytest
 import zstandard
 
 from electra_model.errors import InputError
-from pipelines.formats import documents, paragraphs, registry
+from pipelines.formats import lines, paragraphs, registry
 from pipelines.units import Unit
 
 TEXT = (
@@ -116,7 +116,7 @@ def test_many_paragraphs_and_white_space_longer_than_a_block(tmp_path):
 
 
 def test_a_paragraph_without_end(tmp_path, monkeypatch):
-    monkeypatch.setattr(documents, "LARGEST", 1 << 20)
+    monkeypatch.setattr(lines, "NO_TEXT", 1 << 20)
     path = tmp_path / "a.txt"
     path.write_bytes(b"a line\n" * 300_000)
     with pytest.raises(InputError, match=r"a\.txt: a paragraph is larger than 1 MiB"):
