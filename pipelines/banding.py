@@ -12,13 +12,14 @@ Everything here is a function on arrays whose result does not depend on the orde
 from __future__ import annotations
 
 import hashlib
+import itertools
 import math
 from collections.abc import Callable, Iterator
 
 import numpy as np
 import pyarrow as pa
 
-from . import minhash, shingle_sets
+from . import large_bands, minhash, shingle_sets
 
 # Of pairs at the very bound of similarity, the share that must become candidates. Texts of few
 # shingles fill a signature with copies, so that bands are not independent and up to twice as many
@@ -27,6 +28,7 @@ _RECALL = 0.995
 
 # Within the records of an equal band each is compared with so many that follow it, and with the
 # first: a band that a million records share for a bad reason does not become 10^12 comparisons.
+# Where there are more, others are chosen by the rest of their signatures (see `large_bands`).
 WINDOW = 32
 
 # Candidates whose estimate is so many standard deviations below the bound are dismissed: of pairs
@@ -96,7 +98,8 @@ def link(
     records, record = np.unique(ids, return_inverse=True)
     signatures, sizes = read_signatures(records)
     roots = np.arange(len(records))
-    for left, right in candidates(keys):
+    further = large_bands.candidates(keys, record, signatures, WINDOW)
+    for left, right in itertools.chain(candidates(keys), further):
         left, right = record[left], record[right]
         # What is connected already is not compared again.
         apart = roots[left] != roots[right]
@@ -129,7 +132,9 @@ def margin(similarity: float, sizes: np.ndarray, slots: int) -> np.ndarray:
 
 
 def candidates(keys: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Pairs of places with equal keys, for rising keys, uint64 [n], in portions of at most n."""
+    """Pairs of places with equal keys, for rising keys, uint64 [n], in portions of at most n: all
+    of bands that `WINDOW` reaches over.
+    """
     if len(keys) == 0:
         return
     new = np.ones(len(keys), bool)

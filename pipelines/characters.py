@@ -1,10 +1,10 @@
 """What a text column consists of: characters counted by class, row by row, without a Python loop.
 
-The bytes of the whole column are classified at once, one class per character, at the place of its
-first byte. ASCII is one table lookup; other characters are put together from their bytes and looked
-up among all code points. The classes are kept, so that each rule pays for its own sums only. What
-takes more than a byte for each byte of text is done block by block, so that a column which is one
-text of 32 MiB needs little more than the column.
+The bytes of the whole column are looked at at once. A class has few ranges of ASCII characters,
+each of which is one comparison of bytes; other characters are put together from their bytes and
+looked up among all code points, once for all classes. What takes more than a byte for each byte of
+text is done block by block, so that a column which is one text of 32 MiB needs little more than the
+column.
 
 Classes follow the general category of the Unicode Character Database, as Python has it; letters are
 told apart by the blocks of the scripts that most languages are written in.
@@ -30,7 +30,6 @@ from electra_model.word_columns import laid_out, row_sums
 class CharacterClass(enum.IntEnum):
     """The class of a character. Letters are category L, one class per script."""
 
-    CONTINUATION = 0  # the second to fourth byte of a character
     LATIN = 1
     CYRILLIC = 2
     GREEK = 3
@@ -149,18 +148,21 @@ class TextColumn:
         return data, starts.astype(np.int64)
 
     @functools.cached_property
-    def _classes(self) -> bytes:
-        """The class at the first byte of each character, `CONTINUATION` at the others."""
+    def _wide(self) -> tuple[np.ndarray, np.ndarray]:
+        """Where each character beyond ASCII begins, int32 [k], and its class, uint8 [k]."""
         data, _ = self._layout
-        found = np.empty(len(data), np.uint8)
+        places, classes = [np.empty(0, np.int32)], [np.empty(0, np.uint8)]
         for start in range(0, len(data), _BLOCK):
-            block = data[start : start + _BLOCK]
-            classes = found[start : start + _BLOCK]
-            classes[:] = np.frombuffer(block.tobytes().translate(_ascii_table()), np.uint8)
-            first = np.flatnonzero(block >= 0xC0)
+            first = np.flatnonzero(data[start : start + _BLOCK] >= 0xC0)
             if len(first):
-                classes[first] = class_table()[_code_points(data, first + start)]
-        return found.tobytes()
+                first += start
+                places.append(first.astype(np.int32))
+                classes.append(class_table()[code_points(data, first)])
+        return np.concatenate(places), np.concatenate(classes)
+
+    def _wide_members(self, wanted: frozenset[CharacterClass]) -> np.ndarray:
+        places, classes = self._wide
+        return places[_member_table(wanted)[classes]]
 
     @functools.cached_property
     def lengths(self) -> np.ndarray:
@@ -170,23 +172,22 @@ class TextColumn:
     @functools.cached_property
     def spaces(self) -> np.ndarray:
         """int32 [n]: U+0020 of each row; in normalised text there is no other white space."""
-        return self._sums((self._layout[0] == 0x20).view(np.uint8))
+        return row_sums(self._layout[0] == 0x20, self._layout[1])
 
     def count(self, *classes: CharacterClass) -> np.ndarray:
         """int32 [n]: characters of these classes, all together, in each row."""
         wanted = frozenset(classes)
         if wanted not in self._counts:
-            member = bytes(code in wanted for code in range(256))
-            members = np.frombuffer(self._classes.translate(member), np.uint8)
-            self._counts[wanted] = self._sums(members)
+            members = _ascii_members(self._layout[0], wanted)
+            members[self._wide_members(wanted)] = True
+            self._counts[wanted] = row_sums(members, self._layout[1])
         return self._counts[wanted]
 
     def has(self, *classes: CharacterClass) -> np.ndarray:
         """bool [n]: whether a row has any character of these classes. For classes that are rare."""
-        found = np.zeros(len(self), bool)
-        for code in classes:
-            if bytes([code]) in self._classes:
-                found |= self._rows_with(np.frombuffer(self._classes, np.uint8) == code)
+        wanted = frozenset(classes)
+        found = self._rows_with(_ascii_members(self._layout[0], wanted))
+        found[self._rows_at(self._wide_members(wanted))] = True
         return found
 
     def contains(self, characters: str) -> np.ndarray:
@@ -215,25 +216,19 @@ class TextColumn:
             if name in known:
                 vars(found)[name] = known[name][rows]
         found._counts = {classes: counts[rows] for classes, counts in self._counts.items()}
-        if "_classes" in known:
-            starts = pa.py_buffer(self._layout[1].astype(np.int32))
-            buffers = [None, starts, pa.py_buffer(self._classes)]
-            classes = pa.BinaryArray.from_buffers(pa.binary(), len(self), buffers)
-            vars(found)["_classes"] = laid_out(classes.take(pa.array(rows, pa.int64())))[
-                0
-            ].tobytes()
         return found
 
     def _rows_with(self, places: np.ndarray) -> np.ndarray:
         """bool [n]: the rows of any of the bytes that bool [b] says."""
         found = np.zeros(len(self), bool)
         for start in range(0, len(places), _BLOCK):
-            chosen = np.flatnonzero(places[start : start + _BLOCK]) + start
-            found[np.searchsorted(self._layout[1], chosen, side="right") - 1] = True
+            chosen = np.flatnonzero(places[start : start + _BLOCK])
+            if len(chosen):
+                found[self._rows_at(chosen + start)] = True
         return found
 
-    def _sums(self, values: np.ndarray) -> np.ndarray:
-        return row_sums(values, self._layout[1])
+    def _rows_at(self, places: np.ndarray) -> np.ndarray:
+        return np.searchsorted(self._layout[1], places, side="right") - 1
 
 
 def columns_of(sides: Iterable[pa.StringArray]) -> tuple[TextColumn, ...]:
@@ -242,11 +237,32 @@ def columns_of(sides: Iterable[pa.StringArray]) -> tuple[TextColumn, ...]:
 
 
 @functools.cache
-def _ascii_table() -> bytes:
-    return class_table()[:128].tobytes() + bytes([CharacterClass.CONTINUATION]) * 128
+def _member_table(wanted: frozenset[CharacterClass]) -> np.ndarray:
+    """bool [classes]."""
+    return np.isin(np.arange(max(CharacterClass) + 1), [*wanted])
 
 
-def _code_points(data: np.ndarray, first: np.ndarray) -> np.ndarray:
+@functools.cache
+def _ascii_ranges(wanted: frozenset[CharacterClass]) -> list[tuple[int, int]]:
+    """The first and the last of each run of ASCII characters that are of these classes."""
+    member = np.concatenate([[False], _member_table(wanted)[class_table()[:128]], [False]])
+    first = np.flatnonzero(member[1:] & ~member[:-1])
+    last = np.flatnonzero(member[:-1] & ~member[1:]) - 1
+    return list(zip(first.tolist(), last.tolist(), strict=True))
+
+
+def _ascii_members(data: np.ndarray, wanted: frozenset[CharacterClass]) -> np.ndarray:
+    """bool [b]: which of the bytes are ASCII characters of these classes."""
+    found = np.zeros(len(data), bool)
+    smallest = data.min(initial=0xFF)
+    for first, last in _ascii_ranges(wanted):
+        if last >= smallest:
+            # What is less than the first wraps round to more than the last.
+            found |= (data - np.uint8(first)) <= np.uint8(last - first)
+    return found
+
+
+def code_points(data: np.ndarray, first: np.ndarray) -> np.ndarray:
     """The characters of UTF-8 bytes, uint8 [b], that begin at `first`, int64 [k]: int32 [k]."""
     lead = data[first]
     codes = np.empty(len(first), np.int32)

@@ -9,12 +9,14 @@ The first of equal records, in the order of the input, stays; validation and tes
 before training records. They themselves lose nothing here: a test set is a measure.
 
 On paper. A record takes 40 bytes in the part `keys` of its chunk: 4 GB on disk for 100 million, and
-13 more for each that is dropped. A partition is 512 MB of input, so records of 100 bytes are 5.4
-million a task and 100 million are 19 tasks. A task needs 135 bytes for each record of its
-partition, 0.7 GB, and some kB for each chunk of the corpus, of which it reads the keys one by one:
-2,500 for 10 GB. Short records are more in as many bytes, as are those of compressed files: at 20
-bytes of file each a task has 27 million, and needs 3.6 GB. There are 4096 partitions at most, of
-2.2 TB together; above that they grow.
+13 more for each that is dropped. Of the groups of training pairs that are left, those with the
+smallest places are listed, some kB a task; or, where near copies will be dropped of them before
+validation data are split off, all of them: 16 bytes each, 1.6 GB on disk for 100 million. A
+partition is 512 MB of input, so records of 100 bytes are 5.4 million a task and 100 million are 19
+tasks. A task needs 135 bytes for each record of its partition, 0.7 GB, and some kB for each chunk
+of the corpus, of which it reads the keys one by one: 2,500 for 10 GB. Short records are more in as
+many bytes, as are those of compressed files: at 20 bytes of file each a task has 27 million, and
+needs 3.6 GB. There are 4096 partitions at most, of 2.2 TB together; above that they grow.
 """
 
 from __future__ import annotations
@@ -96,10 +98,17 @@ def plan(config: PrepareConfig) -> list[Task]:
         "clean": index.digest,
         "duplicate": config.clean.duplicate,
         "leak": config.clean.leak,
-        "split": split.wanted(config),
+        "most_groups": _most_groups(config),
     }
     count = _partitions(config)
     return [Task(f"{number:05d}", {**payload, "partition": number}) for number in range(count)]
+
+
+def _most_groups(config: PrepareConfig) -> int | None:
+    """Of how many groups a split has to know at most; None for all, some of which are dropped."""
+    if not split.wanted(config):
+        return 0
+    return config.dataset.valid_max_records if len(split.dropping_stages(config)) == 1 else None
 
 
 def _partitions(config: PrepareConfig) -> int:
@@ -126,10 +135,14 @@ def work(config: PrepareConfig, task: Task, parts: Parts) -> dict[str, Any]:
     )
     parts.add("dropped", records.to_bytes(records.DROPPED, [batch]))
 
-    left = keys[(role == _TRAIN) & (rule < 0)]
+    left = keys[(role == _TRAIN) & (rule < 0), :2]
     places, sizes = split.count_groups(left[:, 0], left[:, 1])
-    smallest = split.smallest_groups(places, sizes, config.dataset.valid_max_records)
-    parts.add("groups", records.to_bytes(split.GROUPS, [smallest]))
+    most = task.payload["most_groups"]
+    if most is None:
+        groups = split.to_groups(places, sizes)
+    else:
+        groups = split.smallest_groups(places, sizes, most)
+    parts.add("groups", records.to_bytes(split.GROUPS, [groups]))
     return {"groups": len(places), "records": len(left)}
 
 
@@ -183,4 +196,6 @@ def _role_code(role: str) -> int:
 
 _SPLIT = ("data.valid", "dataset.valid_fraction", "dataset.valid_max_records")
 
-STAGE = Stage("dedup", plan, work, ("clean.duplicate", "clean.leak", *_SPLIT))
+STAGE = Stage(
+    "dedup", plan, work, ("clean.duplicate", "clean.leak", "clean.near_duplicate", *_SPLIT)
+)

@@ -11,6 +11,7 @@ ends. Pure functions on columns.
 from __future__ import annotations
 
 import codecs
+import functools
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence
@@ -20,6 +21,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from electra_model.word_columns import ASCII_SPACE, WIDE_SPACE, laid_out, row_sums, without
+
+from .characters import code_points
 
 # Characters that are NFC by themselves and beside any other: what is made of these alone need not
 # be normalised. A test holds them against the Unicode database.
@@ -32,8 +35,8 @@ _PLAIN = (
 # Rows that are left to `normalize_texts`: what may not be NFC, spaces of several bytes, and a space
 # at the beginning.
 _RARE = f"[^{_PLAIN}]|[{WIDE_SPACE}]|^[{ASCII_SPACE}]"
-# Rows whose spaces are not yet single.
-_LOOSE = f"[{ASCII_SPACE.replace(' ', '')}]|  | $"
+# Fewer characters beyond ASCII than one in so many bytes are few.
+_FEW = 8
 _SPACES = bytes(code for code in range(128) if re.match(f"[{ASCII_SPACE}]", chr(code)))
 _WHICH_SPACE = bytes(code in _SPACES for code in range(256))
 # Of the ASCII characters those that are numbers, punctuation or white space.
@@ -49,18 +52,57 @@ _FIRST_OF_PIECE = re.compile(
 )
 # Characters at the end of a piece among which one is looked for.
 _LOOKED_THROUGH = 1000
-_ONE_SPACE = bytes(32 if code in _SPACES else code for code in range(256))
+# Combining marks one after the other that are left to Python to sort.
+_MOST_MARKS = 200
 
 
 def normalize_column(texts: pa.StringArray) -> pa.StringArray:
     """`normalize_texts` of a column without nulls, on its bytes as far as that goes."""
-    rare = pc.match_substring_regex(texts, _RARE)
-    rows = np.flatnonzero(rare.to_numpy(zero_copy_only=False))
+    rare = _are_rare(texts)
+    rows = np.flatnonzero(rare)
     if len(rows):
-        texts = pc.replace_with_mask(texts, rare, _normalize_rare(texts.take(pa.array(rows))))
-    if pc.any(pc.match_substring_regex(texts, _LOOSE)).as_py():
+        mended = _normalize_rare(texts.take(pa.array(rows)))
+        texts = pc.replace_with_mask(texts, pa.array(rare), mended)
+    if _any_loose(texts):
         texts = _squeeze(texts)
     return texts
+
+
+def _are_rare(texts: pa.StringArray) -> np.ndarray:
+    """bool [n]: the rows of `_RARE`."""
+    data, starts = laid_out(texts)
+    leads = data >= 0xC0
+    if np.count_nonzero(leads) * _FEW > len(data):
+        return pc.match_substring_regex(texts, _RARE).to_numpy(zero_copy_only=False)
+    # Where few characters are not ASCII, these are looked up instead of all being looked through.
+    first = np.flatnonzero(leads)
+    found = np.zeros(len(texts), bool)
+    filled = np.flatnonzero(starts[1:] > starts[:-1])
+    found[filled] = np.frombuffer(_WHICH_SPACE, bool)[data[starts[filled]]]
+    rare = first[_rare_table()[code_points(data, first)]]
+    found[np.searchsorted(starts, rare, side="right") - 1] = True
+    return found
+
+
+@functools.cache
+def _rare_table() -> np.ndarray:
+    """bool [0x110000]: the characters beyond ASCII that make a row one of `_RARE`."""
+    table = np.ones(0x110000, bool)
+    for first, last in re.findall(r"\\x(?:\{(\w+)\}|00)-\\x\{(\w+)\}", _PLAIN):
+        table[int(first or "0", 16) : int(last, 16) + 1] = False
+    for code in np.flatnonzero(~table).tolist():
+        table[code] = chr(code).isspace()
+    return table
+
+
+def _any_loose(texts: pa.StringArray) -> bool:
+    """Whether a row has ASCII white space other than single U+0020 between words."""
+    data, starts = laid_out(texts)
+    if data.min(initial=0xFF) < 0x20:
+        return True
+    space = data == 0x20
+    stops = starts[1:][starts[1:] > starts[:-1]]
+    return bool((space[1:] & space[:-1]).any() or space[stops - 1].any())
 
 
 def _normalize_rare(texts: pa.StringArray) -> pa.StringArray:
@@ -81,7 +123,7 @@ def _normalize_long(data: memoryview) -> bytes:
     found: list[bytes] = []
     space = False  # whether white space follows what is found
     for piece in _pieces(data):
-        piece = unicodedata.normalize("NFC", piece)
+        piece = _nfc(piece)
         if words := " ".join(piece.split()):
             if found and (space or piece[0].isspace()):
                 found.append(b" ")
@@ -107,33 +149,59 @@ def _pieces(data: memoryview) -> Iterator[str]:
 
 def _squeeze(texts: pa.StringArray) -> pa.StringArray:
     """Every run of white space as one space, none at the end; no row begins with one."""
-    codes, offsets = laid_out(texts)
-    data = codes.tobytes()
-    space = np.frombuffer(data.translate(_WHICH_SPACE), bool)
+    data, offsets = laid_out(texts)
+    # The ranges of `_SPACES`; what is less than a range wraps round to more than it.
+    space = (data == 0x20) | (data - np.uint8(0x09) <= 0x04) | (data - np.uint8(0x1C) <= 0x03)
     # Of each run the last is kept, and the end of a row counts as a space that follows.
     dropped = space.copy()
     dropped[:-1] &= space[1:]
     stops = offsets[1:][np.diff(offsets) > 0]
     dropped[stops - 1] = space[stops - 1]
-    return _without(data.translate(_ONE_SPACE), offsets, dropped)
+    return _without(np.where(space, np.uint8(0x20), data), offsets, dropped)
 
 
-def _without(data: bytes, offsets: np.ndarray, dropped: np.ndarray) -> pa.StringArray:
-    """Rows without some of their bytes; dropped bool [m]."""
-    kept = np.frombuffer(data, np.uint8)
+def _without(kept: np.ndarray, offsets: np.ndarray, dropped: np.ndarray) -> pa.StringArray:
+    """Rows without some of their bytes, uint8 [m]; dropped bool [m]."""
     if dropped.any():
         kept = without(kept, dropped)
         offsets = offsets.copy()
-        offsets[1:] -= np.cumsum(row_sums(dropped.view(np.uint8), offsets), dtype=np.int32)
+        offsets[1:] -= np.cumsum(row_sums(dropped, offsets), dtype=np.int32)
     return pa.StringArray.from_buffers(len(offsets) - 1, pa.py_buffer(offsets), pa.py_buffer(kept))
 
 
 def normalize_texts(texts: Sequence[str]) -> list[str]:
     """NFC, every run of white space (no-break and line ends too) as one space, none at the ends."""
-    return [
-        " ".join(text.split() if text.isascii() else unicodedata.normalize("NFC", text).split())
-        for text in texts
-    ]
+    return [" ".join(text.split() if text.isascii() else _nfc(text).split()) for text in texts]
+
+
+def _nfc(text: str) -> str:
+    if len(text) > _MOST_MARKS:
+        text = _many_marks().sub(_in_order, text)
+    return unicodedata.normalize("NFC", text)
+
+
+def _in_order(marks: re.Match[str]) -> str:
+    """A run of combining marks in canonical order, which NFC leaves as it is.
+
+    The order is that of UAX 15, section 1.3. Python's own sort (3.11) takes the square of the run's
+    length: minutes for a megabyte.
+    """
+    codes = np.frombuffer(marks[0].encode("utf-32-le"), np.uint32)
+    order = np.argsort(_combining_classes()[codes], kind="stable")
+    return codes[order].tobytes().decode("utf-32-le")
+
+
+@functools.cache
+def _combining_classes() -> np.ndarray:
+    """uint8 [n]: the canonical combining class of each code point; there are none beyond n."""
+    classes = bytes(map(unicodedata.combining, map(chr, range(0x1F000))))
+    return np.frombuffer(classes, np.uint8)
+
+
+@functools.cache
+def _many_marks() -> re.Pattern[str]:
+    marks = "".join(map(chr, np.flatnonzero(_combining_classes()).tolist()))
+    return re.compile(f"[{marks}]{{{_MOST_MARKS},}}")
 
 
 def reduce_sources(sources: pa.StringArray) -> pa.StringArray:
@@ -145,7 +213,7 @@ def reduce_sources(sources: pa.StringArray) -> pa.StringArray:
     codes, offsets = laid_out(sources)
     data = codes.tobytes()
     dropped = np.frombuffer(data.translate(_WHICH_REDUCED), bool)
-    reduced = _without(data.lower(), offsets, dropped)
+    reduced = _without(np.frombuffer(data.lower(), np.uint8), offsets, dropped)
     other = pc.invert(pc.string_is_ascii(sources))
     if pc.any(other).as_py():
         texts = pc.utf8_lower(sources.filter(other))

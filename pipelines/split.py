@@ -78,21 +78,29 @@ def count_groups(high: np.ndarray, low: np.ndarray) -> tuple[np.ndarray, np.ndar
     return low[starts], np.diff(np.append(starts, len(low)))
 
 
+def to_groups(places: np.ndarray, sizes: np.ndarray) -> pa.RecordBatch:
+    """Groups, as of `count_groups`, as `GROUPS`."""
+    return pa.RecordBatch.from_arrays([pa.array(places), pa.array(sizes)], schema=GROUPS)
+
+
 def smallest_groups(places: np.ndarray, sizes: np.ndarray, most: int) -> pa.RecordBatch:
     """The groups with the smallest places, as many as can matter, and one to bound them."""
-    return pa.RecordBatch.from_arrays(
-        [pa.array(places[: most + 1]), pa.array(sizes[: most + 1])], schema=GROUPS
-    )
+    return to_groups(places[: most + 1], sizes[: most + 1])
 
 
 def subtract_groups(
-    places: np.ndarray, sizes: np.ndarray, lost: pa.RecordBatch
+    places: np.ndarray, sizes: np.ndarray, lost_places: np.ndarray, lost_sizes: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Groups, as of `count_groups`, without the records that were lost of them (`GROUPS`)."""
+    """Groups, as of `count_groups`, without the records that were lost of these or other ones.
+
+    Args:
+      lost_places, lost_sizes: uint64 [k], rising, and int64 [k].
+    """
     left = sizes.copy()
-    found = np.isin(lost.column("place").to_numpy(), places)
-    at = np.searchsorted(places, lost.column("place").to_numpy()[found])
-    left[at] -= lost.column("records").to_numpy()[found]
+    if len(places):
+        at = np.minimum(np.searchsorted(places, lost_places), len(places) - 1)
+        found = places[at] == lost_places
+        left[at[found]] -= lost_sizes[found]
     return places[left > 0], left[left > 0]
 
 
@@ -106,7 +114,8 @@ def choose_range(
     are too large by themselves are passed over. Never all groups: something must be left to train.
 
     Args:
-      places, sizes: of the smallest groups, rising, uint64 [m] and int64 [m].
+      places, sizes: of the smallest groups (see `smallest_groups`), rising, uint64 [m] and
+        int64 [m].
       all_groups, all_records: how many there are.
     """
     most = config.dataset.valid_max_records
@@ -128,23 +137,18 @@ def choose_places(config: PrepareConfig) -> tuple[int, int]:
     """
     if not wanted(config):
         return 0, 0
-    found = load_index(config, "dedup").receipts
+    # The last of them knows what is left.
+    stage, _ = dropping_stages(config)[-1]
+    found = load_index(config, stage).receipts
     groups = pa.Table.from_batches(
         [
-            records.open_table(part_path(config, "dedup", receipt, "groups")).get_batch(0)
+            records.open_table(part_path(config, stage, receipt, "groups")).get_batch(0)
             for receipt in found
         ]
     ).sort_by("place")
     place, size = groups.column("place").to_numpy(), groups.column("records").to_numpy()
     all_groups = sum(receipt.facts["groups"] for receipt in found)
     all_records = sum(receipt.facts["records"] for receipt in found)
-    if len(dropping_stages(config)) > 1:
-        (receipt,) = load_index(config, "near").receipts
-        lost = records.open_table(part_path(config, "near", receipt, "lost")).get_batch(0)
-        place, size = subtract_groups(place, size, lost)
-        all_records -= receipt.facts["lost"]
-        # Groups that were lost are known only where all are listed; elsewhere there are many.
-        all_groups = min(all_groups - len(groups) + len(place), all_records)
     return choose_range(place, size, all_groups, all_records, config)
 
 

@@ -65,7 +65,7 @@ def read_tsv(
             row, first = row + 1, False
             continue
         texts = lines.decode_column(some.bodies, first_of_file=first)
-        raws = some.raw() if raw else None
+        raws = some.raw_column() if raw else None
         first = False
         if skip:
             texts, raws, skip = texts[1:], raws[1:] if raws is not None else None, False

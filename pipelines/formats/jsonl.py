@@ -44,16 +44,18 @@ def _batch(
         errors.append(error)
         for column, value in zip(columns, values, strict=True):
             column.append(value)
-    return lines.batch(row, errors, some.raw() if raw else None, fields, columns)
+    return lines.batch(row, errors, some.raw_column() if raw else None, fields, columns)
 
 
 def _parse(
     body: bytes, paths: list[tuple[str, list[str]]]
 ) -> tuple[str | None, Sequence[str | None]]:
+    strict = True
     try:
         record = orjson.loads(body)
     except orjson.JSONDecodeError:
         # Python's own parser takes more: NaN, lone surrogates, deep nesting.
+        strict = False
         try:
             record = json.loads(body.decode())
         except UnicodeDecodeError:
@@ -72,7 +74,7 @@ def _parse(
             return "missing_field", [None] * len(paths)
         if not isinstance(value, str):
             return "not_text", [None] * len(paths)
-        if not rows.has_utf8(value):
+        if not strict and not rows.has_utf8(value):
             return lines.NOT_UTF8, [None] * len(paths)
         values.append(value)
     return None, values

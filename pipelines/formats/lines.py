@@ -63,6 +63,17 @@ class Lines:
             raw[-1] = self.bodies[-1]
         return raw
 
+    def raw_column(self) -> pa.BinaryArray:
+        """`raw` as a column, without an object for each line."""
+        if self.too_large or not self.bodies:
+            return pa.array(self.raw(), pa.binary())
+        data = b"\n".join([*self.bodies, b""] if self.ended else self.bodies)
+        offsets = np.zeros(len(self.bodies) + 1, np.int32)
+        np.cumsum([len(body) + 1 for body in self.bodies], out=offsets[1:])
+        offsets[-1] = len(data)
+        buffers = [None, pa.py_buffer(offsets), pa.py_buffer(data)]
+        return pa.BinaryArray.from_buffers(pa.binary(), len(self.bodies), buffers)
+
 
 def cut(path: str, unit_bytes: int) -> list[tuple[int, int]]:
     """Byte ranges of about equal size, none much larger than `unit_bytes`; at least one."""
@@ -233,7 +244,7 @@ def _decode_one(body: bytes) -> str | None:
 def batch(
     first_row: int,
     errors: Sequence[str | None] | pa.StringArray,
-    raw: list[bytes] | None,
+    raw: list[bytes] | pa.BinaryArray | None,
     names: Sequence[str],
     columns: Sequence[Sequence[str | None] | pa.StringArray],
 ) -> pa.RecordBatch:
@@ -242,7 +253,7 @@ def batch(
     arrays: list[pa.Array] = [pa.array(rows), _strings(errors)]
     schema = [records.ROW, records.ERROR]
     if raw is not None:
-        arrays.append(pa.array(raw, pa.binary()))
+        arrays.append(raw if isinstance(raw, pa.Array) else pa.array(raw, pa.binary()))
         schema.append(records.RAW)
     for name, column in zip(names, columns, strict=True):
         arrays.append(_strings(column))
@@ -253,7 +264,7 @@ def batch(
 def too_large(row: int, some: Lines, raw: bool, fields: Sequence[str]) -> pa.RecordBatch:
     """The batch of a line that is too large; its row has no text."""
     nothing: list[list[str | None]] = [[None]] * len(fields)
-    return batch(row, [TOO_LARGE], some.raw() if raw else None, fields, nothing)
+    return batch(row, [TOO_LARGE], some.raw_column() if raw else None, fields, nothing)
 
 
 def _strings(values: Sequence[str | None] | pa.StringArray) -> pa.StringArray:

@@ -40,5 +40,5 @@ def read(unit: Unit, fields: Sequence[str], raw: bool) -> Iterator[pa.RecordBatc
             continue
         texts = lines.decode_column(some.bodies, first_of_file=row == 0 and unit.start == 0)
         errors = pc.if_else(texts.is_null(), lines.NOT_UTF8, pa.scalar(None, pa.string()))
-        yield lines.batch(row, errors, some.raw() if raw else None, fields, [texts])
+        yield lines.batch(row, errors, some.raw_column() if raw else None, fields, [texts])
         row += len(texts)

@@ -108,20 +108,20 @@ def test_the_saved_model_needs_tensorflow_alone(saved, loaded, sentences, tmp_pa
     assert len(found["target_ids"][0]) == np.shape(found["decoder_self"])[-1]
 
 
-def test_a_model_with_a_list_of_pieces(sentences, tiny_config, tmp_path):
+def test_a_model_with_a_list_of_pieces(sentences, one_bucket, tmp_path):
     words = sorted({word for pair in sentences for word in " ".join(pair).split()})
     config = VocabularyConfig(kind="wordpiece", size=90, symbols=("<2de>",))
     tokenizer = tokenizer_of(config, train_pieces([(word, 5) for word in words], config))
-    model = Electra.from_config_and_vocabulary(tiny_config, tokenizer.size, seed=5)
+    model = Electra.from_config_and_vocabulary(one_bucket, tokenizer.size, seed=5)
     model((SOURCE, TARGET))  # makes the weights
-    save_model(tmp_path / "model", model, tokenizer, tiny_config, beam_size=2)
+    save_model(tmp_path / "model", model, tokenizer, one_bucket, beam_size=1)
     names = sorted(path.name for path in (tmp_path / "model").iterdir())
     assert names == ["model.json", "saved_model", "vocab.txt"]
     loaded = load_model(tmp_path / "model")
     assert loaded.tokenizer.fingerprint() == tokenizer.fingerprint()
     texts = ["<2de> the dog", "moon \u2603", "the tree"]
     answers = serve(tmp_path / "model", texts, tmp_path)
-    outputs, scores = loaded.translate(texts, beam_size=2, length_penalty=0.6)
+    outputs, scores = loaded.translate(texts, beam_size=1, length_penalty=0.6)
     assert answers["serving_default"][0] == outputs
     np.testing.assert_allclose(answers["serving_default"][1], scores, rtol=1e-5)
     (tmp_path / "model" / "vocab.txt").write_bytes(tokenizer.model_bytes + b"so\n")
@@ -216,15 +216,13 @@ def test_what_is_no_model_is_not_overwritten(saved, tokenizer, tiny_config, tmp_
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "letters"]
 
 
-def test_what_a_kill_has_left_is_in_nobodys_way(
-    saved, make_model, tokenizer, tiny_config, tmp_path
-):
+def test_what_a_kill_has_left_is_in_nobodys_way(saved, tokenizer, one_bucket, tmp_path):
     folder, model, _ = saved
     place = shutil.copytree(folder, tmp_path / "model")
     (place / "model.json").unlink()
     for name in (".model.tmp-abc", ".model.old-7"):
         shutil.copytree(folder, tmp_path / name)
-    save_model(place, model, tokenizer, tiny_config)
+    save_model(place, model, tokenizer, one_bucket)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["model"]
     assert missing_file(place) is None
     (place / "spm.model").unlink()
@@ -232,7 +230,7 @@ def test_what_a_kill_has_left_is_in_nobodys_way(
 
 
 def test_a_model_is_replaced_and_its_fingerprint_follows_the_weights(
-    saved, make_model, tokenizer, tiny_config, tmp_path
+    saved, tokenizer, tiny_config, tmp_path
 ):
     folder, model, metadata = saved
     place = shutil.copytree(folder, tmp_path / "model")

@@ -16,6 +16,7 @@ from electra_model.pretraining import ReplacedTokenDetection
 from electra_model.randomness import SeedStream
 
 VOCABULARY = 25
+ROWS, LENGTH, FRACTION = 64, 16, 0.15
 SIZES = ModelConfig(
     num_layers=2, num_decoder_layers=1, d_model=32, num_heads=4, dff=64, dropout=0.3, max_length=16
 )
@@ -60,7 +61,13 @@ def alone(tensors):
     return generator.load(card_of(data), data, "step-1")
 
 
-def windows(rows, length=16):
+@pytest.fixture(scope="module")
+def sample(alone):
+    """Its draws in windows of 64 rows; compiled once, since a temperature is an argument."""
+    return generator.sampler(alone, FRACTION, ROWS, LENGTH)
+
+
+def windows(rows, length=LENGTH):
     ids = np.arange(rows * length).reshape(rows, length) % 20 + 5
     ids[:, -1] = 3
     segments = np.repeat([[1] * (length // 2) + [2] * (length - length // 2)], rows, axis=0)
@@ -110,19 +117,17 @@ def test_a_generator_that_is_not_finite_is_refused(tensors):
 
 
 @pytest.mark.parametrize("temperature", [0.5, 1.0, 3.0])
-def test_draws_follow_the_softmax_at_the_temperature(alone, temperature):
+def test_draws_follow_the_softmax_at_the_temperature(alone, sample, temperature):
     """4,096 draws, each with the logits that it was drawn from.
 
     The number of draws of a token is a sum of independent ones of known probability: it is within
     five standard deviations of its mean but for one token in two million.
     """
-    rows, length, fraction = 64, 16, 0.15
-    ids, segments = windows(rows)
-    sample = generator.sampler(alone, fraction, rows, length)
+    ids, segments = windows(ROWS)
     counted, mean, variance = (np.zeros(VOCABULARY) for _ in range(3))
     for seed in range(32):
         replaced, hidden = sample(ids, segments, seed, temperature)
-        masked = mask_tokens(tf.constant(ids), fraction, SeedStream(tf.constant(seed, tf.int64)))
+        masked = mask_tokens(tf.constant(ids), FRACTION, SeedStream(tf.constant(seed, tf.int64)))
         assert hidden.tolist() == np.asarray(masked.weights).sum(axis=1).astype(int).tolist()
         logits = np.asarray(alone(masked.token_ids, segments, masked.positions), np.float64)
         scaled = np.exp((logits - logits.max(-1, keepdims=True)) / temperature)
@@ -132,21 +137,20 @@ def test_draws_follow_the_softmax_at_the_temperature(alone, temperature):
         counted += np.bincount(drawn, minlength=VOCABULARY)
         mean += share.sum(0)
         variance += (share * (1 - share)).sum(0)
-    assert counted.sum() == 32 * rows * 2
+    assert counted.sum() == 32 * ROWS * 2
     assert (np.abs(counted - mean) <= 5 * np.sqrt(variance) + 1e-9).all()
     even = counted.sum() / VOCABULARY
     assert (np.abs(counted - even) > 8 * np.sqrt(even)).any(), "the softmax is not an even one"
 
 
-def test_only_hidden_tokens_change_and_special_ones_never(alone):
-    ids, segments = windows(8)
+def test_only_hidden_tokens_change_and_special_ones_never(sample):
+    ids, segments = windows(ROWS)
     ids[5:] = 0  # empty rows
     segments[5:] = 0
-    sample = generator.sampler(alone, 0.15, 8, 16)
     replaced, hidden = sample(ids, segments, 5, 2.0)
-    masked = mask_tokens(tf.constant(ids), 0.15, SeedStream(tf.constant(5, tf.int64)))
+    masked = mask_tokens(tf.constant(ids), FRACTION, SeedStream(tf.constant(5, tf.int64)))
     covered = np.asarray(masked.token_ids) != ids
-    assert hidden.tolist() == [2, 2, 2, 2, 2, 0, 0, 0]
+    assert hidden.tolist() == [2] * 5 + [0] * (ROWS - 5)
     assert ((replaced != ids) <= covered).all()
     assert (replaced != ids).any()
     assert (replaced[:, -1] == ids[:, -1]).all()
@@ -168,9 +172,8 @@ def test_a_generator_that_is_sure_and_right_leaves_every_token_an_original(tenso
     assert sorted(np.unique(replaced).tolist()) == [7, 8] and (replaced == 7).sum() == 8
 
 
-def test_the_same_seed_gives_the_same_draws_and_another_one_others(alone):
-    ids, segments = windows(16)
-    sample = generator.sampler(alone, 0.15, 16, 16)
+def test_the_same_seed_gives_the_same_draws_and_another_one_others(sample):
+    ids, segments = windows(ROWS)
     first = sample(ids, segments, 1, 2.0)[0]
     assert np.array_equal(first, sample(ids, segments, 1, 2.0)[0])
     assert not np.array_equal(first, sample(ids, segments, 2, 2.0)[0])

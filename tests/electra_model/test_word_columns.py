@@ -87,10 +87,12 @@ def test_blocks_of_rows(size, monkeypatch):
     found = list(row_blocks(starts, size))
     assert [row for first, last in found for row in range(first, last)] == list(range(8))
     assert all(last == first + 1 or starts[last] - starts[first] <= size for first, last in found)
-    values = np.array([1, 0, 1, 1, 0, 0, 0, 1, 1, 1, 1, 0, 1], np.uint8)
+    flags = np.array([1, 0, 1, 1, 0, 0, 0, 1, 1, 1, 1, 0, 1], bool)
     monkeypatch.setattr(word_columns, "_AT_ONCE", size)
-    assert row_sums(values, starts).tolist() == [0, 1, 2, 0, 0, 4, 1, 0]
-    assert without(values, values == 1).tolist() == [0, 0, 0, 0, 0]
+    for long_row in (0, 512):  # counted one by one, and all at once
+        monkeypatch.setattr(word_columns, "_LONG_ROW", long_row)
+        assert row_sums(flags, starts).tolist() == [0, 1, 2, 0, 0, 4, 1, 0]
+    assert without(flags.view(np.uint8), flags).tolist() == [0, 0, 0, 0, 0]
     assert list(row_blocks(np.zeros(1, np.int64), size)) == []
 
 

@@ -6,6 +6,9 @@ import numpy as np
 import pytest
 
 from tests.pipelines import shouting
+from tests.remembering import remember
+
+remember()
 
 
 @pytest.fixture

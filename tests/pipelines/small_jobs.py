@@ -11,7 +11,7 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
 from electra_model import features
-from pipelines import prepare
+from pipelines import prepare, stages
 from pipelines.config import (
     CleanConfig,
     DataConfig,
@@ -61,6 +61,17 @@ def run(config, runner=None, options=None):
     with beam.Pipeline(runner=runner or FnApiRunner(), options=options) as pipeline:
         prepare.build_prepare(pipeline, config, plan)
     return read_info(config)
+
+
+def run_until(config, last):
+    """The stages up to this one alone, in this process."""
+    plan = prepare.plan_prepare(config)
+    with beam.Pipeline(runner=FnApiRunner(), options=PipelineOptions([])) as pipeline:
+        element = pipeline | "Start" >> beam.Create([""])
+        for label, stage in prepare.stages_of(config, plan):
+            element = element | label >> stages.RunStage(stage, config)
+            if stage.name == last:
+                break
 
 
 def read_info(config):

@@ -75,9 +75,11 @@ def test_partitions_are_even_and_cover_the_range():
 ROWS = 2000
 
 
-def hashed(folder, chunks, partitions):
+def hashed(folder, chunks, partitions, near=False):
     """A job whose first stage has made that many chunks of `ROWS` different records each."""
-    config = make_config(folder, f"{chunks}-{partitions}", train=["train.tsv"])
+    config = make_config(
+        folder, f"{chunks}-{partitions}", train=["train.tsv"], clean={"near_duplicate": near}
+    )
     draw = np.random.default_rng(1)
     receipts = []
     for number in range(chunks):
@@ -105,9 +107,10 @@ def peak_of_a_task(config):
     return facts["records"], peak
 
 
-def test_memory_of_a_task_grows_with_its_partition_and_not_with_the_corpus(tmp_path):
+@pytest.mark.parametrize("near", [False, 0.8])
+def test_memory_of_a_task_grows_with_its_partition_and_not_with_the_corpus(tmp_path, near):
     found = {
-        (chunks, partitions): peak_of_a_task(hashed(tmp_path, chunks, partitions))
+        (chunks, partitions): peak_of_a_task(hashed(tmp_path, chunks, partitions, near))
         for chunks, partitions in [(5, 1), (50, 10), (50, 1)]
     }
     records, peak = found[5, 1]

@@ -198,11 +198,18 @@ def test_of_rules_of_later_stages(place):
     assert (found["clean"][0], found["dedup"][0]) == (0, 0)
     assert found["held_out"] == (3, 3, "not done yet")
     found = check(job(clean={"leak": False, "overlap": 0.9, "near_duplicate": 0.8}))
-    assert todo(found)["signatures"] == 4  # without `leak`, not of the test data
-    assert [found[name] for name in NEAR[1:]] == [(None, None, "not done yet")] * 2
+    # All groups are listed where near copies will be dropped of them before data are split off.
+    assert found["dedup"] == (1, 1, "clean.near_duplicate off -> 0.8")
+    assert [found[name] for name in NEAR] == [(None, None, "not done yet")] * 3
     found = check(job(clean={"leak": False, "overlap": 0.9, "near_duplicate": 0.7}))
-    assert found["signatures"][2] == "clean.near_duplicate 0.8 -> 0.7"
-    found = check(job(clean={"leak": False, "near_duplicate": 0.7}))
+    assert todo(found)["dedup"] == 0
+    # Without `leak`, not of the test data.
+    assert found["signatures"] == (4, 4, "clean.near_duplicate 0.8 -> 0.7")
+    most = {"valid_max_records": 5}
+    found = check(job(clean={"leak": False, "overlap": 0.9, "near_duplicate": 0.7}, dataset=most))
+    assert todo(found)["bands"] == 0
+    assert found["near"] == (1, 1, "dataset.valid_max_records 2000 -> 5")
+    found = check(job(clean={"leak": False, "near_duplicate": 0.7}, dataset=most))
     assert todo(found)["near"] == 0 and todo(found)["split"] == 3
     assert "held_out" not in found
 

@@ -6,9 +6,10 @@ import os
 import random
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
-from pipelines import clean, prepare, stages
+from pipelines import clean, dedup, prepare, records, split, stages
 from pipelines.dedup import partition_of
 from pipelines.near_duplicates import _range_of
 from runners import engines
@@ -17,6 +18,7 @@ from tests.pipelines.small_jobs import (
     read_info,
     read_rejected,
     run,
+    run_until,
     tree,
     write_tsv,
 )
@@ -164,6 +166,7 @@ def test_exact_copies_are_the_other_rule_s(corpus, tmp_path):
     assert info["ledger"] == {"in": 5, "out": 2, "rejected": {"near_duplicate": 3}}
 
 
+@pytest.mark.slow  # `test_prepare` has one for all options at once
 def test_the_same_bytes_in_two_processes(corpus):
     config, make, _ = corpus
     two = engines.RunnerConfig(workers=2)
@@ -201,10 +204,19 @@ def test_off_costs_nothing_and_switching_it_reads_nothing_again(corpus):
     run(config)
     assert not {"signatures", "bands", "near"} & set(os.listdir(f"{config.workdir}/prepare"))
     receipts = [f"{config.workdir}/prepare/{n}" for n in ("clean/00001-00000", "dedup/00000")]
-    before = [os.stat(f"{path}.receipt.json").st_mtime_ns for path in receipts]
+
+    def written():
+        return [os.stat(f"{path}.receipt.json").st_mtime_ns for path in receipts]
+
+    before = written()
     on = dataclasses.replace(config, clean=dataclasses.replace(config.clean, near_duplicate=0.8))
     assert run(on)["ledger"] == read_info(corpus[0])["ledger"]
-    assert [os.stat(f"{path}.receipt.json").st_mtime_ns for path in receipts] == before
+    # Of what will be split off, `dedup` has to list more.
+    after = written()
+    assert after[0] == before[0] and after[1] != before[1]
+    lower = dataclasses.replace(config, clean=dataclasses.replace(config.clean, near_duplicate=0.7))
+    run_until(lower, "dedup")
+    assert written() == after
     assert "near_duplicate" not in run(config)["ledger"]["rejected"]
     assert not os.path.exists(f"{config.workdir}/dataset/rejected/near_duplicate.jsonl.gz")
 
@@ -225,6 +237,93 @@ def test_validation_data_are_split_off_what_is_left(tmp_path):
     assert info["ledger"]["rejected"] == {"near_duplicate": 300}
     assert info["splits"]["valid"]["records"] == 6
     assert info["splits"]["train"]["records"] == 24
+
+
+@pytest.fixture(scope="module")
+def copied(tmp_path_factory):
+    """Jobs on 40 texts and seven near copies of each, of which some are split off; and the places
+    of the 40, rising."""
+    folder = tmp_path_factory.mktemp("copied")
+    texts = [text_of(seed) for seed in range(40)]
+    copies = [near(text, place) for place in range(0, 70, 10) for text in texts]
+    train = [write_tsv(folder / "train.tsv", [(text, "ziel " * 20) for text in texts + copies])]
+
+    def config(name, most, clean=None, **dataset):
+        return make_config(
+            folder, name, train=train, size=64,
+            clean={**RULE, "near_duplicate": 0.7, "max_rejected_fraction": 0.95,
+                   "max_length_ratio": False, **(clean or {})},
+            dataset={"valid_fraction": 0.2, "valid_max_records": most, "max_tokens": 1024,
+                     **dataset},
+        )  # fmt: skip
+
+    first = config("work", 5)
+    run(first)
+    places = [
+        batch.filter(pa.array(batch.column("row").to_numpy() < len(texts))).column("place")
+        for batch in (clean.read_kept(first, chunk) for chunk in clean.chunks(first))
+    ]
+    return config, first, np.sort(pa.concat_arrays(places).to_numpy())
+
+
+def places_split_off(config):
+    """The places of all records in the range that is split off and not dropped, rising."""
+    found = []
+    for chunk in clean.chunks(config):
+        batch = clean.read_kept(config, chunk)
+        place = batch.column("place").to_numpy()
+        gone, _ = dedup.dropped_of(config, "near", chunk)
+        left = ~np.isin(batch.column("row").to_numpy(), gone)
+        found.append(place[left & split.is_split_off(place, split.choose_places(config))])
+    return np.sort(np.concatenate(found)).tolist()
+
+
+def test_as_many_are_split_off_where_most_of_the_first_are_near_copies(copied, monkeypatch):
+    """In each of the partitions nearly all groups of the smallest places are dropped."""
+    make, config, places = copied
+    assert read_info(config)["splits"]["valid"]["records"] == 5
+    assert places_split_off(config) == places[:5].tolist()
+    chosen = split.choose_places(config)
+    assert chosen == (places[0], places[5])
+
+    other = make("units", 5, unit_megabytes=0.01)
+    assert len(prepare.plan_prepare(other).units) > 10
+    run_until(other, "near")
+    assert split.choose_places(other) == chosen
+
+    monkeypatch.setattr(clean, "_PARTITION_BYTES", 20_000)
+    other = make("partitions", 5)
+    run_until(other, "near")
+    assert len(stages.load_index(other, "dedup").receipts) > 5
+    assert split.choose_places(other) == chosen
+
+
+def test_the_size_of_what_is_split_off_can_be_changed(copied):
+    make = copied[0]
+    for most, expected in [(2, 2), (7, 7), (2000, 8)]:  # 8 are a fifth of 40
+        config = make("changed", most)
+        run_until(config, "near")
+        assert places_split_off(config) == copied[2][:expected].tolist()
+
+
+def test_groups_are_all_listed_only_where_they_have_to_be(copied):
+    def groups(config, last):
+        run_until(config, last)
+        (receipt,) = stages.load_index(config, "dedup").receipts
+        return records.open_table(stages.part_path(config, "dedup", receipt, "groups"))
+
+    make, config, _ = copied
+    assert groups(config, "dedup").get_batch(0).num_rows == 320
+    off = make("off", 5, {"near_duplicate": False})
+    assert groups(off, "dedup").get_batch(0).num_rows == 6
+    # And nothing of such a job is done again for having been made before there was this.
+    assert dedup.plan(off)[0].payload.keys() == {
+        "version", "clean", "duplicate", "leak", "split", "partition",
+    }  # fmt: skip
+    none = make("none", 5, valid_fraction=0)
+    assert groups(none, "near").get_batch(0).num_rows == 6
+    (receipt,) = stages.load_index(none, "near").receipts
+    assert list(receipt.parts) == ["dropped"]
 
 
 @pytest.mark.parametrize("partitions", [1, 3, 7, 16, 1000])

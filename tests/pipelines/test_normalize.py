@@ -97,3 +97,26 @@ def test_long_texts_are_normalised_piece_by_piece(texts, size, looked_through):
         patch.setattr(normalize, "_LOOKED_THROUGH", looked_through)
         patch.setattr(word_columns, "_AT_ONCE", size)
         assert normalize_column(pa.array(texts, pa.string())).to_pylist() == expected
+
+
+def test_marks_are_of_the_code_points_that_are_looked_at():
+    assert not any(unicodedata.combining(chr(code)) for code in range(0x1F000, 0x110000))
+
+
+@hypothesis.given(st.text("a\u0301\u0327\u0345\u05b0\u0344 \u0f71\U0001d165\u1ec7", max_size=40))
+@hypothesis.settings(deadline=None)
+def test_runs_of_marks_are_put_in_order(text):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(normalize, "_MOST_MARKS", 2)
+        normalize._many_marks.cache_clear()
+        found = normalize_texts([text])
+    normalize._many_marks.cache_clear()
+    assert found == [" ".join(unicodedata.normalize("NFC", text).split())]
+
+
+@pytest.mark.timeout(20)
+def test_a_megabyte_of_marks_takes_no_long():
+    text = "a" + "\u0301\u0327\u0301" * 170_000
+    (found,) = normalize_texts([text])
+    assert found[0] == "\u00e1" and found[1:] == "\u0327" * 170_000 + "\u0301" * 339_999
+    assert normalize_column(pa.array([text * 2])).to_pylist() == [found * 2]

@@ -208,11 +208,22 @@ def test_a_second_run_does_nothing(prepared):
 
 
 def test_two_processes_give_the_same_bytes(prepared):
+    """With everything switched on that writes other bytes or drops other records."""
     config, _ = prepared
+    config = dataclasses.replace(
+        config,
+        workdir=config.workdir + "-one",
+        clean=dataclasses.replace(config.clean, near_duplicate=0.8, overlap=0.9),
+        dataset=dataclasses.replace(
+            config.dataset, provenance=True, pack_pairs=True, pair_windows=True
+        ),
+    )
+    run(config)
     other = dataclasses.replace(config, workdir=config.workdir + "-two")
     two = engines.RunnerConfig(workers=2)
     run(other, engines.pipeline_runner(two), engines.pipeline_options(two))
     assert tree(other) == tree(config)
+    assert any("/provenance/" in name for name in tree(config))
 
 
 def test_units_of_any_size_give_the_same_shards(prepared):

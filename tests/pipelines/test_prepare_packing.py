@@ -118,10 +118,11 @@ def test_the_info_counts_records_and_pairs(packed, plain):
     assert rejected["row"] == 200
 
 
-def test_two_processes_and_small_units_give_the_same_bytes(folder, packed):
-    small = job(folder, "two", unit_megabytes=0.002, provenance=False)
-    two = engines.RunnerConfig(workers=2)
-    run(small, engines.pipeline_runner(two), engines.pipeline_options(two))
+@pytest.mark.parametrize("workers", [1, pytest.param(2, marks=pytest.mark.slow)])
+def test_two_processes_and_small_units_give_the_same_bytes(folder, packed, workers):
+    small = job(folder, f"small-{workers}", unit_megabytes=0.002, provenance=False)
+    runner = engines.RunnerConfig(workers=workers)
+    run(small, engines.pipeline_runner(runner), engines.pipeline_options(runner))
     assert len(prepare.plan_prepare(small).units) > 2
     for split in ("train", "valid"):
         assert checksums(read_info(small), split) == checksums(read_info(packed), split)

@@ -86,9 +86,10 @@ def test_the_pairs_to_train_on_are_what_they_are_without(folder, config):
     assert off["splits"]["pretrain"]["tokens"] == read_info(config)["splits"]["pretrain"]["tokens"]
 
 
-def test_two_processes_give_the_same_bytes(folder, config):
-    small = job(folder, "two", unit_megabytes=0.002)
-    two = engines.RunnerConfig(workers=2)
-    run(small, engines.pipeline_runner(two), engines.pipeline_options(two))
+@pytest.mark.parametrize("workers", [1, pytest.param(2, marks=pytest.mark.slow)])
+def test_two_processes_and_small_units_give_the_same_bytes(folder, config, workers):
+    small = job(folder, f"small-{workers}", unit_megabytes=0.002)
+    runner = engines.RunnerConfig(workers=workers)
+    run(small, engines.pipeline_runner(runner), engines.pipeline_options(runner))
     assert len(prepare.plan_prepare(small).units) > 2
     assert checksums(read_info(small), "pretrain") == checksums(read_info(config), "pretrain")

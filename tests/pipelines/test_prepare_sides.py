@@ -114,6 +114,7 @@ def test_windows_are_of_the_source_language(job):
     assert sum(count * n for n, count in enumerate(info["lengths"]["pretrain"]["text"])) == tokens
 
 
+@pytest.mark.slow  # `test_prepare` has one for all options at once
 def test_two_processes_give_the_same_bytes(job):
     run(job)
     other = dataclasses.replace(job, workdir=job.workdir + "-two")

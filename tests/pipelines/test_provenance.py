@@ -288,6 +288,7 @@ def test_dictionaries_hold_what_is_met(traced):
     assert names.dictionary.to_pylist() == [traced.data.test[0]]
 
 
+@pytest.mark.slow  # `test_prepare` has one for all options at once
 def test_two_processes_give_the_same_bytes(folder, traced):
     other = job(folder, "two")
     two = engines.RunnerConfig(workers=2)

@@ -125,6 +125,7 @@ def test_temperatures(count, expected):
     assert found == expected
 
 
+@pytest.mark.slow  # each of them loads TensorFlow; `test_prepare` has two without it
 def test_one_process_and_two_give_the_same_bytes(made):
     two = engines.RunnerConfig(workers=2)
     other = dataclasses.replace(made, workdir=made.workdir + "-two")
@@ -142,6 +143,7 @@ small_jobs.run(test_replacement.config_of(
 """
 
 
+@pytest.mark.slow  # `test_prepare_failures` has kills, and the next test has what they leave
 def test_killed_in_the_middle_and_run_again(made, folder):
     config = dataclasses.replace(made, workdir=str(folder / "killed"))
     process = subprocess.Popen(

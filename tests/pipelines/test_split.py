@@ -34,12 +34,13 @@ def test_smallest_groups_keep_one_more_as_bound():
 def test_groups_without_what_was_lost_of_them():
     places = np.array([3, 5, 8], np.uint64)
     sizes = np.array([2, 1, 4], np.int64)
-    lost = smallest_groups(np.array([5, 6, 8], np.uint64), np.array([1, 9, 3], np.int64), 9)
-    left = subtract_groups(places, sizes, lost)
+    lost = np.array([2, 5, 6, 8, 9], np.uint64), np.array([7, 1, 9, 3, 5], np.int64)
+    left = subtract_groups(places, sizes, *lost)
     assert [part.tolist() for part in left] == [[3, 8], [2, 1]]
     assert sizes.tolist() == [2, 1, 4]
-    nothing = smallest_groups(places[:0], sizes[:0], 9)
-    assert subtract_groups(places, sizes, nothing)[1].tolist() == [2, 1, 4]
+    nothing = places[:0], sizes[:0]
+    assert subtract_groups(places, sizes, *nothing)[1].tolist() == [2, 1, 4]
+    assert [len(part) for part in subtract_groups(*nothing, *lost)] == [0, 0]
 
 
 @pytest.mark.parametrize(

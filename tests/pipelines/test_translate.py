@@ -230,7 +230,8 @@ shouting.run(
 """
 
 
-def test_killed_at_any_moment_it_ends_with_the_same_bytes(place):
+@pytest.mark.parametrize("most", [3, pytest.param(12, marks=pytest.mark.slow)])
+def test_killed_at_any_moment_it_ends_with_the_same_bytes(place, most):
     for number in range(3):
         rows = [json.dumps({"text": f"Line {n} of {number}."}) for n in range(40)]
         (place / "docs" / f"{number}.jsonl").write_text("\n".join(rows) + "\nbad\n")
@@ -239,7 +240,7 @@ def test_killed_at_any_moment_it_ends_with_the_same_bytes(place):
     draw = random.Random(11)
     environment = os.environ | {"PYTHONPATH": ROOT}
     ends = []
-    for _ in range(12):
+    for _ in range(most):
         with subprocess.Popen(
             [sys.executable, "-c", SLOWLY], env=environment, stderr=subprocess.DEVNULL
         ) as process:

@@ -3,6 +3,9 @@ import itertools
 import pytest
 
 from runners.job import make_job
+from tests.remembering import remember
+
+remember()
 
 ARTICLES = {"the": "das", "a": "ein", "this": "dieses", "my": "mein"}
 COLOURS = {"red": "rote", "green": "grüne", "small": "kleine", "old": "alte", "new": "neue"}

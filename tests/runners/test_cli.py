@@ -60,47 +60,86 @@ def test_every_command_has_help():
         assert answer.exit_code == 0 and answer.output.startswith("Usage: electra")
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (["frobnicate"], "electra: No such command 'frobnicate'. See `electra --help`."),
-        (["run"], "electra run: Missing argument 'JOB.yaml'. See `electra run --help`."),
-        (["run", "job.yaml", "--sett", "a=b"],
-         "electra run: No such option '--sett'. Did you mean '--set'? See `electra run --help`."),
-        (["run", "none.yaml"],
-         "none.yaml: there is no such job file; `electra init NAME` writes one to start from"),
-        (["run", "job.yaml", "--set", "train.stepz=3"],
-         "--set train.stepz=3: train.stepz: unknown key; did you mean train.steps?"),
-        (["run", "job.yaml"],
-         "data.train: no file matches 'train.tsv' in the folder {here}; "
-         "name an existing file, folder or glob"),
-        (["plan", "job.yaml"],
-         "data.train: no file matches 'train.tsv' in the folder {here}; "
-         "name an existing file, folder or glob"),
-        (["run", "job.yaml", "--set", "workdir=job.yaml"],
-         "workdir: cannot write to 'job.yaml': File exists"),
-        (["translate", "job.yaml", "--model", "m"],
-         "--model: is for translating without a job file; use --set with one"),
-        (["translate", "--input", "a.txt", "b.txt"],
-         "b.txt: is not a job file (.yaml); for several inputs put the pattern into quotation "
-         "marks, or repeat --input"),
-        (["translate", "--model", "m"],
-         "--input: is needed to translate without a job file (electra translate --model DIR "
-         "--input GLOB --output DIR)"),
-        (["translate", "--model", "m", "--input", "i", "--output", "o", "--beam-size", "0"],
-         "--beam-size: translate.beam_size: found '0'; it should be from 1 to 32"),
-        (["translate", "--model", "m", "--input", "i", "--output", "o", "--set", "train.seed=3"],
-         "--set train.seed=3: only translate and runner have a meaning here"),
-        (["corpus", "--target", "de", "--output", "o", "--recipe", "none"],
-         "none: there is no such recipe; give the path of one, or one of: demo-corpus, demo-job, "
-         "translate"),
-        (["init", "a/b c"],
-         "a/b c: a job's name is made of letters, digits, '.', '-' and '_'"),
-    ],
-)  # fmt: skip
-def test_what_the_user_got_wrong_is_one_line_and_status_2(electra, tmp_path, arguments, message):
-    status, lines, errors = electra(*arguments, job_yaml=JOB)
-    assert (status, lines, errors[-1:]) == (2, [], [message.replace("{here}", str(tmp_path))])
+WRONG = [
+    (["frobnicate"], "electra: No such command 'frobnicate'. See `electra --help`."),
+    (["run"], "electra run: Missing argument 'JOB.yaml'. See `electra run --help`."),
+    (["run", "job.yaml", "--sett", "a=b"],
+     "electra run: No such option '--sett'. Did you mean '--set'? See `electra run --help`."),
+    (["run", "none.yaml"],
+     "none.yaml: there is no such job file; `electra init NAME` writes one to start from"),
+    (["run", "job.yaml", "--set", "train.stepz=3"],
+     "--set train.stepz=3: train.stepz: unknown key; did you mean train.steps?"),
+    (["run", "job.yaml"],
+     "data.train: no file matches 'train.tsv' in the folder {here}; "
+     "name an existing file, folder or glob"),
+    (["plan", "job.yaml"],
+     "data.train: no file matches 'train.tsv' in the folder {here}; "
+     "name an existing file, folder or glob"),
+    (["run", "job.yaml", "--set", "workdir=job.yaml"],
+     "workdir: cannot write to 'job.yaml': File exists"),
+    (["translate", "job.yaml", "--model", "m"],
+     "--model: is for translating without a job file; use --set with one"),
+    (["translate", "--input", "a.txt", "b.txt"],
+     "b.txt: is not a job file (.yaml); for several inputs put the pattern into quotation "
+     "marks, or repeat --input"),
+    (["translate", "--model", "m"],
+     "--input: is needed to translate without a job file (electra translate --model DIR "
+     "--input GLOB --output DIR)"),
+    (["translate", "--model", "m", "--input", "i", "--output", "o", "--beam-size", "0"],
+     "--beam-size: translate.beam_size: found '0'; it should be from 1 to 32"),
+    (["translate", "--model", "m", "--input", "i", "--output", "o", "--set", "train.seed=3"],
+     "--set train.seed=3: only translate and runner have a meaning here"),
+    (["corpus", "--target", "de", "--output", "o", "--recipe", "none"],
+     "none: there is no such recipe; give the path of one, or one of: demo-corpus, demo-job, "
+     "translate"),
+    (["init", "a/b c"],
+     "a/b c: a job's name is made of letters, digits, '.', '-' and '_'"),
+]  # fmt: skip
+
+# Each command is `cli.main` in a process of its own, forked from one that has imported Beam: the
+# import takes longer than all of them.
+ONE_BY_ONE = """
+import json, os, sys
+import pipelines.prepare
+from runners import cli, stages, work
+for number, arguments in enumerate(json.loads(sys.argv[1])):
+    if (child := os.fork()) == 0:
+        for stream, name in ((1, "output"), (2, "errors")):
+            os.dup2(os.open(f"{number}.{name}", os.O_CREAT | os.O_WRONLY), stream)
+        os._exit(cli.main(arguments))
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+"""
+
+
+@pytest.fixture(scope="module")
+def refused(tmp_path_factory):
+    """The folder, and what each of the commands said there: (status, output, errors)."""
+    folder = tmp_path_factory.mktemp("refused")
+    (folder / "job.yaml").write_text(JOB)
+    done = subprocess.run(
+        [sys.executable, "-c", ONE_BY_ONE, json.dumps([arguments for arguments, _ in WRONG])],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": os.getcwd()},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    said = []
+    for number, status in enumerate(done.stdout.split()):
+        lines = [
+            (folder / f"{number}.{name}").read_text().splitlines() for name in ("output", "errors")
+        ]
+        said.append((int(status), *lines))
+    return folder, said
+
+
+@pytest.mark.parametrize("number", range(len(WRONG)), ids=lambda n: " ".join(WRONG[n][0]))
+def test_what_the_user_got_wrong_is_one_line_and_status_2(refused, number):
+    folder, said = refused
+    status, lines, errors = said[number]
+    message = WRONG[number][1].replace("{here}", str(folder))
+    assert (status, lines, errors[-1:]) == (2, [], [message])
     assert not any("Traceback" in line for line in errors)
 
 

@@ -50,8 +50,15 @@ def test_units_are_committed_by_the_processes_asked_for(tmp_path, workers):
     assert (os.getpid() in processes) == (workers == 1)
 
 
-@pytest.mark.parametrize("workers", [1, 2])
-@pytest.mark.parametrize("kind", [InputError, WorkError])
+@pytest.mark.parametrize(
+    ("kind", "workers"),
+    [
+        (InputError, 1),
+        (WorkError, 1),
+        (InputError, 2),
+        pytest.param(WorkError, 2, marks=pytest.mark.slow),
+    ],
+)
 def test_our_errors_come_out_as_they_went_in(tmp_path, workers, kind):
     def fail(_):
         raise kind("corpus.tsv: is not what its name says")
@@ -134,7 +141,11 @@ ENDLESS = """
 
 @pytest.mark.parametrize(
     ("number", "status"),
-    [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKILL, -signal.SIGKILL)],
+    [
+        pytest.param(signal.SIGINT, 130, marks=pytest.mark.slow),
+        (signal.SIGTERM, 143),
+        (signal.SIGKILL, -signal.SIGKILL),
+    ],
 )
 def test_no_worker_outlives_the_command(tmp_path, number, status):
     script = textwrap.dedent(ENDLESS).replace("sys.argv[1]", repr(str(tmp_path)))

@@ -1,6 +1,7 @@
-"""A job with packed pairs through the command line: prepared, trained, killed, trained on. Its
+"""A job with packed pairs: prepared, trained, and by the command line killed and trained on. Its
 updates are of two batches, and a moving average is exported where it validates best."""
 
+import contextlib
 import itertools
 import json
 import os
@@ -15,8 +16,9 @@ import numpy as np
 import pytest
 
 from electra_model import checkpoint
+from electra_model.errors import InputError
 from electra_model.export import load_model
-from runners import replay, report_corpus
+from runners import replay, report_corpus, stages, training, work
 from runners.job import load_job
 from runners.metrics import read_metrics
 from tests.runners.conftest import toy_pairs
@@ -33,29 +35,18 @@ dataset: {window_length: 16, max_tokens: 48, valid_fraction: 0.1, pack_pairs: tr
 model: {num_layers: 1, num_decoder_layers: 1, d_model: 32, num_heads: 2, dff: 64, max_length: 48,
   position_encoding: learned}
 pretrain: {steps: 0}
-train: {steps: 40, batch_tokens: 144, buckets: [16, 48], warmup_steps: 5, learning_rate: 1e-2,
+train: {steps: 40, batch_tokens: 144, buckets: [48], warmup_steps: 5, learning_rate: 1e-2,
   log_every_steps: 1, checkpoint_minutes: 0.00001, accumulate: 2, ema: 0.9, export_best: true,
   validate_every_steps: 8}
-translate: {beam_size: 2}
+translate: {beam_size: 1}
 runner: {workers: 1}
 """
 
 
-def command(*arguments):
-    return [sys.executable, "-m", "runners", *arguments]
-
-
-def electra(folder, *arguments):
-    return subprocess.run(
-        command(*arguments), cwd=folder, env={**os.environ, "PYTHONPATH": ROOT},
-        capture_output=True, text=True, timeout=300,
-    )  # fmt: skip
-
-
-def done(folder, *arguments):
-    finished = electra(folder, *arguments)
-    assert finished.returncode == 0, finished.stderr[-2000:]
-    return json.loads(finished.stdout.splitlines()[-1])
+def done(folder, stage):
+    """Does a stage of the job as the command does, and returns its counts."""
+    with contextlib.chdir(folder):
+        return work.do_stages(load_job("job.yaml"), [stages.BY_NAME[stage]])[stage]
 
 
 @pytest.fixture(scope="module")
@@ -69,12 +60,12 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def prepared(folder):
-    return done(folder, "prepare", "job.yaml")
+    return done(folder, "prepare")
 
 
 @pytest.fixture(scope="module")
 def trained(folder, prepared):
-    return done(folder, "train", "job.yaml")
+    return done(folder, "train")
 
 
 def info_of(folder):
@@ -125,10 +116,8 @@ def test_the_model_says_what_it_is(folder, trained):
     assert model["training"]["exported_weights"] == "moving average, 0.9"
     assert model["training"]["exported_step"] == trained["exported_step"]
     newest = checkpoint.load_newest(folder / "work" / "train" / "checkpoints").tensors
-    weights = {
-        one.path: one.numpy()
-        for one in load_model(folder / "work" / "model").model.trainable_variables
-    }
+    loaded = load_model(folder / "work" / "model").model.trainable_variables
+    weights = {one.path: one.numpy() for one in loaded}
     for path, value in weights.items():
         np.testing.assert_array_equal(value, newest[f"best/{path}"])
     assert not np.array_equal(weights["embedding/table"], newest["embedding/table"])
@@ -143,12 +132,13 @@ def test_what_an_update_was_given_is_shown_pair_by_pair(folder, prepared, monkey
     assert set(texts) <= set(toy_pairs())
 
 
-def test_killed_and_started_again_the_metrics_are_the_same(folder, trained):
+@pytest.mark.slow  # `test_training` has the kill of a training whose pairs stand alone
+def test_killed_and_started_again_the_metrics_are_the_same(folder, trained, monkeypatch, capsys):
     for part in ("dataset", "vocabulary"):
         shutil.copytree(folder / "work" / part, folder / "killed" / part)
-    arguments = ["train", "job.yaml", "--set", "workdir=killed"]
     process = subprocess.Popen(
-        command(*arguments), cwd=folder, env={**os.environ, "PYTHONPATH": ROOT},
+        [sys.executable, "-m", "runners", "train", "job.yaml", "--set", "workdir=killed"],
+        cwd=folder, env={**os.environ, "PYTHONPATH": ROOT},
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     checkpoints = folder / "killed" / "train" / "checkpoints"
@@ -159,16 +149,16 @@ def test_killed_and_started_again_the_metrics_are_the_same(folder, trained):
     process.send_signal(signal.SIGKILL)
     process.wait()
     assert not (folder / "killed" / "train" / "complete.json").exists()
-    again = electra(folder, *arguments)
-    assert again.returncode == 0, again.stderr[-2000:]
-    assert "goes on from step" in again.stderr
-    work, killed = (
+    monkeypatch.chdir(folder)
+    training.train(load_job("job.yaml", ["workdir=killed"]))
+    assert "goes on from step" in capsys.readouterr().err
+    whole, killed = (
         checkpoint.load_newest(folder / name / "train" / "checkpoints").tensors
         for name in ("work", "killed")
     )
-    assert set(work) == set(killed)
-    assert all(np.array_equal(work[name], killed[name]) for name in work)
-    assert {name.split("/")[0] for name in work} >= {"moving_average", "best", "optimizer"}
+    assert set(whole) == set(killed)
+    assert all(np.array_equal(whole[name], killed[name]) for name in whole)
+    assert {name.split("/")[0] for name in whole} >= {"moving_average", "best", "optimizer"}
     one, other = (
         read_metrics(folder / name / "train" / "metrics.jsonl") for name in ("work", "killed")
     )
@@ -179,14 +169,13 @@ def test_killed_and_started_again_the_metrics_are_the_same(folder, trained):
         }
 
 
-def test_a_dataset_without_pairs_is_refused_in_one_line(folder):
+def test_a_dataset_without_pairs_is_refused_in_one_line(folder, monkeypatch):
+    monkeypatch.chdir(folder)
     (folder / "docs.txt").write_text("the red house is here\n")
     options = ["data.train=[]", "data.monolingual.en=[docs.txt]", "workdir=none"]
-    finished = electra(
-        folder, "prepare", "job.yaml", *itertools.chain(*(("--set", text) for text in options))
-    )
-    assert finished.returncode == 2
-    assert finished.stderr.splitlines()[-1].endswith(
+    with pytest.raises(InputError) as caught:
+        work.do_stages(load_job("job.yaml", options), [stages.BY_NAME["prepare"]])
+    assert str(caught.value) == (
         "dataset.pack_pairs: packs training pairs, and data.train names none; name pairs, or leave "
         "it out"
     )

@@ -1,5 +1,6 @@
-"""Two jobs through the command line: one trains a generator, the other pretrains without one."""
+"""Two jobs: one trains a generator, the other pretrains without one, and is killed meanwhile."""
 
+import contextlib
 import json
 import os
 import pathlib
@@ -13,7 +14,8 @@ import numpy as np
 import pytest
 
 from electra_model import checkpoint
-from runners import replay, stages
+from electra_model.errors import InputError
+from runners import replay, stages, work
 from runners.job import load_job
 from runners.metrics import read_metrics
 from tests.runners.conftest import toy_pairs
@@ -33,41 +35,35 @@ train: {steps: 3, batch_tokens: 128, buckets: [16]}
 """
 
 
-def arguments(workdir, *more):
-    settings = ["--set", f"workdir={workdir}", "--set", "dataset.replacements.copies=2"]
-    return ["job.yaml", *settings, "--set", "dataset.replacements.generator=first", *more]
+def overrides(workdir, *more):
+    """Settings that make of the job one that pretrains on replacements."""
+    settings = [f"workdir={workdir}", "dataset.replacements.copies=2"]
+    return [*settings, "dataset.replacements.generator=first", *more]
 
 
-def electra(folder, *command):
-    return subprocess.run(
-        [sys.executable, "-m", "runners", *command],
-        cwd=folder, capture_output=True, text=True, timeout=240,
-        env={**os.environ, "PYTHONPATH": ROOT},
-    )  # fmt: skip
+def do(stage, settings=()):
+    """Does a stage of the job in the current folder as the command does."""
+    return work.do_stages(load_job("job.yaml", settings), [stages.BY_NAME[stage]])[stage]
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """Both jobs after their pretraining; the second one's training as well."""
+    """Both jobs after their pretraining."""
     folder = tmp_path_factory.mktemp("jobs")
     text = "".join(f"{source}\t{target}\n" for source, target in toy_pairs())
     (folder / "train.tsv").write_text(text)
     (folder / "job.yaml").write_text(JOB)
-    for command in (
-        ["prepare", "job.yaml"],
-        ["pretrain", "job.yaml"],
-        ["prepare", *arguments("second")],
-        ["pretrain", *arguments("second")],
-        ["train", *arguments("second")],
-    ):
-        done = electra(folder, *command)
-        assert done.returncode == 0, done.stderr
+    with contextlib.chdir(folder):
+        for stage in ("prepare", "pretrain"):
+            do(stage)
+        for stage in ("prepare", "pretrain"):
+            do(stage, overrides("second"))
     return folder
 
 
 def second_job(folder, monkeypatch):
     monkeypatch.chdir(folder)
-    return load_job("job.yaml", arguments("second")[2::2])
+    return load_job("job.yaml", overrides("second"))
 
 
 def test_there_is_no_generator_in_what_was_trained(folder):
@@ -87,7 +83,10 @@ def test_the_temperature_falls_while_it_trains(folder):
     assert 2.0 >= temperatures[0] > temperatures[1] > temperatures[2] >= 1.0
 
 
-def test_the_training_starts_from_it(folder):
+@pytest.mark.slow  # what it starts from are the tensors of the test above
+def test_the_training_starts_from_it(folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    do("train", overrides("second"))
     report = json.loads((folder / "second" / "train" / "warm_start.json").read_text())
     restored = {tensor["name"] for tensor in report["restored"]}
     assert {"embedding/table", "encoder/block_0/self_attention/query/kernel"} <= restored
@@ -96,7 +95,7 @@ def test_the_training_starts_from_it(folder):
 
 def test_everything_is_complete_afterwards(folder, monkeypatch):
     job = second_job(folder, monkeypatch)
-    for name in ("prepare", "pretrain", "train"):
+    for name in ("prepare", "pretrain"):
         assert stages.look(stages.BY_NAME[name], job).status == "complete"
 
 
@@ -119,26 +118,24 @@ def test_the_description_of_a_generator_is_written_again_without_a_training(fold
     time_before = newest.stat().st_mtime_ns
     path.unlink()
     assert stages.look(stages.BY_NAME["pretrain"], job).reason == "generator.json is not there"
-    done = electra(folder, "pretrain", "job.yaml")
-    assert done.returncode == 0, done.stderr
+    do("pretrain")
     assert path.read_bytes() == before and newest.stat().st_mtime_ns == time_before
     assert stages.look(stages.BY_NAME["pretrain"], job).status == "complete"
 
 
-def test_a_job_without_a_generator_of_its_own_can_not_lend_one(folder):
-    command = arguments("third", "--set", "dataset.replacements.generator=second")
-    done = electra(folder, "prepare", *command)
-    assert done.returncode == 2
-    (line,) = done.stderr.splitlines()[-1:]
-    assert "dataset.replacements.generator: neither second nor its pretrain/ holds" in line
+def test_a_job_without_a_generator_of_its_own_can_not_lend_one(folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    with pytest.raises(InputError) as caught:
+        do("prepare", overrides("third", "dataset.replacements.generator=second"))
+    said = "dataset.replacements.generator: neither second nor its pretrain/ holds"
+    assert str(caught.value).startswith(said)
 
 
-def test_another_vocabulary_is_refused_in_one_line(folder):
-    command = arguments("fourth", "--set", "vocabulary.kind=bpe")
-    done = electra(folder, "prepare", *command)
-    assert done.returncode == 2, done.stderr
-    assert "was pretrained with another vocabulary" in done.stderr.splitlines()[-1]
-    assert "Traceback" not in done.stderr
+def test_another_vocabulary_is_refused_in_one_line(folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    with pytest.raises(InputError, match="was pretrained with another vocabulary") as caught:
+        do("prepare", overrides("fourth", "vocabulary.kind=bpe"))
+    assert "\n" not in str(caught.value)
 
 
 def test_what_an_update_was_given_is_shown_with_its_replacements(folder, monkeypatch):
@@ -150,13 +147,14 @@ def test_what_an_update_was_given_is_shown_with_its_replacements(folder, monkeyp
     assert any(seen != text for seen, text in rows), "some tokens are replaced"
 
 
-def test_killed_and_started_again_the_weights_are_the_same_bits(folder):
+@pytest.mark.slow  # `test_training` has a kill, and `test_replaced_data` the batch of each step
+def test_killed_and_started_again_the_weights_are_the_same_bits(folder, monkeypatch, capsys):
     shutil.copytree(folder / "second", folder / "killed")
     shutil.rmtree(folder / "killed" / "pretrain")
-    steps = ["--set", "pretrain.checkpoint_minutes=0.00001"]
-    command = ["pretrain", *arguments("killed", *steps)]
+    settings = overrides("killed", "pretrain.checkpoint_minutes=0.00001")
+    options = [option for setting in settings for option in ("--set", setting)]
     process = subprocess.Popen(
-        [sys.executable, "-m", "runners", *command], cwd=folder,
+        [sys.executable, "-m", "runners", "pretrain", "job.yaml", *options], cwd=folder,
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         env={**os.environ, "PYTHONPATH": ROOT},
     )  # fmt: skip
@@ -168,9 +166,9 @@ def test_killed_and_started_again_the_weights_are_the_same_bits(folder):
     process.send_signal(signal.SIGKILL)
     process.wait()
     assert not (folder / "killed" / "pretrain" / "complete.json").exists()
-    done = electra(folder, *command)
-    assert done.returncode == 0, done.stderr
-    assert "goes on from step" in done.stderr
+    monkeypatch.chdir(folder)
+    do("pretrain", settings)
+    assert "goes on from step" in capsys.readouterr().err
     one, two = (
         checkpoint.load_newest(folder / name / "pretrain" / "checkpoints").tensors
         for name in ("second", "killed")

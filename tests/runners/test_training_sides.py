@@ -1,20 +1,19 @@
-"""A job with a vocabulary for each side through the command line, and its model put to work."""
+"""A job with a vocabulary for each side, from text to report, and its model put to work."""
 
+import contextlib
 import json
 import os
 import pathlib
-import subprocess
-import sys
-import textwrap
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
+from electra_model.errors import InputError
 from electra_model.tokenizer import Tokenizer
+from runners import stages, work
+from runners.job import load_job
 from tests.runners.conftest import toy_pairs
-
-# The commands of this checkout, also where another one is installed.
-ENVIRONMENT = {**os.environ, "PYTHONPATH": str(pathlib.Path(__file__).parents[2])}
 
 JOB = """\
 workdir: work
@@ -25,40 +24,18 @@ vocabulary: {size: 100, sides: separate}
 dataset: {window_length: 16, max_tokens: 32, valid_fraction: 0.1}
 model: {num_layers: 1, num_decoder_layers: 1, d_model: 32, num_heads: 2, dff: 64, max_length: 32}
 pretrain: {steps: 3, batch_tokens: 256}
-train: {steps: 500, batch_tokens: 128, buckets: [32], warmup_steps: 5, learning_rate: 1e-2}
-translate: {input: [docs/a.txt], output: out, beam_size: 2}
+train: {steps: 200, batch_tokens: 128, buckets: [32], warmup_steps: 5, learning_rate: 1e-2}
+translate: {input: [docs/*], output: out, beam_size: 2}
 runner: {workers: 1}
 """
 LINES = ["the red house is here", "my old book is here", "", "this new light is here", "w\u00fc"]
 
-SERVE = """
-    import json, sys
-    import tensorflow as tf
-    import tensorflow_text
 
-    serve = tf.saved_model.load("work/model/saved_model").signatures["serving_default"]
-    found = serve(text=tf.constant(json.loads(sys.argv[1])))
-    ours = {name.split(".")[0] for name in sys.modules} & {"electra_model", "pipelines", "runners"}
-    output = [text.decode() for text in found["output"].numpy()]
-    print(json.dumps([output, found["score"].numpy().tolist(), sorted(ours)]))
-"""
-
-
-def start(folder, *arguments):
-    return subprocess.run(
-        [sys.executable, *arguments],
-        cwd=folder,
-        env=ENVIRONMENT,
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-
-
-def python(folder, *arguments):
-    done = start(folder, *arguments)
-    assert done.returncode == 0, done.stderr[-2000:]
-    return json.loads(done.stdout.splitlines()[-1])
+def run(folder, names, settings=()):
+    """Does stages of the job as the command does: name -> counts."""
+    with contextlib.chdir(folder):
+        job = load_job("job.yaml", settings)
+        return work.do_stages(job, [stages.BY_NAME[name] for name in names])
 
 
 @pytest.fixture(scope="module")
@@ -71,9 +48,12 @@ def folder(tmp_path_factory):
     )
     (place / "docs").mkdir()
     (place / "docs" / "a.txt").write_text("".join(line + "\n" for line in LINES))
+    (place / "docs" / "b.jsonl").write_text(
+        "".join(json.dumps({"text": line}) + "\n" for line in LINES)
+    )
     (place / "job.yaml").write_text(JOB)
-    done = python(place, "-m", "runners", "run", "job.yaml")
-    assert {stage["status"] for stage in done["stages"].values()} == {"done"}
+    done = run(place, stages.BY_NAME)
+    assert {stage["status"] for stage in done.values()} == {"done"}
     return place
 
 
@@ -108,20 +88,15 @@ def test_the_warm_start_is_of_the_encoder(folder):
 
 
 def test_the_saved_model_says_what_translate_says(folder):
-    (output, scores, ours) = python(folder, "-c", textwrap.dedent(SERVE), json.dumps(LINES))
-    assert ours == []
+    saved = tf.saved_model.load(str(folder / "work" / "model" / "saved_model"))
+    found = saved.signatures["serving_default"](text=tf.constant(LINES))
+    output = [text.decode() for text in found["output"].numpy()]
+    scores = found["score"].numpy().tolist()
     written = (folder / "out" / "a.txt").read_text().split("\n")
     assert len({line for line in output if line}) > 1, "different texts, different translations"
     assert written[:5] == output and written[5:] == [""]
 
-    # The model alone, with scores, from another folder.
-    (folder / "docs" / "b.jsonl").write_text(
-        "".join(json.dumps({"text": line}) + "\n" for line in LINES)
-    )
-    options = ["--model", "work/model", "--input", "docs/b.jsonl", "--output", "again"]
-    counts = python(folder, "-m", "runners", "translate", *options, "--beam-size", "2")
-    assert counts["in"] == 5
-    rows = [json.loads(row) for row in (folder / "again" / "b.jsonl").read_text().splitlines()]
+    rows = [json.loads(row) for row in (folder / "out" / "b.jsonl").read_text().splitlines()]
     for row, text, score in zip(rows, output, scores, strict=True):
         assert (row["translation"] or "") == text
         if row["translation"]:
@@ -143,21 +118,17 @@ def test_evaluation_reads_the_target_as_the_target(folder):
 
 
 def test_what_is_complete_is_complete(folder):
-    again = python(folder, "-m", "runners", "run", "job.yaml")
-    assert {stage["status"] for stage in again["stages"].values()} == {"complete"}
+    again = run(folder, stages.BY_NAME)
+    assert {stage["status"] for stage in again.values()} == {"complete"}
     os.unlink(folder / "work" / "model" / "target" / "spm.model")
-    from runners import stages
-    from runners.job import load_job
-
     job = load_job(str(folder / "job.yaml"), [f"workdir={folder}/work"])
     assert stages.BY_NAME["train"].missing(job) == "target/spm.model or target/vocab.txt"
 
 
 def test_text_of_the_wrong_side_ends_in_one_line(folder):
-    option = "data.monolingual.de=[docs/a.txt]"
-    done = start(folder, "-m", "runners", "prepare", "job.yaml", "--set", option)
-    assert done.returncode == 2
-    assert done.stderr.splitlines()[-1].endswith(
+    with pytest.raises(InputError) as caught:
+        run(folder, ["prepare"], ["data.monolingual.de=[docs/a.txt]"])
+    assert str(caught.value) == (
         "data.monolingual.de: with vocabulary.sides: separate, text is for pretraining the "
         "encoder, which is of en alone; leave it out"
     )

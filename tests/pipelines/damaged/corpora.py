@@ -29,6 +29,8 @@ class Case:
       errors: slug -> how many of them are unreadable; None where the maker does not know.
       may_fail: an `InputError` will do as well, since the damage may lie where it is noticed.
       raw: the bytes that the rows must add up to, for line formats; None where there are none.
+      slow: the same damage, to the same effect, as in a case of another format, compression or
+        place: for `make test-slow`.
     """
 
     name: str
@@ -38,6 +40,7 @@ class Case:
     errors: dict[str, int] | None = None
     may_fail: bool = False
     raw: bytes | None = None
+    slow: bool = False
 
 
 def encode(kind, pairs=PAIRS):

@@ -6,11 +6,8 @@ import pytest
 
 from electra_model.errors import InputError
 from pipelines.formats import registry
-from tests.pipelines.damaged import broken_bytes, odd_records, odd_text
+from tests.pipelines.damaged.cases import CASES
 from tests.pipelines.damaged.corpora import fields_of
-
-MAKERS = (broken_bytes, odd_text, odd_records)
-CASES = {case.name: case for maker in MAKERS for case in maker.all_cases()}
 
 
 def read_file(path, unit_bytes):
@@ -36,7 +33,10 @@ def read_file(path, unit_bytes):
 
 
 @pytest.mark.timeout(20)
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(n, marks=pytest.mark.slow) if case.slow else n for n, case in CASES.items()],
+)
 def test_error_or_rows(tmp_path, name):
     case = CASES[name]
     path = tmp_path / case.file
@@ -63,4 +63,5 @@ def test_error_or_rows(tmp_path, name):
 
 
 def test_there_are_many_cases():
-    assert len(CASES) > 400
+    assert len(CASES) > 900
+    assert sum(not case.slow for case in CASES.values()) > 500
