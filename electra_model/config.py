@@ -25,6 +25,34 @@ MOST_MINUTES = 1_000_000
 MOST_TOKENS = 4096
 Length = Annotated[int, Field(ge=2, le=MOST_TOKENS)]
 
+
+def bound_or_off(value: Any, least: float, most: float) -> Any:
+    """`value` of a setting that takes a number from `least` to `most`, or off (False); None stays.
+
+    For validators that come before pydantic's own. Raises ValueError in words for a user.
+    """
+    # `False == 0` and `True == 1`: without this 0 would mean off, and `on` would be a bound.
+    if value is False or value is None:
+        return value
+    if value is True:
+        raise ValueError("takes a bound, or off: got on")
+    number = _number(value)
+    if number is not None and number < least:
+        raise ValueError(f"must be at least {least}, or off: got {value}")
+    if number is not None and number > most:
+        raise ValueError(f"must be at most {most}, or off: got {value}")
+    # As a whole number 0 would still be taken for off.
+    return float(value) if least == 0 and isinstance(value, int) else value
+
+
+def _number(value: Any) -> float | None:
+    """The number that a value is, or that pydantic will make of a text."""
+    try:
+        return value if isinstance(value, int | float) else float(value)
+    except (TypeError, ValueError):
+        return None
+
+
 # Each preset names every size. `tiny` trains on a laptop in minutes; `small` is the size of the
 # small ELECTRA encoder (Clark et al. 2020, table 6); `base` and `large` are the Transformer's two
 # sizes (Vaswani et al. 2017, table 3).
@@ -121,12 +149,15 @@ class LoopConfig(OptimizerConfig):
       steps: updates to make; 0 skips the stage. Without it and without `minutes`: `default_steps`.
       minutes: instead of `steps`, time to train for; the schedule then follows the clock. Time
         spent before an interruption counts.
-      batch_tokens: tokens of the longer side, padding included, in one update.
+      batch_tokens: tokens of the longer side, padding included, in one batch.
       checkpoint_minutes: at most this much work is lost by a kill.
       keep_checkpoints: how many of the newest are kept.
+      bad_updates: after so many updates in a row without a finite loss or gradient, all of them
+        left out, training goes back to the last good checkpoint.
     """
 
     default_steps: ClassVar[int] = 10_000
+    came_later: ClassVar[tuple[str, ...]] = ("bad_updates",)
     steps: int | None = Field(default=None, ge=0, le=MOST_STEPS)
     minutes: float | None = Field(default=None, ge=0, le=MOST_MINUTES)
     batch_tokens: int = Field(default=2048, ge=64, le=1 << 24)
@@ -134,6 +165,7 @@ class LoopConfig(OptimizerConfig):
     checkpoint_minutes: float = Field(default=1.0, gt=0, le=MOST_MINUTES)
     keep_checkpoints: int = Field(default=3, ge=1, le=10_000)
     log_every_steps: int = Field(default=20, ge=1, le=MOST_STEPS)
+    bad_updates: int = Field(default=5, ge=1, le=1000)
 
     @pydantic.model_validator(mode="after")
     def _check_length(self) -> LoopConfig:
@@ -152,6 +184,19 @@ class LoopConfig(OptimizerConfig):
     def skipped(self) -> bool:
         """True when the job file asks for no training at all."""
         return self.steps == 0 or self.minutes == 0
+
+    def identity(self) -> dict[str, Any]:
+        """Name -> value of the settings that a training is known by.
+
+        Those of `came_later` are left out where they have their default: what was made before
+        they existed was made with it, and its checkpoints are still those of these settings.
+        """
+        default = type(self)()
+        return {
+            name: value
+            for name, value in dataclasses.asdict(self).items()
+            if name not in self.came_later or value != getattr(default, name)
+        }
 
 
 @pydantic.dataclasses.dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -186,15 +231,66 @@ class TrainConfig(LoopConfig):
         that holds both of its sides. The last one bounds the length of training pairs. Packed
         pairs (`dataset.pack_pairs`) have one shape, that of `dataset.max_tokens`.
       validate_every_minutes: time between two evaluations on the validation split.
+      validate_every_steps: instead of that, updates between two of them; then which weights are
+        best, and when a training without progress ends, does not depend on the clock.
+      accumulate: batches that make one update, weighted by their target tokens: the update is that
+        of all their pairs in one batch.
+      ema: decay of the moving average of the weights (see `averaging`), or off.
+      average: how many snapshots of the weights, the newest, are averaged (Vaswani et al. 2017,
+        section 6.1), or off. average_every_steps: updates between two of them. With `ema` or
+        `average`, the average is what is validated and exported.
+      freeze_encoder_updates: so many updates at the beginning leave the encoder as it is; then all
+        weights are trained. freeze_encoder_share: the same as a share of the whole training.
+      patience: training ends after so many evaluations in a row without a lower validation loss,
+        and the model of the lowest is exported; or off.
+      export_best: export the model of the lowest validation loss, without an early end.
     """
+
+    came_later: ClassVar[tuple[str, ...]] = (
+        *LoopConfig.came_later,
+        *("validate_every_steps", "accumulate", "ema", "average", "average_every_steps"),
+        *("freeze_encoder_updates", "freeze_encoder_share", "patience", "export_best"),
+    )
 
     label_smoothing: float = Field(default=0.1, ge=0, lt=1)
     warm_start: bool = True
     buckets: tuple[Length, ...] = (8, 16, 32, 64, 128)
     validate_every_minutes: float = Field(default=2.0, gt=0, le=MOST_MINUTES)
+    validate_every_steps: int | None = Field(default=None, ge=1, le=MOST_STEPS)
+    accumulate: int = Field(default=1, ge=1, le=1024)
+    ema: float | Literal[False] = False
+    average: int | Literal[False] = False
+    average_every_steps: int = Field(default=100, ge=1, le=MOST_STEPS)
+    freeze_encoder_updates: int = Field(default=0, ge=0, le=MOST_STEPS)
+    freeze_encoder_share: float = Field(default=0.0, ge=0, lt=1)
+    patience: int | Literal[False] = False
+    export_best: bool = False
+
+    @pydantic.field_validator("ema", "average", "patience", mode="before")
+    @classmethod
+    def _check_bound(cls, value: Any, info: pydantic.ValidationInfo) -> Any:
+        bounds = {"ema": (0.5, 0.99999), "average": (2, 20), "patience": (1, 10_000)}
+        return bound_or_off(value, *bounds[info.field_name or ""])
+
+    @pydantic.model_validator(mode="after")
+    def _check_together(self) -> TrainConfig:
+        if self.ema and self.average:
+            raise ValueError("give either ema or average, not both")
+        if self.freeze_encoder_updates and self.freeze_encoder_share:
+            raise ValueError("give either freeze_encoder_updates or freeze_encoder_share, not both")
+        return self
 
     @pydantic.model_validator(mode="after")
     def _check_buckets(self) -> TrainConfig:
         if not self.buckets or list(self.buckets) != sorted(set(self.buckets)):
             raise ValueError(f"buckets must be rising lengths of at least 2: got {self.buckets}")
         return self
+
+    @property
+    def exports_best(self) -> bool:
+        """Whether the exported model is the best on the validation split, not the last."""
+        return self.export_best or bool(self.patience)
+
+    def encoder_is_frozen(self, step: int, progress: float) -> bool:
+        """Whether update number `step` (from 0), at `progress` in [0, 1], leaves the encoder."""
+        return step < self.freeze_encoder_updates or progress < self.freeze_encoder_share

@@ -12,7 +12,7 @@ from typing import Any, Literal
 import pydantic
 from pydantic import Field
 
-from electra_model.config import STRICT
+from electra_model.config import STRICT, bound_or_off
 
 Off = Literal[False]
 
@@ -61,30 +61,6 @@ _DOCUMENT_BOUNDS: dict[str, tuple[float, float]] = {
 }
 
 
-def _number(value: Any) -> float | None:
-    """The number that a value is, or that pydantic will make of a text."""
-    try:
-        return value if isinstance(value, int | float) else float(value)
-    except (TypeError, ValueError):
-        return None
-
-
-def _checked(value: Any, name: str, bounds: dict[str, tuple[float, float]]) -> Any:
-    # `False == 0` and `True == 1`: without this 0 would mean off, and `on` would be a bound.
-    if value is False or value is None:
-        return value
-    if value is True:
-        raise ValueError("takes a bound, or off: got on")
-    least, most = bounds[name]
-    number = _number(value)
-    if number is not None and number < least:
-        raise ValueError(f"must be at least {least}, or off: got {value}")
-    if number is not None and number > most:
-        raise ValueError(f"must be at most {most}, or off: got {value}")
-    # As a whole number 0 would still be taken for off.
-    return float(value) if least == 0 and isinstance(value, int) else value
-
-
 @pydantic.dataclasses.dataclass(frozen=True, kw_only=True, config=STRICT)
 class DocumentConfig:
     """Rules for monolingual records that are whole documents, judged with their line ends.
@@ -119,7 +95,7 @@ class DocumentConfig:
     @pydantic.field_validator(*_DOCUMENT_BOUNDS, mode="before")
     @classmethod
     def _check_bound(cls, value: Any, info: pydantic.ValidationInfo) -> Any:
-        return _checked(value, info.field_name or "", _DOCUMENT_BOUNDS)
+        return bound_or_off(value, *_DOCUMENT_BOUNDS[info.field_name or ""])
 
     def bounds(self) -> dict[str, float]:
         """Rule -> bound, of the rules that are on."""
@@ -212,7 +188,7 @@ class CleanConfig:
     @pydantic.field_validator(*_BOUNDS, mode="before")
     @classmethod
     def _check_bound(cls, value: Any, info: pydantic.ValidationInfo) -> Any:
-        return _checked(value, info.field_name or "", _BOUNDS)
+        return bound_or_off(value, *_BOUNDS[info.field_name or ""])
 
 
 def rule_names() -> tuple[str, ...]:

@@ -112,9 +112,32 @@ def _add_stage(name: str, help_text: str) -> None:
     stage.help = help_text
 
 
+def _add_training(name: str, help_text: str) -> None:
+    @_command(name)
+    @JOB
+    @SET
+    @click.option(
+        "--replay",
+        metavar="N",
+        type=click.IntRange(1, 1 << 30),
+        help="Train nothing; print the batch of step N as text, source TAB target.",
+    )
+    def training(job_file: str, overrides: tuple[str, ...], replay: int | None) -> None:
+        if replay is None:
+            _do(name, job_file, overrides, [name])
+            return
+        from . import replay as replaying
+        from .job import load_job
+
+        job = load_job(job_file, overrides)
+        result(name, {"workdir": job.workdir, **replaying.show(job, name, replay, click.echo)})
+
+    training.help = help_text
+
+
 _add_stage("prepare", "Clean the text, learn the vocabulary, write the dataset.")
-_add_stage("pretrain", "Pretrain the encoder by replaced-token detection.")
-_add_stage("train", "Train the encoder-decoder and write the model folder.")
+_add_training("pretrain", "Pretrain the encoder by replaced-token detection.")
+_add_training("train", "Train the encoder-decoder and write the model folder.")
 _add_stage("evaluate", "Score the model on the held-out pairs, beside copying the source.")
 
 

@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from electra_model.config import LoopConfig, TrainConfig
 from electra_model.errors import InputError
 from pipelines import files, stage_costs
 from pipelines.foresight import Outlook
@@ -90,10 +91,15 @@ def of_training(job: JobConfig, name: str) -> Seconds | None:
         return _exactly(seconds - last["elapsed_seconds"] if same else seconds)
     if not timed or former is None:
         return None
-    if getattr(former, name).batch_tokens != config.batch_tokens:
+    if tokens_of_update(getattr(former, name)) != tokens_of_update(config):
         return None
     steps = (config.updates or 0) - (last["step"] if same else 0)
     return _exactly(steps * last["elapsed_seconds"] / last["step"])
+
+
+def tokens_of_update(config: LoopConfig) -> int:
+    """Padded tokens of one update, of all of its batches."""
+    return config.batch_tokens * (config.accumulate if isinstance(config, TrainConfig) else 1)
 
 
 def _exactly(seconds: float) -> Seconds:

@@ -8,11 +8,13 @@ is finished is on the disk and what is not has another name there; and workers d
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
 import threading
 import time
+from collections.abc import Iterator
 
 GRACE_SECONDS = 20.0
 MESSAGE = "Interrupted. The work done so far is kept: the same command goes on where it was."
@@ -62,3 +64,28 @@ def end_now(status: int) -> None:
     """Says that the work is kept, and ends the process without waiting for any thread."""
     print(MESSAGE, file=sys.stderr, flush=True)
     os._exit(status)
+
+
+class Noted:
+    """The number of the signal that came, or None."""
+
+    number: int | None = None
+
+
+@contextlib.contextmanager
+def noted() -> Iterator[Noted]:
+    """Notes SIGINT and SIGTERM instead of raising, so that an update is never cut in two."""
+    found = Noted()
+    if threading.current_thread() is not threading.main_thread():
+        yield found
+        return
+
+    def note(number: int, _frame: object) -> None:
+        found.number = number
+
+    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield found
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

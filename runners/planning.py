@@ -151,8 +151,9 @@ def _size(name: str, job: JobConfig) -> str:
     if name in ("pretrain", "train"):
         config = job.pretrain if name == "pretrain" else job.train
         sizes = job.model.sizes()
+        tokens = durations.tokens_of_update(config)
         return (
-            f"{_length(config)}, {config.batch_tokens} tokens an update, model {job.model.preset} "
+            f"{_length(config)}, {tokens} tokens an update, model {job.model.preset} "
             f"({sizes['num_layers']}+{sizes['num_decoder_layers']} layers of {sizes['d_model']})"
         )
     return ""

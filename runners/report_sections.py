@@ -91,12 +91,17 @@ def read_jsonl(path: str, limit: int | None = None) -> list[dict[str, Any]]:
     return rows
 
 
+# The lines that may stand beside that of the updates of a step.
+_KINDS = ("valid_loss", "went_back_from", "exported_step")
+
+
 def read_metrics(path: str) -> list[dict[str, Any]]:
     """Metrics by step. A step that was made twice, after a kill, counts as it went last."""
-    latest: dict[tuple[int, bool], dict[str, Any]] = {}
+    latest: dict[tuple[int, str], dict[str, Any]] = {}
     for row in read_jsonl(path):
         if isinstance(row.get("step"), int):
-            latest[row["step"], "valid_loss" in row] = row
+            kind = next((key for key in _KINDS if key in row), "")
+            latest[row["step"], kind] = row
     return [latest[key] for key in sorted(latest)]
 
 

@@ -107,7 +107,8 @@ def _receipt(stage: Stage, job: JobConfig) -> str:
 
 def _settings(stage: Stage, job: JobConfig) -> dict[str, Any]:
     """Key -> value, sections spread out."""
-    values = plain(dataclasses.asdict(dataclasses.replace(job, model=job.model.resolved())))
+    values = dataclasses.asdict(dataclasses.replace(job, model=job.model.resolved()))
+    values = plain({**values, "pretrain": job.pretrain.identity(), "train": job.train.identity()})
     flat: dict[str, Any] = {}
     for key in stage.settings:
         value: Any = values

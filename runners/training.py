@@ -16,6 +16,7 @@ from collections.abc import Callable
 from typing import Any
 
 from electra_model import checkpoint, export, generator_card
+from electra_model.averaging import MovingAverage
 from electra_model.config import LoopConfig
 from electra_model.electra import Electra
 from electra_model.errors import InputError, WorkError
@@ -27,15 +28,12 @@ from pipelines.units import fingerprint
 
 from .input_data import PairData, WindowData, dataset_identity
 from .job import JobConfig
+from .kept_weights import KeptWeights
+from .pair_updates import PairUpdates
 from .progress import say
 from .replaced_data import ReplacedData, has_replacements
 from .training_loop import TrainingLoop, finite
-from .training_steps import (
-    discriminator_step,
-    pretraining_step,
-    training_step,
-    validation,
-)
+from .training_steps import discriminator_step, pretraining_step, validation
 
 # What changes no step; the length of the training does, through the learning rate, and is put back.
 _NOT_IN_STATE = (
@@ -45,6 +43,7 @@ _NOT_IN_STATE = (
     "keep_checkpoints",
     "log_every_steps",
     "validate_every_minutes",
+    "bad_updates",
 )
 _COMPLETE = "complete.json"
 
@@ -87,7 +86,7 @@ def pretrain(job: JobConfig) -> dict[str, Any]:
         optimizer,
         step,
         facts["state"],
-        shape_of=lambda number: job.dataset.window_length,
+        shapes_of=lambda number: (job.dataset.window_length,),
     )
     counts = loop.run()
     counts["windows"] = windows
@@ -101,9 +100,8 @@ _Step = Callable[[int], dict[str, Any]]
 
 def _on_windows(job: JobConfig, model: ReplacedTokenDetection, optimizer: Any) -> tuple[_Step, int]:
     """An update of generator and discriminator, and the number of windows."""
-    config, length = job.pretrain, job.dataset.window_length
-    data = WindowData(_dataset(job), "pretrain", length, config.batch_tokens, config.seed)
-    update = pretraining_step(model, optimizer, length)
+    data = window_data(job)
+    update = pretraining_step(model, optimizer, job.dataset.window_length)
     return (
         lambda number: finite(update(*data.arrays(data.plan.batch(number)), number)),
         len(data.columns),
@@ -114,9 +112,8 @@ def _on_replacements(
     job: JobConfig, model: ReplacedTokenDetection, optimizer: Any
 ) -> tuple[_Step, int]:
     """An update of the discriminator alone, and the number of windows."""
-    config, length = job.pretrain, job.dataset.window_length
-    data = ReplacedData(_dataset(job), length, config.batch_tokens, config.updates, config.seed)
-    update = discriminator_step(model, optimizer, length)
+    data = replaced_data(job)
+    update = discriminator_step(model, optimizer, job.dataset.window_length)
     if data.windows:
         say(f"pretrain: replacements made beforehand, no generator; {data.summary()}")
 
@@ -164,7 +161,7 @@ def train(job: JobConfig) -> dict[str, Any]:
     dataset = _dataset(job)
     tokenizer, target_tokenizer = _vocabularies(job)
     config = job.train
-    data = PairData(dataset, "train", config.buckets, config.batch_tokens, config.seed)
+    data = pair_data(job)
     if not data.plan.batches_per_epoch:
         raise InputError(
             f"{dataset}: has no training pairs that fit into train.buckets {config.buckets}"
@@ -182,30 +179,45 @@ def train(job: JobConfig) -> dict[str, Any]:
     )
     if pretrained:
         _warm_start(job, model, folder)
+    elif config.freeze_encoder_updates or config.freeze_encoder_share:
+        say("train: the encoder that train.freeze_encoder_* leaves as it is was not pretrained")
     valid = PairData(dataset, "valid", config.buckets, config.batch_tokens, seed=0)
+    validate = validation(valid, model) if valid.plan.batches_per_epoch else None
+    if validate is None and config.exports_best:
+        raise InputError(
+            "train.patience: the best model is told by the validation split, and the dataset has "
+            "none; name data.valid, or leave out train.patience and train.export_best"
+        )
     optimizer = build_optimizer(config, model.trainable_variables)
-    update: Any = training_step(
-        model, optimizer, config.label_smoothing, config.clip_norm, packed=data.packed
-    )
-
-    def step(number: int) -> dict[str, Any]:
-        return finite(update(*data.arrays(data.plan.batch(number)), number))
-
+    average = MovingAverage(model.trainable_variables, config.ema) if config.ema else None
+    kept = None
+    if KeptWeights.wanted(config):
+        kept = KeptWeights(config, model.trainable_variables, average)
+    updates = PairUpdates(config, model, optimizer, data, average, lambda: loop.progress)
     loop = TrainingLoop(
         "train",
         folder,
         config,
-        [*model.trainable_variables, *optimizer.variables],
+        [
+            *model.trainable_variables,
+            *optimizer.variables,
+            *(average.variables if average is not None else ()),
+        ],
         optimizer,
-        step,
+        updates,
         facts["state"],
-        shape_of=lambda number: data.plan.batch(number).length,
-        validate=validation(valid, model) if valid.plan.batches_per_epoch else None,
+        shapes_of=updates.shapes,
+        validate=validate,
         validate_every_minutes=config.validate_every_minutes,
+        validate_every_steps=config.validate_every_steps,
+        kept=kept,
     )
     counts = loop.run()
+    if kept is not None:
+        kept.export()
     counts["pairs"] = data.pairs
-    counts["epochs"] = round(counts["steps"] / data.plan.batches_per_epoch, 2)
+    batches = counts["steps"] * config.accumulate
+    counts["epochs"] = round(batches / data.plan.batches_per_epoch, 2)
     metadata = export.save_model(
         os.path.join(job.workdir, "model"),
         model,
@@ -223,6 +235,27 @@ def train(job: JobConfig) -> dict[str, Any]:
     return _complete(folder, facts["complete"], counts)
 
 
+# --- the data of the trainings ---
+
+
+def pair_data(job: JobConfig) -> PairData:
+    """The training pairs. Raises InputError like `read_split`."""
+    config = job.train
+    return PairData(_dataset(job), "train", config.buckets, config.batch_tokens, config.seed)
+
+
+def window_data(job: JobConfig) -> WindowData:
+    """The windows of the pretraining. Raises InputError like `read_split`."""
+    config, length = job.pretrain, job.dataset.window_length
+    return WindowData(_dataset(job), "pretrain", length, config.batch_tokens, config.seed)
+
+
+def replaced_data(job: JobConfig) -> ReplacedData:
+    """The windows with replacements made beforehand. Raises InputError like `read_split`."""
+    config, length = job.pretrain, job.dataset.window_length
+    return ReplacedData(_dataset(job), length, config.batch_tokens, config.updates, config.seed)
+
+
 # --- what a stage depends on, and whether it is complete ---
 
 
@@ -238,7 +271,7 @@ def _facts(job: JobConfig, config: LoopConfig, stage: str, *upstream: Any) -> di
     """Fingerprints: `dataset`; `state`, under which checkpoints are continued; `complete`, of the
     whole result."""
     dataset = dataset_identity(_dataset(job), stage)
-    settings = dataclasses.asdict(config)
+    settings = config.identity()
     state = {name: value for name, value in settings.items() if name not in _NOT_IN_STATE}
     model = dataclasses.asdict(job.model.resolved())
     # A finished training is not a state to go on from: its learning rate has come down to nothing.

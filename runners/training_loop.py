@@ -6,10 +6,8 @@ from __future__ import annotations
 import contextlib
 import math
 import pathlib
-import signal
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -20,11 +18,10 @@ from electra_model.config import LoopConfig
 from electra_model.errors import WorkError
 from electra_model.schedules import learning_rate
 
-from .interrupts import Interrupted
-from .metrics import MetricsLog
+from .interrupts import Interrupted, noted
+from .kept_weights import KeptWeights
+from .metrics import MetricsLog, Window
 from .progress import Progress, say
-
-_BAD_STEPS_IN_A_ROW = 20
 
 
 class TrainingLoop:
@@ -38,10 +35,12 @@ class TrainingLoop:
       optimizer: whose learning rate is set before each step.
       step: makes update number n (from 0) and returns its metrics; the key `tokens` is counted,
         `finite` says whether the update was applied.
-      shape_of: the shape of the batch of an update; the first of each shape is compiled, and the
-        time of that is not counted as training.
-      validate: returns the metrics of the validation split, or None to leave it out.
       fingerprint: of what the state depends on; checkpoints of another one are not continued.
+      shapes_of: what an update is compiled for, the shapes of its batches; the first of each is
+        compiled, and the time of that is not counted as training.
+      validate: returns the metrics of the validation split, or None to leave it out.
+      validate_every_minutes, validate_every_steps: when; the second wins where it is given.
+      kept: the averages and the best of the weights, where they are asked for.
     """
 
     def __init__(
@@ -53,9 +52,11 @@ class TrainingLoop:
         optimizer: Any,
         step: Callable[[int], dict[str, Any]],
         fingerprint: str,
-        shape_of: Callable[[int], Any] = lambda number: None,
+        shapes_of: Callable[[int], Iterable[Any]] = lambda number: (None,),
         validate: Callable[[], dict[str, float]] | None = None,
         validate_every_minutes: float = math.inf,
+        validate_every_steps: int | None = None,
+        kept: KeptWeights | None = None,
     ):
         self.label = label
         self.folder = pathlib.Path(folder)
@@ -64,13 +65,20 @@ class TrainingLoop:
         self.optimizer = optimizer
         self.make_step = step
         self.fingerprint = fingerprint
-        self.shape_of = shape_of
+        self.shapes_of = shapes_of
         self.validate = validate
         self.validate_seconds = validate_every_minutes * 60
+        self.validate_steps = validate_every_steps
+        self.kept = kept
+        self.window = Window()
         self.step = 0
         self.tokens = 0
         self.skipped = 0
         self.compile_seconds = 0.0
+        self._bad = 0  # updates in a row that were left out
+        self._went_back_to: int | None = None
+        self._validated_at: int | None = None
+        self._last_save = self._last_validation = 0.0
         self._compiled: set[Any] = set()
         self._elapsed_before = 0.0
         self._started = time.monotonic()
@@ -96,7 +104,9 @@ class TrainingLoop:
 
     @property
     def finished(self) -> bool:
-        """True when the steps or the minutes are used up."""
+        """True when the steps or the minutes are used up, or training makes no progress."""
+        if self.kept is not None and self.kept.exhausted:
+            return True
         if self.config.minutes is not None:
             return self.elapsed >= self.config.minutes * 60
         return self.step >= self.steps
@@ -109,38 +119,41 @@ class TrainingLoop:
         self._resume()
         total = float(self.steps if self.config.minutes is None else self.config.minutes * 60)
         unit = "steps" if self.config.minutes is None else "s"
-        window = _Window()
-        last_save = last_validation = self.elapsed
+        self._last_save = self._last_validation = self.elapsed
         with (
             contextlib.closing(MetricsLog(self.folder, self.step)) as log,
-            _stop_signals() as stopped,
+            noted() as stopped,
             Progress(self.label, total, unit) as bar,
         ):
             bar.update(self._position())
             while not self.finished:
-                self._advance(window)
-                bar.update(self._position(), **window.facts())
+                self._advance(log)
+                bar.update(self._position(), **self.window.facts())
                 if self.step % self.config.log_every_steps == 0:
-                    log.write(self.step, window.take(self.elapsed))
-                if self.validate and self.elapsed - last_validation >= self.validate_seconds:
-                    with window.paused():
-                        log.write(self.step, self._validated())
-                    last_validation = self.elapsed
+                    log.write(self.step, self.window.take(self.elapsed))
+                if self._validation_is_due():
+                    with self.window.paused():
+                        self._validate(log)
+                    self._last_validation = self.elapsed
                 if stopped.number is not None:
                     self._save()
                     raise Interrupted(stopped.number)
-                if self.elapsed - last_save >= self.config.checkpoint_minutes * 60:
-                    with window.paused():
+                if self.elapsed - self._last_save >= self.config.checkpoint_minutes * 60:
+                    with self.window.paused():
                         self._save()
-                    last_save = self.elapsed
-            if window.count:
-                log.write(self.step, window.take(self.elapsed))
-            self._save()
-            if self.validate and stopped.number is None:
-                log.write(self.step, self._validated())
+                    self._last_save = self.elapsed
+            if self.window.count:
+                log.write(self.step, self.window.take(self.elapsed))
+            if self.kept is not None:
+                self.kept.finish(self.step)
+            self._save_the_last()
+            if self.validate and stopped.number is None and self._validated_at != self.step:
+                self._validate(log)
             if stopped.number is not None:
                 raise Interrupted(stopped.number)
-        return {
+            if self.kept is not None and (line := self.kept.said()):
+                log.write(self.step, line)
+        counts = {
             "steps": self.step,
             "tokens": self.tokens,
             "warmup_steps": self.config.warmup_steps,
@@ -148,6 +161,7 @@ class TrainingLoop:
             "compile_seconds": round(self.compile_seconds, 1),
             "skipped_steps": self.skipped,
         }
+        return counts if self.kept is None else {**counts, **self.kept.facts()}
 
     def _position(self) -> float:
         return (
@@ -156,163 +170,186 @@ class TrainingLoop:
             else min(self.elapsed, self.config.minutes * 60)
         )
 
-    def _advance(self, window: _Window) -> None:
+    def _advance(self, log: MetricsLog) -> None:
         rate = learning_rate(self.config, self.step, self.progress)
         self.optimizer.learning_rate.assign(rate)
-        values = self._first_of_its_shape(window) or self.make_step(self.step)
+        values = self._first_of_its_shape() or self.make_step(self.step)
         self.step += 1
         self.tokens += int(values["tokens"])
         if not values.pop("finite"):
-            # The update was not applied (see `training`); one bad batch is no reason to lose a
-            # night's work.
+            # The update was not applied (see `training_steps`); one bad batch is no reason to lose
+            # a night's work. The step goes on, and with it the place in the data.
             self.skipped += 1
-            window.bad += 1
+            self._bad += 1
             say(
-                f"{self.label}: step {self.step} gave a loss that is not finite; "
+                f"{self.label}: step {self.step} gave a loss or gradient that is not finite; "
                 "the update was left out"
             )
-            if window.bad >= _BAD_STEPS_IN_A_ROW:
-                raise WorkError(
-                    f"{self.label}: {window.bad} steps in a row gave no finite loss; "
-                    f"set a lower {self.label}.learning_rate (now {self.config.learning_rate:g})"
-                )
+            if self._bad >= self.config.bad_updates:
+                self._go_back(log)
             return
-        window.bad = 0
-        window.add({**values, "learning_rate": rate})
+        self._bad = 0
+        self.window.add({**values, "learning_rate": rate})
+        if self.kept is not None:
+            self.kept.after(self.step)
 
-    def _first_of_its_shape(self, window: _Window) -> dict[str, Any] | None:
+    def _first_of_its_shape(self) -> dict[str, Any] | None:
         """Makes the update when that compiles the step for a new shape; else None."""
-        shape = self.shape_of(self.step)
-        if shape in self._compiled:
+        shapes = set(self.shapes_of(self.step))
+        if shapes <= self._compiled:
             return None
         if not self._compiled:
             say(f"{self.label}: compiling, once for each length; no training time is used up by it")
-        self._compiled.add(shape)
+        self._compiled |= shapes
         start = time.monotonic()
-        with window.paused():
+        with self.window.paused():
             values = self.make_step(self.step)
         self.compile_seconds += time.monotonic() - start
         return values
 
-    def _validated(self) -> dict[str, float]:
-        """The metrics of the validation split; the first time compiles, and does not count."""
+    # --- validation ---
+
+    def _validation_is_due(self) -> bool:
+        if self.validate is None:
+            return False
+        if self.validate_steps is not None:
+            # Once for each step: training may have gone back to one that was validated.
+            return self.step % self.validate_steps == 0 and self._validated_at != self.step
+        return self.elapsed - self._last_validation >= self.validate_seconds
+
+    def _validate(self, log: MetricsLog) -> None:
+        """Writes the metrics of the validation split; the first time compiles, and does not
+        count."""
         assert self.validate is not None
         start = time.monotonic()
-        values = self.validate()
+        if self.kept is None:
+            values = self.validate()
+        else:
+            with self.kept.in_place():
+                values = self.validate()
+            values = {**values, **self.kept.judge(self.step, values)}
         if "validation" not in self._compiled:
             self._compiled.add("validation")
             self.compile_seconds += time.monotonic() - start
-        return values
+        self._validated_at = self.step
+        log.write(self.step, values)
 
     # --- checkpoints ---
 
     def _resume(self) -> None:
         found = checkpoint.load_newest(self.folder / "checkpoints", warn=say)
         if found is not None and found.state.get("fingerprint") == self.fingerprint:
-            checkpoint.restore(self.variables, found.tensors)
-            self.step = found.step
-            self.tokens = int(found.state["tokens"])
-            self.skipped = int(found.state["skipped"])
-            self._elapsed_before = float(found.state["elapsed"])
+            self._take(found)
             say(f"{self.label}: goes on from step {self.step}")
         elif found is not None:
             say(f"{self.label}: settings or data changed; older checkpoints are discarded")
             for path in checkpoint.list_checkpoints(self.folder / "checkpoints"):
                 path.unlink()
-        self._started = time.monotonic()
+            self._started = time.monotonic()
+        else:
+            self._started = time.monotonic()
+
+    def _take(self, found: Checkpoint) -> None:
+        """Everything, the clock included, as it was at a checkpoint."""
+        checkpoint.restore(self.variables, found.tensors)
+        self.step = found.step
+        self.tokens = int(found.state["tokens"])
+        self.skipped = int(found.state["skipped"])
+        self.window.restore(found.state.get("window", {}))
+        self._validated_at = found.state.get("validated_at")
+        if self.kept is not None:
+            self.kept.restore(found.tensors, found.state.get("kept", {}))
+        self._bad = 0
+        self._elapsed_before = float(found.state["elapsed"])
+        self._started = time.monotonic() - self.compile_seconds
 
     def _save(self) -> None:
-        state = {
+        if self._bad:
+            return  # what cannot be trained on from here is not what to go back to
+        checkpoint.save(self.folder / "checkpoints", self._as_it_is(), self.config.keep_checkpoints)
+
+    def _save_the_last(self) -> None:
+        """What there is at the end, also where the last updates were left out. Raises WorkError
+        where the weights are not finite."""
+        found = self._as_it_is()
+        if self._bad and not _all_finite(found):
+            raise WorkError(
+                f"{self._trouble()} loss or gradient, and the training has come to its end; "
+                f"{self._remedy()}"
+            )
+        checkpoint.save(self.folder / "checkpoints", found, self.config.keep_checkpoints)
+
+    def _as_it_is(self) -> Checkpoint:
+        state: dict[str, Any] = {
             "fingerprint": self.fingerprint,
             "step": self.step,
             "elapsed": self.elapsed,
             "tokens": self.tokens,
             "skipped": self.skipped,
+            "window": self.window.state(),
+            "validated_at": self._validated_at,
         }
         tensors = checkpoint.tensors_of(self.variables)
-        checkpoint.save(
-            self.folder / "checkpoints",
-            Checkpoint(self.step, tensors, state),
-            self.config.keep_checkpoints,
+        if self.kept is not None:
+            state["kept"] = self.kept.state()
+            tensors |= self.kept.tensors()
+        return Checkpoint(self.step, tensors, state)
+
+    def _go_back(self, log: MetricsLog) -> None:
+        """Back to the last good checkpoint, as after a kill.
+
+        What comes of it depends on chance alone, such as a fault of the machine: an update is a
+        pure function of the weights and the step. So a second time ends the training.
+        """
+        trouble, remedy = self._trouble(), self._remedy()
+        found = self._last_good()
+        if found is None:
+            raise WorkError(
+                f"{trouble} loss or gradient, and there is no checkpoint yet to go back to; "
+                f"{remedy}"
+            )
+        if found.step == self._went_back_to:
+            raise WorkError(
+                f"{trouble} loss or gradient, for the second time since the checkpoint of step "
+                f"{found.step}; {remedy}"
+            )
+        say(f"{trouble} loss or gradient; going back to the checkpoint of step {found.step}")
+        line = {"went_back_from": self.step, "bad_updates": self._bad}
+        self._take(found)
+        self._went_back_to = found.step
+        self._last_save = self._last_validation = self.elapsed
+        log.go_back(self.step, line)
+
+    def _trouble(self) -> str:
+        return f"{self.label}: {self._bad} updates in a row, to step {self.step}, gave no finite"
+
+    def _remedy(self) -> str:
+        return (
+            f"set a lower {self.label}.learning_rate (now {self.config.learning_rate:g}), or look "
+            f"at the data with `electra {self.label} JOB.yaml --replay {self.step - self._bad + 1}`"
         )
 
-
-class _Window:
-    """Averages since the last line of `metrics.jsonl`."""
-
-    def __init__(self) -> None:
-        self.bad = 0
-        self._clear()
-
-    def _clear(self) -> None:
-        self._sums: dict[str, float] = {}
-        self._count = 0
-        self._tokens = 0
-        self._start = time.monotonic()
-
-    @contextlib.contextmanager
-    def paused(self) -> Iterator[None]:
-        """Time in here does not count for the rate."""
-        start = time.monotonic()
-        yield
-        self._start += time.monotonic() - start
-
-    def add(self, values: dict[str, Any]) -> None:
-        """One step's metrics."""
-        self._tokens += int(values.pop("tokens"))
-        self._count += 1
-        for name, value in values.items():
-            self._sums[name] = self._sums.get(name, 0.0) + float(value)
-
-    @property
-    def _tokens_per_second(self) -> float:
-        return self._tokens / max(time.monotonic() - self._start, 1e-9)
-
-    @property
-    def count(self) -> int:
-        """Steps in it."""
-        return self._count
-
-    def facts(self) -> dict[str, Any]:
-        """What the progress bar shows."""
-        if not self._count:
-            return {}
-        return {
-            "loss": round(self._sums["loss"] / self._count, 3),
-            "tokens_per_second": round(self._tokens_per_second),
-        }
-
-    def take(self, elapsed: float) -> dict[str, float]:
-        """The averages; the next window begins."""
-        values = {name: round(total / self._count, 6) for name, total in self._sums.items()}
-        if self._count:
-            values["tokens_per_second"] = round(self._tokens_per_second, 1)
-        values["elapsed_seconds"] = round(elapsed, 2)
-        self._clear()
-        return values
+    def _last_good(self) -> Checkpoint | None:
+        """The newest checkpoint of these settings whose tensors are all finite; those that are
+        newer and are not go."""
+        for path in reversed(checkpoint.list_checkpoints(self.folder / "checkpoints")):
+            try:
+                found = checkpoint.load(path)
+            except WorkError as error:
+                say(f"{error}; using the one before")
+                continue
+            if found.state.get("fingerprint") == self.fingerprint and _all_finite(found):
+                return found
+            path.unlink()
+        return None
 
 
-class _Stopped:
-    number: int | None = None
-
-
-@contextlib.contextmanager
-def _stop_signals() -> Iterator[_Stopped]:
-    """Notes SIGINT and SIGTERM instead of raising, so that a step is never cut in two."""
-    stopped = _Stopped()
-    if threading.current_thread() is not threading.main_thread():
-        yield stopped
-        return
-
-    def note(number: int, _frame: object) -> None:
-        stopped.number = number
-
-    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield stopped
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+def _all_finite(found: Checkpoint) -> bool:
+    return all(
+        np.isfinite(value).all()
+        for value in found.tensors.values()
+        if np.issubdtype(value.dtype, np.floating)
+    )
 
 
 def finite(values: dict[str, Any]) -> dict[str, Any]:

@@ -59,6 +59,19 @@ def test_configs_cannot_be_changed():
         (TrainConfig, {"buckets": (16, 16)}, "rising lengths"),
         (TrainConfig, {"buckets": ()}, "rising lengths"),
         (TrainConfig, {"buckets": (1, 16)}, "greater than or equal to 2"),
+        (LoopConfig, {"bad_updates": 0}, "greater than or equal to 1"),
+        (TrainConfig, {"accumulate": 0}, "greater than or equal to 1"),
+        (TrainConfig, {"ema": 1.0}, "must be at most 0.99999, or off: got 1.0"),
+        (TrainConfig, {"average": 1}, "must be at least 2, or off: got 1"),
+        (TrainConfig, {"ema": 0}, "must be at least 0.5, or off: got 0"),
+        (TrainConfig, {"ema": 0.9, "average": 3}, "give either ema or average, not both"),
+        (TrainConfig, {"patience": 0}, "must be at least 1, or off: got 0"),
+        (TrainConfig, {"freeze_encoder_share": 1.0}, "less than 1"),
+        (
+            TrainConfig,
+            {"freeze_encoder_updates": 1, "freeze_encoder_share": 0.5},
+            "give either freeze_encoder_updates or freeze_encoder_share, not both",
+        ),
     ],
 )
 def test_what_is_refused_and_why(config, arguments, message):
@@ -80,3 +93,34 @@ def test_constants_of_the_paper():
     assert config.mask_fraction == 0.15
     assert config.discriminator_weight == 50.0
     assert config.generator_fraction == 0.25
+
+
+def test_settings_that_came_later_are_known_where_they_are_not_the_default():
+    before = TrainConfig(steps=5).identity()
+    assert not set(TrainConfig.came_later) & set(before)
+    assert before["steps"] == 5 and "buckets" in before
+    config = TrainConfig(steps=5, ema=0.999, patience=False, bad_updates=5, accumulate=2)
+    assert config.identity() == {**before, "ema": 0.999, "accumulate": 2}
+    # What came with the first version is always there, and what came later is.
+    fields = {field.name for field in dataclasses.fields(TrainConfig)}
+    assert fields == set(before) | set(TrainConfig.came_later)
+    assert set(PretrainConfig.came_later) == {"bad_updates"}
+
+
+@pytest.mark.parametrize(
+    ("settings", "frozen"),
+    [
+        ({}, [False, False, False]),
+        ({"freeze_encoder_updates": 5}, [True, False, False]),
+        ({"freeze_encoder_share": 0.5}, [True, True, False]),
+    ],
+)
+def test_when_the_encoder_is_frozen(settings, frozen):
+    config = TrainConfig(**settings)
+    places = [(0, 0.0), (5, 0.25), (10, 0.5)]
+    assert [config.encoder_is_frozen(*place) for place in places] == frozen
+
+
+def test_patience_exports_the_best():
+    assert not TrainConfig().exports_best
+    assert TrainConfig(patience=2).exports_best and TrainConfig(export_best=True).exports_best

@@ -3,7 +3,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from electra_model.config import OptimizerConfig
+from electra_model.config import ModelConfig, OptimizerConfig
+from electra_model.electra import Electra
 from electra_model.optimizer import apply_clipped, build_optimizer
 
 
@@ -23,6 +24,23 @@ def test_matrices_decay_and_vectors_do_not():
     apply_clipped(optimizer, zeros, [kernel, bias], clip_norm=1.0)
     np.testing.assert_allclose(np.asarray(kernel), 10.0 * (1 - 0.1 * 0.5))
     np.testing.assert_allclose(np.asarray(bias), 10.0)
+
+
+def test_of_a_whole_model_biases_and_norms_do_not_decay():
+    sizes = ModelConfig(num_layers=1, num_decoder_layers=1, d_model=8, num_heads=2, dff=8)
+    weights = Electra.from_config_and_vocabulary(sizes, 12).trainable_variables
+    optimizer = build_optimizer(OptimizerConfig(learning_rate=0.1, weight_decay=0.5), weights)
+    before = [np.array(weight.numpy()) + 1.0 for weight in weights]
+    for weight, value in zip(weights, before, strict=True):
+        weight.assign(value)
+    apply_clipped(optimizer, [tf.zeros_like(weight.value) for weight in weights], weights, 1.0)
+    decayed = {
+        weight.path.split("/")[-1]
+        for weight, value in zip(weights, before, strict=True)
+        if not np.array_equal(weight.numpy(), value)
+    }
+    assert decayed == {"kernel", "table"}
+    assert {weight.path.split("/")[-1] for weight in weights} - decayed == {"bias", "gamma", "beta"}
 
 
 @pytest.mark.parametrize(

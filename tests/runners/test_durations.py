@@ -84,6 +84,8 @@ def trained(folder, **sections):
         ({}, 200),  # the 800 updates that are left, at a quarter of a second
         ({"train": {"steps": 2000}}, 500),  # another schedule: all of them
         ({"train": {"steps": 1000, "batch_tokens": 4096}}, None),
+        ({"train": {"steps": 1000, "accumulate": 2}}, None),
+        ({"train": {"steps": 1000, "batch_tokens": 1024, "accumulate": 2}}, 250),
         ({"model": {"preset": "small"}}, None),
         ({"train": {"minutes": 2}}, 120),
     ],

@@ -99,6 +99,8 @@ def test_leniency(load):
         ("dataset: {max_tokens: 129}", "job.yaml: dataset.max_tokens: 129 is more than the last of train.buckets, 128; lower it or raise that"),
         ("runner: {name: spark}", "job.yaml: runner.name: found 'spark'; allowed is 'local', 'flink' or 'dataflow'"),
         ("runner: {name: flink}", "job.yaml: runner.options.flink_master: is needed for the runner flink"),
+        ("pretrain: {ema: 0.9}", "job.yaml: pretrain.ema: unknown key; did you mean train.ema?"),
+        ("pretrain: {bad_updates: 0}", "job.yaml: pretrain.bad_updates: found 0; it should be from 1 to 1000"),
         ("task: summarise", "job.yaml: task: found 'summarise'; allowed is 'translate'"),
     ],
 )  # fmt: skip
@@ -177,6 +179,17 @@ def test_a_work_folder_that_cannot_be_one(load, tmp_path):
     (tmp_path / "taken").write_text("a file")
     with pytest.raises(InputError, match="workdir: cannot write to 'taken/en-de': Not a directory"):
         save_resolved(load(TEN_LINES, "workdir=taken/en-de"))
+
+
+def test_averages_are_switched_off_by_name(load):
+    job = load(TEN_LINES, "train.ema=off", "train.average=off", "train.patience=off")
+    assert job == load(TEN_LINES)
+    assert "  ema: false" in resolved_text(job)
+    assert load(TEN_LINES, "train.ema=0.99").train.ema == 0.99
+    with pytest.raises(InputError, match=r"train\.ema: found true, which is not a value of it"):
+        load(TEN_LINES, "train.ema=on")
+    with pytest.raises(InputError, match="train.ema: must be at most 0.99999, or off: got 2"):
+        load(TEN_LINES, "train.ema=2")
 
 
 def test_nothing_in_a_job_can_be_changed(load):

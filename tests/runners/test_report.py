@@ -306,9 +306,10 @@ def test_pretraining_on_replacements_says_so(tmp_path, extra, words, temperature
 
 def test_metrics_of_a_step_made_twice_count_as_they_went_last(tmp_path):
     rows = [{"step": 1, "loss": 5}, {"step": 2, "loss": 4}, {"step": 2, "loss": 3}]
-    write_lines(tmp_path / "metrics.jsonl", [*rows, {"step": 2, "valid_loss": 9}])
+    others = [{"step": 2, "valid_loss": 9}, {"step": 2, "went_back_from": 7}]
+    write_lines(tmp_path / "metrics.jsonl", [*rows, *others, {"step": 2, "exported_step": 1}])
     losses = [row.get("loss") for row in report_sections.read_metrics(f"{tmp_path}/metrics.jsonl")]
-    assert losses == [5, 3, None]
+    assert losses == [5, 3, None, None, None]
 
 
 @pytest.mark.parametrize(

@@ -24,3 +24,12 @@ def test_the_second_file_of_a_pair_belongs_to_the_data(tmp_path, monkeypatch):
     (tmp_path / "x.de").unlink()
     with pytest.raises(InputError, match=r"x\.en: its other side x\.de is missing"):
         stages._texts(config)
+
+
+def test_settings_that_came_later_do_not_change_what_is_complete(tmp_path):
+    values = {"workdir": str(tmp_path), "source_lang": "en", "target_lang": "de"}
+    train = stages.BY_NAME["train"]
+    before = stages._settings(train, job.make_job(values, "a job"))
+    assert "train.learning_rate" in before and "train.ema" not in before
+    now = job.make_job({**values, "train": {"ema": 0.99, "accumulate": 1}}, "a job")
+    assert stages._settings(train, now) == {**before, "train.ema": 0.99}

@@ -1,6 +1,7 @@
 """Both trainings on a prepared corpus of a few dozen pairs: what they write, and that a kill
-changes nothing."""
+changes nothing. Updates are of two batches, and a moving average of the weights is exported."""
 
+import dataclasses
 import json
 import os
 import pathlib
@@ -23,7 +24,9 @@ from runners.metrics import read_metrics
 @pytest.fixture(scope="module")
 def trained(prepared_job):
     """The job after both trainings, with their counts."""
-    return prepared_job, training.pretrain(prepared_job), training.train(prepared_job)
+    train = dataclasses.replace(prepared_job.train, accumulate=2, ema=0.9)
+    job = dataclasses.replace(prepared_job, train=train)
+    return job, training.pretrain(job), training.train(job)
 
 
 def test_pretraining_writes_checkpoints_and_metrics(trained):
@@ -83,6 +86,21 @@ def test_training_without_its_pretraining_says_what_to_run(prepared_job, tmp_pat
         training.train(other)
 
 
+def test_the_best_model_cannot_be_told_without_a_validation_split(prepared_job, tmp_path):
+    job = _copy(prepared_job, tmp_path)
+    path = pathlib.Path(job.path("dataset", "dataset_info.json"))
+    info = json.loads(path.read_text())
+    del info["splits"]["valid"]
+    path.write_text(json.dumps(info))
+    job = dataclasses.replace(
+        job,
+        pretrain=dataclasses.replace(job.pretrain, steps=0),
+        train=dataclasses.replace(job.train, patience=3),
+    )
+    with pytest.raises(InputError, match="train.patience: .* name data.valid, or leave out"):
+        training.train(job)
+
+
 def test_killed_and_started_again_the_weights_are_the_same_bits(trained, tmp_path):
     job, _, _ = trained
     other = _copy(job, tmp_path)
@@ -108,8 +126,6 @@ def test_killed_and_started_again_the_weights_are_the_same_bits(trained, tmp_pat
 
 def _copy(job, folder):
     """The same job in another work folder, with the prepared data only."""
-    import dataclasses
-
     workdir = folder / "work"
     for part in ("dataset", "vocabulary"):
         shutil.copytree(os.path.join(job.workdir, part), workdir / part)

@@ -1,4 +1,5 @@
-"""A job with packed pairs: prepared, trained, and by the command line killed and trained on."""
+"""A job with packed pairs: prepared, trained, and by the command line killed and trained on. Its
+updates are of two batches, and a moving average is exported where it validates best."""
 
 import contextlib
 import itertools
@@ -16,7 +17,8 @@ import pytest
 
 from electra_model import checkpoint
 from electra_model.errors import InputError
-from runners import report_corpus, stages, training, work
+from electra_model.export import load_model
+from runners import replay, report_corpus, stages, training, work
 from runners.job import load_job
 from runners.metrics import read_metrics
 from tests.runners.conftest import toy_pairs
@@ -34,7 +36,8 @@ model: {num_layers: 1, num_decoder_layers: 1, d_model: 32, num_heads: 2, dff: 64
   position_encoding: learned}
 pretrain: {steps: 0}
 train: {steps: 40, batch_tokens: 144, buckets: [48], warmup_steps: 5, learning_rate: 1e-2,
-  log_every_steps: 1, checkpoint_minutes: 0.00001}
+  log_every_steps: 1, checkpoint_minutes: 0.00001, accumulate: 2, ema: 0.9, export_best: true,
+  validate_every_steps: 8}
 translate: {beam_size: 1}
 runner: {workers: 1}
 """
@@ -88,10 +91,10 @@ def test_what_prepare_says_is_counted_in_pairs(folder, prepared):
 def test_training_counts_pairs_and_the_tokens_of_targets(folder, trained):
     train = info_of(folder)["splits"]["train"]
     assert trained["pairs"] == train["packed"]["pairs"] and trained["steps"] == 40
-    # 3 records an update, and the rest of them in the last one.
-    updates = -(-train["records"] // 3)
-    assert trained["epochs"] == round(40 / updates, 2)
-    epochs, rest = divmod(40, updates)
+    # 3 records a batch, and the rest of them in the last one; 2 batches an update.
+    batches = -(-train["records"] // 3)
+    assert trained["epochs"] == round(80 / batches, 2)
+    epochs, rest = divmod(80, batches)
     whole = train["tokens"]["target"]
     assert epochs * whole <= trained["tokens"] <= (epochs + (rest > 0)) * whole
 
@@ -100,9 +103,33 @@ def test_it_learns(folder, trained):
     lines = read_metrics(folder / "work" / "train" / "metrics.jsonl")
     losses = [line["loss"] for line in lines if "loss" in line]
     assert len(losses) == 40 and losses[-1] < 0.7 * losses[0]
-    (valid,) = [line for line in lines if "valid_loss" in line]
+    checks = [line for line in lines if "valid_loss" in line]
+    assert [line["step"] for line in checks] == [8, 16, 24, 32, 40]
+    valid = min(checks, key=lambda line: line["valid_loss"])
+    assert lines[-1] == {"step": 40, "exported_step": valid["step"]}
     # Pairs that stand alone are met by what was learned of packed ones.
     assert valid["valid_loss"] < 0.7 * losses[0]
+
+
+def test_the_model_says_what_it_is(folder, trained):
+    model = json.loads((folder / "work" / "model" / "model.json").read_text())
+    assert model["training"]["exported_weights"] == "moving average, 0.9"
+    assert model["training"]["exported_step"] == trained["exported_step"]
+    newest = checkpoint.load_newest(folder / "work" / "train" / "checkpoints").tensors
+    loaded = load_model(folder / "work" / "model").model.trainable_variables
+    weights = {one.path: one.numpy() for one in loaded}
+    for path, value in weights.items():
+        np.testing.assert_array_equal(value, newest[f"best/{path}"])
+    assert not np.array_equal(weights["embedding/table"], newest["embedding/table"])
+
+
+def test_what_an_update_was_given_is_shown_pair_by_pair(folder, prepared, monkeypatch):
+    monkeypatch.chdir(folder)
+    lines = []
+    facts = replay.show(load_job("job.yaml"), "train", 1, lines.append)
+    texts = [tuple(line.split("\t")) for line in lines if not line.startswith("#")]
+    assert len(facts["batches"]) == 2 and len(texts) > 6, "several pairs in a record"
+    assert set(texts) <= set(toy_pairs())
 
 
 @pytest.mark.slow  # `test_training` has the kill of a training whose pairs stand alone
@@ -131,6 +158,7 @@ def test_killed_and_started_again_the_metrics_are_the_same(folder, trained, monk
     )
     assert set(whole) == set(killed)
     assert all(np.array_equal(whole[name], killed[name]) for name in whole)
+    assert {name.split("/")[0] for name in whole} >= {"moving_average", "best", "optimizer"}
     one, other = (
         read_metrics(folder / name / "train" / "metrics.jsonl") for name in ("work", "killed")
     )

@@ -15,7 +15,7 @@ import pytest
 
 from electra_model import checkpoint
 from electra_model.errors import InputError
-from runners import stages, work
+from runners import replay, stages, work
 from runners.job import load_job
 from runners.metrics import read_metrics
 from tests.runners.conftest import toy_pairs
@@ -136,6 +136,15 @@ def test_another_vocabulary_is_refused_in_one_line(folder, monkeypatch):
     with pytest.raises(InputError, match="was pretrained with another vocabulary") as caught:
         do("prepare", overrides("fourth", "vocabulary.kind=bpe"))
     assert "\n" not in str(caught.value)
+
+
+def test_what_an_update_was_given_is_shown_with_its_replacements(folder, monkeypatch):
+    lines = []
+    facts = replay.show(second_job(folder, monkeypatch), "pretrain", 2, lines.append)
+    (batch,) = facts["batches"]
+    rows = [line.split("\t") for line in lines[1:]]
+    assert len(rows) == batch["texts"] > 0
+    assert any(seen != text for seen, text in rows), "some tokens are replaced"
 
 
 @pytest.mark.slow  # `test_training` has a kill, and `test_replaced_data` the batch of each step

@@ -5,10 +5,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from electra_model.averaging import MovingAverage
 from electra_model.config import ModelConfig, TrainConfig
 from electra_model.electra import Electra
 from electra_model.optimizer import build_optimizer
-from runners.training_steps import _first_seed, training_step
+from runners.pair_updates import without_encoder
+from runners.training_steps import accumulating_step, first_seed, training_step
 
 SIZES = ModelConfig(
     num_layers=1, num_decoder_layers=1, d_model=16, num_heads=2, dff=32, max_length=8
@@ -106,7 +108,75 @@ def test_packed_pairs_make_the_update_that_they_make_one_by_one():
         np.testing.assert_allclose(twin.numpy()[first:], expected, atol=1e-5)
 
 
+def test_batches_that_are_added_up_make_the_update_of_all_their_pairs():
+    """Rows of different numbers of tokens: every token counts the same. Then a batch that is
+    not finite, which spoils its own update and no other."""
+    sizes = dataclasses.replace(SIZES, dropout=0.0)
+    model, optimizer, update = make(sizes=sizes)
+    other = Electra.from_config_and_vocabulary(sizes, 12, seed=1)
+    its_optimizer = build_optimizer(TrainConfig(steps=10), other.trainable_variables)
+    average = MovingAverage(other.trainable_variables, 0.9)
+    added = accumulating_step(other, its_optimizer, 0.1, 1.0, average=average)
+    first = SOURCE[:1], SHIFTED[:1], TARGET[:1]
+    second = SOURCE[1:], SHIFTED[1:], TARGET[1:]
+    for number in range(2):
+        expected = update(SOURCE, SHIFTED, TARGET, number)
+        added(*first, 2 * number, True, False)
+        found = added(*second, 2 * number + 1, False, True)
+        assert float(found["tokens"]) == 5
+        for name in ("loss", "nll", "accuracy", "gradient_norm"):
+            assert float(found[name]) == pytest.approx(float(expected[name]), abs=1e-5)
+    for variable, twin in zip(model.trainable_variables, other.trainable_variables, strict=True):
+        rounding = SIZES.d_model if variable.path.endswith("key_value/bias") else 0
+        expected = variable.numpy()[rounding:]
+        np.testing.assert_allclose(twin.numpy()[rounding:], expected, atol=1e-5)
+
+    table = other.embedding.table
+    sound = np.array(table.numpy())
+    before = values(other, its_optimizer) + [one.numpy() for one in average.variables]
+    table.assign(np.full_like(sound, np.nan))
+    added(*first, 4, True, False)
+    table.assign(sound)
+    assert not np.isfinite(float(added(*second, 5, False, True)["gradient_norm"]))
+    after = values(other, its_optimizer) + [one.numpy() for one in average.variables]
+    for old, new in zip(before, after, strict=True):
+        np.testing.assert_array_equal(old, new)
+    added(*first, 6, True, False)
+    assert np.isfinite(float(added(*second, 7, False, True)["loss"]))
+    assert not np.array_equal(table.numpy(), sound)
+    assert added.experimental_get_tracing_count() == 1
+
+
+@pytest.mark.parametrize("target_size", [None, 12])
+def test_what_a_frozen_encoder_leaves_to_be_trained(target_size):
+    sizes = dataclasses.replace(SIZES, position_encoding="learned")
+    model = Electra.from_config_and_vocabulary(sizes, 12, target_vocabulary_size=target_size)
+    paths = {one.path for one in model.trainable_variables}
+    left_out = paths - {one.path for one in without_encoder(model)}
+    assert {path.split("/")[0] for path in left_out} == {
+        *("encoder", "encoder_positions"),
+        *(["embedding"] if target_size else []),
+    }
+    # The decoder's own norms, cross-attention and head are all there.
+    assert not [path for path in left_out if path.startswith(("decoder", "vocabulary_head"))]
+
+
+def test_a_frozen_encoder_does_not_change_by_a_bit():
+    model = Electra.from_config_and_vocabulary(SIZES, 12, seed=1)
+    optimizer = build_optimizer(TrainConfig(weight_decay=0.1), model.trainable_variables)
+    trained = without_encoder(model)
+    update = training_step(model, optimizer, 0.1, 1.0, variables=trained)
+    before = {one.path: np.array(one.numpy()) for one in model.trainable_variables}
+    metrics = update(SOURCE, SHIFTED, TARGET, 0)
+    assert np.isfinite(float(metrics["gradient_norm"]))
+    free = {one.path for one in trained}
+    for variable in model.trainable_variables:
+        same = np.array_equal(before[variable.path], variable.numpy())
+        assert same or variable.path in free
+    assert not np.array_equal(before["embedding/table"], model.embedding.table.numpy())
+
+
 def test_seeds_of_any_size_fit_into_32_bits():
-    seeds = [_first_seed(seed) for seed in (0, 1, 12345, 2**31 - 1)]
+    seeds = [first_seed(seed) for seed in (0, 1, 12345, 2**31 - 1)]
     assert seeds[:2] == [0, 1_000_003] and len(set(seeds)) == 4
     assert all(int(tf.constant(seed + 10**8, tf.int32)) > 0 for seed in seeds)
