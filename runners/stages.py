@@ -107,7 +107,7 @@ def _receipt(stage: Stage, job: JobConfig) -> str:
 
 def _settings(stage: Stage, job: JobConfig) -> dict[str, Any]:
     """Key -> value, sections spread out."""
-    values = plain(dataclasses.asdict(dataclasses.replace(job, model=job.model.resolved())))
+    values = plain({**dataclasses.asdict(job), "model": job.model.resolved().settings()})
     flat: dict[str, Any] = {}
     for key in stage.settings:
         value: Any = values
