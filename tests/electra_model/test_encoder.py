@@ -76,28 +76,6 @@ def test_embeddings_of_another_width_are_projected():
     assert encoder(IDS).shape == (2, 4, 16)
 
 
-@pytest.mark.parametrize("positions", ["sinusoidal", "learned", "rotary"])
-def test_embeddings_and_positions_are_normalised_before_they_are_projected(positions):
-    """Devlin et al. 2019; Clark et al. 2020, section 3.2."""
-    encoder = build_encoder(positions, 8, embedding_norm=True)
-    x = np.asarray(encoder.embedding(IDS))
-    if positions != "rotary":  # which adds nothing
-        x = x + np.asarray(encoder.position_encoding(np.arange(4)[None]))
-    x = (x - x.mean(-1, keepdims=True)) / np.sqrt(x.var(-1, keepdims=True) + 1e-6)
-    expected = x @ np.asarray(encoder.projection.kernel)
-    found, rotation = encoder.embed(IDS, np.arange(4)[None])
-    np.testing.assert_allclose(found, expected, atol=1e-5)
-    assert (rotation is not None) == (positions == "rotary")
-
-
-def test_the_last_normalisation_can_be_left_out():
-    encoder = build_encoder(norm="post", final_norm=False)
-    assert not [v.path for v in encoder.trainable_variables if "final_norm" in v.path]
-    encoder.blocks[-1].feed_forward_norm.beta.assign(np.full(16, 3.0))
-    np.testing.assert_allclose(np.asarray(encoder(IDS)).mean(axis=-1), 3.0, atol=1e-5)
-    assert abs(np.asarray(build_encoder(norm="post")(IDS)).mean(axis=-1)).max() < 1e-5
-
-
 def test_config_makes_an_encoder_over_the_same_embedding():
     encoder = build_encoder(
         "rotary", 8, dropout=0.3, activation="swiglu", norm="post",
