@@ -94,7 +94,7 @@ class ModelConfig:
     position_encoding: Literal["sinusoidal", "learned", "rotary"] = "sinusoidal"
     max_length: int = Field(default=128, ge=8, le=4096)
     tie_embeddings: bool = True
-    embedding_dim: int | None = Field(default=None, ge=1)
+    embedding_dim: int | None = Field(default=None, ge=1, le=16_384)
     scale_embeddings: bool = True
     embedding_norm: bool = False
     final_norm: bool = True
