@@ -12,6 +12,7 @@ import keras
 from keras import ops
 
 from electra_model import masks, randomness
+from electra_model.rotary import rotate
 
 
 class MultiHeadAttention(keras.layers.Layer):
@@ -50,34 +51,38 @@ class MultiHeadAttention(keras.layers.Layer):
         batch, length = ops.shape(x)[0], ops.shape(x)[1]
         return ops.reshape(x, (batch, length, self.num_heads, self.head_dim))
 
-    def project_query(self, query):
-        """[batch, query_length, d_model] -> [batch, query_length, heads, head_dim], scaled."""
-        return self._split_heads(self.query_dense(query) * (1.0 / math.sqrt(self.head_dim)))
+    def project_query(self, query, rotation=None):
+        """[batch, query_length, d_model] -> [batch, query_length, heads, head_dim], scaled, and
+        turned by `rotation` where positions are rotary (see `rotary`)."""
+        scaled = self.query_dense(query) * (1.0 / math.sqrt(self.head_dim))
+        return rotate(self._split_heads(scaled), rotation)
 
-    def project_memory(self, memory):
-        """[batch, key_length, d_model] -> keys, values: [batch, key_length, heads, head_dim]."""
+    def project_memory(self, memory, rotation=None):
+        """[batch, key_length, d_model] -> keys, values: [batch, key_length, heads, head_dim]; the
+        keys are turned by `rotation`."""
         keys_and_values: Any = ops.split(self.key_value_dense(memory), 2, axis=-1)
         keys, values = keys_and_values
-        return self._split_heads(keys), self._split_heads(values)
+        return rotate(self._split_heads(keys), rotation), self._split_heads(values)
 
     def combine_heads(self, mixed):
         """[batch, query_length, heads, head_dim] -> [batch, query_length, d_model], heads mixed."""
         batch, length = ops.shape(mixed)[0], ops.shape(mixed)[1]
         return self.output_dense(ops.reshape(mixed, (batch, length, self.d_model)))
 
-    def call(self, query, memory, mask, seeds=None, return_scores=False):
+    def call(self, query, memory, mask, seeds=None, return_scores=False, rotation=None):
         """Attends from every position of `query` to the positions of `memory`.
 
         query [batch, query_length, d_model]; memory [batch, key_length, d_model]; mask bool
         broadcast to [batch, heads, query_length, key_length], True = may attend; seeds: a
-        `SeedStream` while training.
+        `SeedStream` while training; rotation: of the positions of query and memory, which are the
+        same (see `rotary`).
 
         Returns [batch, query_length, d_model], and with `return_scores` also the attention scores
         float [batch, heads, query_length, key_length] (before dropout), which sum to 1 over the
         last axis.
         """
-        q = self.project_query(query)
-        k, v = self.project_memory(memory)
+        q = self.project_query(query, rotation)
+        k, v = self.project_memory(memory, rotation)
         scores = ops.einsum("bqhd,bkhd->bhqk", q, k) + masks.additive(mask, q.dtype)
         alpha = ops.softmax(scores, axis=-1)
         kept = randomness.dropout(alpha, self.dropout, seeds)

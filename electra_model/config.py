@@ -55,13 +55,33 @@ def _number(value: Any) -> float | None:
 
 # Each preset names every size. `tiny` trains on a laptop in minutes; `small` is the size of the
 # small ELECTRA encoder (Clark et al. 2020, table 6); `base` and `large` are the Transformer's two
-# sizes (Vaswani et al. 2017, table 3).
+# sizes (Vaswani et al. 2017, table 3). Those whose names begin with "electra" are the published
+# encoders (Clark et al. 2020, table 6), for which only the depth of the decoder is ours: the paper
+# has none.
 PRESETS: dict[str, dict[str, Any]] = {
     "tiny": dict(num_layers=4, num_decoder_layers=2, d_model=192, num_heads=4, dff=768),
     "small": dict(num_layers=6, num_decoder_layers=2, d_model=256, num_heads=4, dff=1024),
     "base": dict(num_layers=6, num_decoder_layers=6, d_model=512, num_heads=8, dff=2048),
     "large": dict(num_layers=6, num_decoder_layers=6, d_model=1024, num_heads=16, dff=4096),
+    "electra-small": dict(
+        num_layers=12, num_decoder_layers=2, d_model=256, num_heads=4, dff=1024, embedding_dim=128
+    ),
+    "electra-base": dict(num_layers=12, num_decoder_layers=6, d_model=768, num_heads=12, dff=3072),
+    "electra-large": dict(
+        num_layers=24, num_decoder_layers=6, d_model=1024, num_heads=16, dff=4096
+    ),
 }
+
+# Where the pretraining of a published size differs from the defaults of `PretrainConfig` (table 6:
+# the generator's width is 1/4, 1/3 and 1/4 of the discriminator's, and 15, 15 and 25 % of tokens
+# are hidden).
+PRETRAINING_OF_PRESETS: dict[str, dict[str, float]] = {
+    "electra-base": dict(generator_fraction=1 / 3),
+    "electra-large": dict(mask_fraction=0.25),
+}
+
+_SIZES = ("num_layers", "num_decoder_layers", "d_model", "num_heads", "dff")
+_LATER = ("embedding_dim", "scale_embeddings", "embedding_norm", "final_norm", "norm_epsilon")
 
 
 @pydantic.dataclasses.dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -74,27 +94,49 @@ class ModelConfig:
       d_model: width of every representation; a multiple of `num_heads`.
       dff: inner width of the feed-forward blocks.
       dropout: share of activations dropped while training, in [0, 1).
-      activation: of the feed-forward blocks.
+      activation: of the feed-forward blocks: "relu", "gelu", "swish", or "swiglu", which has three
+        matrices of `dff` instead of two (Shazeer 2020).
       norm: "pre" normalises the input of each block (Xiong et al. 2020), "post" its output.
-      position_encoding: "sinusoidal" or "learned".
+      position_encoding: "sinusoidal", "learned", or "rotary" (Su et al. 2021): nothing is added to
+        the embeddings, and queries and keys are turned by their positions.
       max_length: longest sequence, in tokens, that the model is ever shown.
       tie_embeddings: one embedding table for source, target and output. Where each side has a
         vocabulary of its own (`vocabulary.sides`), the source has a table, and target and output
         share another.
+      embedding_dim: width of the embedding tables, at most `d_model`; narrower ones are projected
+        to it (Lan et al. 2020, section 3.1; Clark et al. 2020, section 3.2). Without it: that of
+        the preset, or as wide as `d_model`.
+      scale_embeddings: embeddings times the root of their width (Vaswani et al. 2017, section 3.4).
+      embedding_norm: embeddings and positions are added at the width of the embeddings, and
+        normalised before they are projected (Devlin et al. 2019).
+      final_norm: what the last block of each side gives is normalised once more. norm "pre" needs
+        it; published networks with norm "post" do without.
+      norm_epsilon: added to the variance by every normalisation.
+
+    The published ELECTRA has a preset for its size and, beside it, activation "gelu", norm "post",
+    position_encoding "learned", scale_embeddings false, embedding_norm true, final_norm false and
+    norm_epsilon 1e-12.
     """
 
-    preset: Literal["tiny", "small", "base", "large"] = "tiny"
+    preset: Literal[
+        "tiny", "small", "base", "large", "electra-small", "electra-base", "electra-large"
+    ] = "tiny"
     num_layers: int | None = Field(default=None, ge=1, le=96)
     num_decoder_layers: int | None = Field(default=None, ge=1, le=96)
     d_model: int | None = Field(default=None, ge=2, le=16_384)
     num_heads: int | None = Field(default=None, ge=1, le=1024)
     dff: int | None = Field(default=None, ge=1, le=131_072)
     dropout: float = Field(default=0.1, ge=0, lt=1)
-    activation: Literal["relu", "gelu"] = "relu"
+    activation: Literal["relu", "gelu", "swish", "swiglu"] = "relu"
     norm: Literal["pre", "post"] = "pre"
-    position_encoding: Literal["sinusoidal", "learned"] = "sinusoidal"
+    position_encoding: Literal["sinusoidal", "learned", "rotary"] = "sinusoidal"
     max_length: int = Field(default=128, ge=8, le=MOST_TOKENS)
     tie_embeddings: bool = True
+    embedding_dim: int | None = Field(default=None, ge=1, le=16_384)
+    scale_embeddings: bool = True
+    embedding_norm: bool = False
+    final_norm: bool = True
+    norm_epsilon: float = Field(default=1e-6, gt=0, lt=1)
 
     @pydantic.model_validator(mode="after")
     def _check(self) -> ModelConfig:
@@ -106,6 +148,29 @@ class ModelConfig:
             )
         if sizes["d_model"] % 2:
             raise ValueError(f"d_model must be even: got {sizes['d_model']}")
+        head_dim = sizes["d_model"] // sizes["num_heads"]
+        if self.position_encoding == "rotary" and head_dim % 2:
+            raise ValueError(
+                "position_encoding rotary needs heads of even width: d_model "
+                f"{sizes['d_model']} over num_heads {sizes['num_heads']} is {head_dim}; choose "
+                "other sizes or other positions"
+            )
+        if self.embedding_width > sizes["d_model"]:
+            raise ValueError(
+                f"embedding_dim must be at most d_model: {self.embedding_width} is more than "
+                f"{sizes['d_model']}"
+            )
+        sinusoidal = self.position_encoding == "sinusoidal"
+        if self.embedding_norm and sinusoidal and self.embedding_width % 2:
+            raise ValueError(
+                "with embedding_norm, sinusoidal positions have the width of the embeddings: "
+                f"embedding_dim must be even: got {self.embedding_width}"
+            )
+        if self.norm == "pre" and not self.final_norm:
+            raise ValueError(
+                "norm pre leaves the sum over all blocks without a normalisation: final_norm must "
+                "be true; or set norm to post"
+            )
         return self
 
     def sizes(self) -> dict[str, int]:
@@ -113,12 +178,35 @@ class ModelConfig:
         preset = PRESETS[self.preset]
         return {
             name: value if (value := getattr(self, name)) is not None else preset[name]
-            for name in preset
+            for name in _SIZES
         }
 
+    @property
+    def embedding_width(self) -> int:
+        """Width of the embedding tables."""
+        preset = PRESETS[self.preset]
+        return self.embedding_dim or preset.get("embedding_dim") or self.sizes()["d_model"]
+
     def resolved(self) -> ModelConfig:
-        """The same config with no `None` left."""
-        return dataclasses.replace(self, **self.sizes())
+        """The same config with every size from the preset filled in.
+
+        `embedding_dim` stays `None` where the embeddings are as wide as `d_model`, whatever that
+        is.
+        """
+        narrow = self.embedding_dim or PRESETS[self.preset].get("embedding_dim")
+        return dataclasses.replace(self, **self.sizes(), embedding_dim=narrow)
+
+    def settings(self) -> dict[str, Any]:
+        """Name -> value, for what is kept of a model and compared with later.
+
+        Settings that came after the first model folders are left out where they change nothing, so
+        that what was made before them is still what its job file describes.
+        """
+        values, usual = dataclasses.asdict(self), ModelConfig()
+        for name in _LATER:
+            if values[name] == getattr(usual, name):
+                del values[name]
+        return values
 
 
 @pydantic.dataclasses.dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -208,7 +296,9 @@ class PretrainConfig(LoopConfig):
 
     Attributes:
       mask_fraction: share of tokens hidden from the generator.
-      generator_fraction: width of the generator relative to the discriminator.
+      generator_fraction: width of the generator relative to the discriminator. In a job file the
+        defaults of this and of `mask_fraction` are those of a published size, where
+        `model.preset` names one (`PRETRAINING_OF_PRESETS`).
       discriminator_weight: weight of the discriminator's loss, lambda in section 2.
       temperature: of the generator's sampling.
     """

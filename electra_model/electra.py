@@ -17,6 +17,7 @@ from electra_model.embeddings import TokenEmbedding
 from electra_model.encoder import Encoder
 from electra_model.heads import VocabularyHead
 from electra_model.initialization import initialize
+from electra_model.layers import EPSILON
 
 
 class Electra(keras.Model):
@@ -36,11 +37,16 @@ class Electra(keras.Model):
       num_heads: attention heads.
       dff: inner width of the feed-forward blocks.
       input_vocab_size, target_vocab_size: sizes of the vocabularies, special tokens included.
-      position_encoding_input, position_encoding_target: a name ("sinusoidal", "learned"), a layer
-        or a callable that maps positions int [1, length] to vectors [1, length, d_model].
+      position_encoding_input, position_encoding_target: a name ("sinusoidal", "learned",
+        "rotary"), a layer or a callable that maps positions int [1, length] to vectors [1, length,
+        d_model] (of the embeddings' width with `embedding_norm`).
       dropout: share dropped while training.
       tie_embeddings: one table for source, target and output; needs equal vocabularies. None: when
         they are equal.
+      embedding_dim: width of the tables, d_model without it. Narrower ones are projected to
+        d_model, and representations back to them before the logits (Lan et al. 2020, section 3.1).
+      scale_embeddings, embedding_norm, final_norm, norm_epsilon: what published networks do
+        differently (see `config.ModelConfig`).
 
     Example:
       >>> model = Electra(2, 64, 4, 256, 1000, 1000, "sinusoidal", "sinusoidal")
@@ -64,6 +70,11 @@ class Electra(keras.Model):
         norm="pre",
         tie_embeddings=None,
         max_length=512,
+        embedding_dim=None,
+        scale_embeddings=True,
+        embedding_norm=False,
+        final_norm=True,
+        norm_epsilon=EPSILON,
         seed=0,
         name="electra",
     ):
@@ -89,17 +100,29 @@ class Electra(keras.Model):
         self.norm = norm
         self.tie_embeddings = tie_embeddings
         self.max_length = max_length
+        self.embedding_dim = embedding_dim or d_model
+        self.scale_embeddings = scale_embeddings
+        self.embedding_norm = embedding_norm
+        self.final_norm = final_norm
+        self.norm_epsilon = norm_epsilon
         self.seed = seed
         self.seed_generator = keras.random.SeedGenerator(seed)
 
-        self.embedding = TokenEmbedding(input_vocab_size, d_model, name="embedding")
+        width = self.embedding_dim
+        self.embedding = TokenEmbedding(input_vocab_size, width, scale_embeddings, name="embedding")
         self.target_embedding = self.embedding
         if not tie_embeddings:
             self.target_embedding = TokenEmbedding(
-                target_vocab_size, d_model, name="target_embedding"
+                target_vocab_size, width, scale_embeddings, name="target_embedding"
             )
         shared: dict[str, Any] = dict(
-            dropout=dropout, activation=activation, norm=norm, max_length=max_length
+            dropout=dropout,
+            activation=activation,
+            norm=norm,
+            max_length=max_length,
+            embedding_norm=embedding_norm,
+            final_norm=final_norm,
+            norm_epsilon=norm_epsilon,
         )
         self.encoder = Encoder(
             num_layers,
@@ -121,9 +144,11 @@ class Electra(keras.Model):
             name="decoder",
             **shared,
         )
-        self.vocabulary_head = VocabularyHead(target_vocab_size, name="vocabulary_head")
-        self.encoder.build()
-        self.decoder.build()
+        self.vocabulary_head = VocabularyHead(
+            target_vocab_size, d_model, width, name="vocabulary_head"
+        )
+        for part in (self.encoder, self.decoder, self.vocabulary_head):
+            part.build()
         self.built = True
         initialize(self, seed)
 
@@ -158,6 +183,11 @@ class Electra(keras.Model):
             norm=config.norm,
             tie_embeddings=config.tie_embeddings and joint,
             max_length=config.max_length,
+            embedding_dim=config.embedding_width,
+            scale_embeddings=config.scale_embeddings,
+            embedding_norm=config.embedding_norm,
+            final_norm=config.final_norm,
+            norm_epsilon=config.norm_epsilon,
             seed=seed,
         )
 
@@ -228,6 +258,11 @@ class Electra(keras.Model):
             norm=self.norm,
             tie_embeddings=self.tie_embeddings,
             max_length=self.max_length,
+            embedding_dim=self.embedding_dim,
+            scale_embeddings=self.scale_embeddings,
+            embedding_norm=self.embedding_norm,
+            final_norm=self.final_norm,
+            norm_epsilon=self.norm_epsilon,
             seed=self.seed,
             name=self.name,
         )

@@ -1,7 +1,8 @@
 """Token embeddings and position encodings.
 
 A position encoding is anything that can be called with integer positions [..., length] and returns
-vectors [..., length, d_model]; names stand for the two that are built in.
+vectors [..., length, d_model]; names stand for those that are built in. Rotary positions are the
+exception: they give angles, by which attention turns queries and keys (see `rotary`).
 """
 
 import math
@@ -9,6 +10,8 @@ import math
 import keras
 import numpy as np
 from keras import ops
+
+from electra_model.rotary import RotaryPositions
 
 
 class SinusoidalPositions(keras.layers.Layer):
@@ -65,20 +68,29 @@ class LearnedPositions(keras.layers.Layer):
         return super().get_config() | dict(d_model=self.d_model, max_length=self.max_length)
 
 
-POSITION_ENCODINGS = {"sinusoidal": SinusoidalPositions, "learned": LearnedPositions}
+POSITION_ENCODINGS = {
+    "sinusoidal": SinusoidalPositions,
+    "learned": LearnedPositions,
+    "rotary": RotaryPositions,
+}
 
 
-def position_encoding(encoding, d_model, max_length, name):
-    """A name, a layer or a callable -> something that maps positions to vectors.
+def position_encoding(encoding, d_model, max_length, name, head_dim=None):
+    """A name, a layer or a callable -> something that maps positions to vectors or angles.
 
-    Raises ValueError for a name that is not in `POSITION_ENCODINGS` and for anything that cannot be
-    called.
+    d_model: width of what the vectors are added to. head_dim: width of a head of attention, which
+    "rotary" needs. Raises ValueError for a name that is not in `POSITION_ENCODINGS`, for a width
+    that the encoding cannot have and for anything that cannot be called.
     """
     if isinstance(encoding, str):
         if encoding not in POSITION_ENCODINGS:
             known = ", ".join(sorted(POSITION_ENCODINGS))
             raise ValueError(f"unknown position encoding {encoding!r}; known: {known}")
-        return POSITION_ENCODINGS[encoding](d_model, max_length, name=name)
+        if encoding != "rotary":
+            return POSITION_ENCODINGS[encoding](d_model, max_length, name=name)
+        if head_dim is None:
+            raise ValueError("rotary positions need head_dim, the width of a head of attention")
+        return RotaryPositions(head_dim, max_length, name=name)
     if not callable(encoding):
         raise ValueError(f"a position encoding is a name, a layer or a callable: got {encoding!r}")
     return encoding
@@ -88,13 +100,14 @@ class TokenEmbedding(keras.layers.Layer):
     """A table of token vectors: token_ids int [...] -> float [..., d_model].
 
     Scaled by sqrt(d_model) (Vaswani et al. 2017, section 3.4), so that they stand beside position
-    encodings of size one.
+    encodings of size one, unless `scaled` is False.
     """
 
-    def __init__(self, vocabulary_size, d_model, **kwargs):
+    def __init__(self, vocabulary_size, d_model, scaled=True, **kwargs):
         super().__init__(**kwargs)
         self.vocabulary_size = vocabulary_size
         self.d_model = d_model
+        self.scaled = scaled
         self.table = self.add_weight(
             name="table",
             shape=(vocabulary_size, d_model),
@@ -102,10 +115,13 @@ class TokenEmbedding(keras.layers.Layer):
         )
 
     def call(self, token_ids):
-        """Rows of the table, scaled."""
-        return ops.take(self.table, token_ids, axis=0) * math.sqrt(self.d_model)
+        """Rows of the table, scaled where `scaled` says so."""
+        rows = ops.take(self.table, token_ids, axis=0)
+        return rows * math.sqrt(self.d_model) if self.scaled else rows
 
     def get_config(self):
         """The constructor's arguments."""
         config = super().get_config()
-        return config | dict(vocabulary_size=self.vocabulary_size, d_model=self.d_model)
+        return config | dict(
+            vocabulary_size=self.vocabulary_size, d_model=self.d_model, scaled=self.scaled
+        )

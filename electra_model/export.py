@@ -84,7 +84,7 @@ def save_model(
         "task": task,
         "source_lang": source_lang,
         "target_lang": target_lang,
-        "model": dataclasses.asdict(config.resolved()),
+        "model": config.resolved().settings(),
         "parameters": int(sum(np.prod(variable.shape) for variable in variables)),
         "vocabulary": _described(tokenizer, target_tokenizer),
         "buckets": list(bucketing.default_buckets(config.max_length)),

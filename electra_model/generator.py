@@ -18,7 +18,7 @@ from electra_model import checkpoint
 from electra_model.config import ModelConfig
 from electra_model.corruption import corrupt, sample_tokens
 from electra_model.embeddings import TokenEmbedding
-from electra_model.encoder import Encoder, encoder_of
+from electra_model.encoder import Encoder, embedding_of, encoder_of
 from electra_model.errors import InputError, WorkError
 from electra_model.generator_card import GeneratorCard
 from electra_model.heads import MaskedTokenHead
@@ -44,7 +44,13 @@ def build_generator(
     width = heads * head_dim
     dff = max(1, int(sizes["dff"] * fraction))
     encoder = encoder_of(model, embedding, "generator", d_model=width, num_heads=heads, dff=dff)
-    head = MaskedTokenHead(width, sizes["d_model"], vocabulary_size, name="generator_head")
+    head = MaskedTokenHead(
+        width,
+        model.embedding_width,
+        vocabulary_size,
+        norm_epsilon=model.norm_epsilon,
+        name="generator_head",
+    )
     return encoder, head
 
 
@@ -53,7 +59,7 @@ class Generator(keras.Model):
 
     def __init__(self, model: ModelConfig, fraction: float, vocabulary_size: int):
         super().__init__(name="generator_alone")
-        self.embedding = TokenEmbedding(vocabulary_size, model.sizes()["d_model"], name="embedding")
+        self.embedding = embedding_of(model, vocabulary_size)
         self.generator, self.generator_head = build_generator(
             model, fraction, self.embedding, vocabulary_size
         )

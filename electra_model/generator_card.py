@@ -46,7 +46,8 @@ class GeneratorCard:
 
     def to_json(self) -> dict[str, Any]:
         """What `generator.json` holds."""
-        return {"version": _VERSION, **dataclasses.asdict(self)}
+        values = dataclasses.asdict(self)
+        return {"version": _VERSION, **values, "model": self.model.settings()}
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> GeneratorCard:

@@ -4,27 +4,48 @@ replaced-token detection (Clark et al. 2020, section 2)."""
 import keras
 from keras import ops
 
-from electra_model.layers import layer_norm
+from electra_model.layers import EPSILON, layer_norm
 
 
 class VocabularyHead(keras.layers.Layer):
     """Logits over the vocabulary by a table that an embedding owns (Press and Wolf 2017).
 
-    [..., d_model] and table [vocabulary_size, d_model] -> [..., vocabulary_size].
+    [..., d_model] and table [vocabulary_size, embedding_dim] -> [..., vocabulary_size]. Where the
+    embeddings have another width than the representations, these are projected to it (Lan et al.
+    2020, section 3.1).
     """
 
-    def __init__(self, vocabulary_size, **kwargs):
+    def __init__(self, vocabulary_size, d_model, embedding_dim=None, **kwargs):
         super().__init__(**kwargs)
         self.vocabulary_size = vocabulary_size
+        self.d_model = d_model
+        self.embedding_dim = embedding_dim or d_model
+        self.projection = None
+        if self.embedding_dim != d_model:
+            self.projection = keras.layers.Dense(self.embedding_dim, name="projection")
         self.bias = self.add_weight(name="bias", shape=(vocabulary_size,), initializer="zeros")
+
+    def build(self, *_, **__):
+        """Creates the projection, where there is one."""
+        if self.projection is not None:
+            self.projection.build((None, None, self.d_model))
+        self.built = True
+
+    def vectors(self, x):
+        """[..., d_model] -> [..., embedding_dim]: what is compared with the rows of the table."""
+        return x if self.projection is None else self.projection(x)
 
     def call(self, x, table):
         """A product with the table, and a bias of this layer's own."""
-        return ops.matmul(x, ops.transpose(table)) + self.bias
+        return ops.matmul(self.vectors(x), ops.transpose(table)) + self.bias
 
     def get_config(self):
         """The constructor's arguments."""
-        return super().get_config() | dict(vocabulary_size=self.vocabulary_size)
+        return super().get_config() | dict(
+            vocabulary_size=self.vocabulary_size,
+            d_model=self.d_model,
+            embedding_dim=self.embedding_dim,
+        )
 
 
 class MaskedTokenHead(keras.layers.Layer):
@@ -33,13 +54,14 @@ class MaskedTokenHead(keras.layers.Layer):
     [..., width] -> [..., embedding_dim]; the vocabulary is reached through the shared table.
     """
 
-    def __init__(self, width, embedding_dim, vocabulary_size, **kwargs):
+    def __init__(self, width, embedding_dim, vocabulary_size, norm_epsilon=EPSILON, **kwargs):
         super().__init__(**kwargs)
+        self.norm_epsilon = norm_epsilon
         self.width = width
         self.embedding_dim = embedding_dim
         self.vocabulary_size = vocabulary_size
         self.dense = keras.layers.Dense(embedding_dim, name="dense")
-        self.norm = layer_norm("norm")
+        self.norm = layer_norm("norm", norm_epsilon)
         self.bias = self.add_weight(name="bias", shape=(vocabulary_size,), initializer="zeros")
 
     def build(self, *_, **__):
@@ -58,6 +80,7 @@ class MaskedTokenHead(keras.layers.Layer):
             width=self.width,
             embedding_dim=self.embedding_dim,
             vocabulary_size=self.vocabulary_size,
+            norm_epsilon=self.norm_epsilon,
         )
 
 

@@ -14,8 +14,7 @@ import tensorflow as tf
 
 from electra_model.config import ModelConfig, PretrainConfig
 from electra_model.corruption import corrupt, sample_tokens
-from electra_model.embeddings import TokenEmbedding
-from electra_model.encoder import encoder_of
+from electra_model.encoder import embedding_of, encoder_of
 from electra_model.generator import build_generator
 from electra_model.heads import ReplacedTokenHead
 from electra_model.initialization import initialize
@@ -61,7 +60,7 @@ class ReplacedTokenDetection(keras.Model):
         super().__init__(name="replaced_token_detection")
         sizes = model.sizes()
         self.pretrain = pretrain
-        self.embedding = TokenEmbedding(vocabulary_size, sizes["d_model"], name="embedding")
+        self.embedding = embedding_of(model, vocabulary_size)
         self.encoder = encoder_of(model, self.embedding, "encoder")
         parts: list[Any] = [self.encoder]
         self.generator = self.generator_head = None

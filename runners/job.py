@@ -14,7 +14,13 @@ from typing import Any, Literal
 import pydantic
 from pydantic import Field
 
-from electra_model.config import STRICT, ModelConfig, PretrainConfig, TrainConfig
+from electra_model.config import (
+    PRETRAINING_OF_PRESETS,
+    STRICT,
+    ModelConfig,
+    PretrainConfig,
+    TrainConfig,
+)
 from electra_model.errors import InputError
 from pipelines import files
 from pipelines.config import (
@@ -123,6 +129,11 @@ def make_job(values: dict[str, Any], where: str, origin: dict[str, str] | None =
     """`JobConfig` of plain values. `origin`: key -> source, for those that are not of `where`."""
     origins = job_checks.Origins(where, origin or {})
     arranged = job_checks.arrange(values, JobConfig, origins)
+    # What a published size was pretrained with, where the job does not say otherwise.
+    preset = arranged.get("model", {}).get("preset")
+    if isinstance(preset, str) and preset in PRETRAINING_OF_PRESETS:
+        given = arranged.get("pretrain", {})
+        arranged["pretrain"] = {**PRETRAINING_OF_PRESETS[preset], **given}
     try:
         return JobConfig(**arranged)
     except pydantic.ValidationError as error:

@@ -41,7 +41,7 @@ class RunRecord:
         self._path = job.path("run.json")
         stages = _read(self._path).get("stages")
         self.stages: dict[str, Any] = stages if isinstance(stages, dict) else {}
-        settings = plain(dataclasses.asdict(job))
+        settings = plain({**dataclasses.asdict(job), "model": job.model.settings()})
         self._facts = {
             "config_fingerprint": fingerprint(settings),
             "seeds": {name: settings[name]["seed"] for name in ("dataset", "pretrain", "train")},

@@ -107,8 +107,13 @@ def _receipt(stage: Stage, job: JobConfig) -> str:
 
 def _settings(stage: Stage, job: JobConfig) -> dict[str, Any]:
     """Key -> value, sections spread out."""
-    values = dataclasses.asdict(dataclasses.replace(job, model=job.model.resolved()))
-    values = plain({**values, "pretrain": job.pretrain.identity(), "train": job.train.identity()})
+    values = {
+        **dataclasses.asdict(job),
+        "model": job.model.resolved().settings(),
+        "pretrain": job.pretrain.identity(),
+        "train": job.train.identity(),
+    }
+    values = plain(values)
     flat: dict[str, Any] = {}
     for key in stage.settings:
         value: Any = values

@@ -273,7 +273,7 @@ def _facts(job: JobConfig, config: LoopConfig, stage: str, *upstream: Any) -> di
     dataset = dataset_identity(_dataset(job), stage)
     settings = config.identity()
     state = {name: value for name, value in settings.items() if name not in _NOT_IN_STATE}
-    model = dataclasses.asdict(job.model.resolved())
+    model = job.model.resolved().settings()
     # A finished training is not a state to go on from: its learning rate has come down to nothing.
     length = [config.updates, config.minutes]
     state_print = fingerprint(dataset, model, state, length, upstream)

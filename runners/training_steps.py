@@ -205,7 +205,7 @@ def _sums(model, source, shifted, target, label_smoothing, seed, *segments):
     """Loss, negative log-likelihood and hits, each summed over the real targets, and their number
     (at least 1)."""
     hidden, _ = model.hidden(source, shifted, seed is not None, seed, *segments)
-    flat = tf.reshape(hidden, [-1, model.d_model])
+    flat = tf.reshape(model.vocabulary_head.vectors(hidden), [-1, model.embedding_dim])
     targets = tf.reshape(target, [-1])
     weights = tf.cast(tf.not_equal(targets, 0), tf.float32)
     table, bias = model.target_embedding.table.value, model.vocabulary_head.bias.value

@@ -30,7 +30,48 @@ def test_the_preset_fills_what_is_not_given():
 
 @pytest.mark.parametrize("preset", PRESETS)
 def test_every_preset_is_valid(preset):
-    assert None not in dataclasses.asdict(ModelConfig(preset=preset).resolved()).values()
+    values = dataclasses.asdict(ModelConfig(preset=preset).resolved())
+    if preset != "electra-small":
+        assert values.pop("embedding_dim") is None, "as wide as d_model, whatever that is"
+    assert None not in values.values()
+
+
+@pytest.mark.parametrize(
+    ("preset", "layers", "width", "heads", "inner", "embedding"),
+    [
+        ("electra-small", 12, 256, 4, 1024, 128),
+        ("electra-base", 12, 768, 12, 3072, 768),
+        ("electra-large", 24, 1024, 16, 4096, 1024),
+    ],
+)
+def test_published_sizes(preset, layers, width, heads, inner, embedding):
+    """Clark et al. 2020, table 6."""
+    config = ModelConfig(preset=preset)
+    sizes = config.sizes()
+    found = [sizes[name] for name in ("num_layers", "d_model", "num_heads", "dff")]
+    assert found == [layers, width, heads, inner]
+    assert config.embedding_width == config.resolved().embedding_width == embedding
+
+
+def test_the_width_of_embeddings():
+    assert ModelConfig(d_model=64).embedding_width == 64
+    assert ModelConfig(preset="electra-small", embedding_dim=256).embedding_width == 256
+    assert ModelConfig(embedding_dim=32).resolved().embedding_dim == 32
+    wider = dataclasses.replace(ModelConfig().resolved(), d_model=384)
+    assert wider.embedding_width == 384
+
+
+def test_settings_that_came_later_are_kept_where_they_change_something():
+    """What was made before them has none of them, and is still what its job file describes."""
+    first = {
+        "preset", "num_layers", "num_decoder_layers", "d_model", "num_heads", "dff", "dropout",
+        "activation", "norm", "position_encoding", "max_length", "tie_embeddings",
+    }  # fmt: skip
+    assert set(ModelConfig().resolved().settings()) == first
+    other = ModelConfig(embedding_dim=8, scale_embeddings=False, norm="post", final_norm=False)
+    later = {name: other.settings()[name] for name in set(other.settings()) - first}
+    assert later == {"embedding_dim": 8, "scale_embeddings": False, "final_norm": False}
+    assert ModelConfig(**other.settings()) == other
 
 
 def test_text_becomes_a_number():
@@ -50,7 +91,20 @@ def test_configs_cannot_be_changed():
         (ModelConfig, {"d_model": 10, "num_heads": 4}, "10 is not a multiple of 4"),
         (ModelConfig, {"d_model": 9, "num_heads": 3}, "d_model must be even: got 9"),
         (ModelConfig, {"dropout": 1.0}, "less than 1"),
-        (ModelConfig, {"preset": "huge"}, "'tiny', 'small', 'base' or 'large'"),
+        (ModelConfig, {"preset": "huge"}, "'electra-base' or 'electra-large'"),
+        (
+            ModelConfig,
+            {"d_model": 12, "num_heads": 4, "position_encoding": "rotary"},
+            "heads of even width: d_model 12 over num_heads 4 is 3",
+        ),
+        (ModelConfig, {"d_model": 8, "embedding_dim": 9}, "at most d_model: 9 is more than 8"),
+        (ModelConfig, {"preset": "electra-small", "d_model": 64}, "128 is more than 64"),
+        (ModelConfig, {"final_norm": False}, "final_norm must be true; or set norm to post"),
+        (
+            ModelConfig,
+            {"embedding_norm": True, "embedding_dim": 7},
+            "embedding_dim must be even: got 7",
+        ),
         (OptimizerConfig, {"learning_rate": 0}, "greater than 0"),
         (OptimizerConfig, {"epsilon": float("inf")}, "finite number"),
         (LoopConfig, {"steps": 1, "minutes": 1}, "either steps or minutes"),

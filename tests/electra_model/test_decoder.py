@@ -14,10 +14,21 @@ MEMORY = RANDOM.normal(size=(2, 4, 16)).astype("float32")
 REAL = np.array([[1, 1, 1, 1], [1, 1, 0, 0]], bool)
 
 
-@pytest.fixture(scope="module", params=["pre", "post"])
+PUBLISHED = dict(norm="post", embedding_norm=True, final_norm=False, norm_epsilon=1e-12)
+SETTINGS = {
+    "pre": dict(norm="pre"),
+    "post": dict(norm="post"),
+    "rotary": dict(position_encoding="rotary", activation="swiglu"),
+    "rotary factorised": dict(position_encoding="rotary", embedding_dim=6, **PUBLISHED),
+    "learned factorised": dict(position_encoding="learned", embedding_dim=6, **PUBLISHED),
+}
+
+
+@pytest.fixture(scope="module", params=SETTINGS)
 def decoder(request):
-    embedding = TokenEmbedding(20, 16, name="embedding")
-    decoder = Decoder(2, 16, 4, 32, embedding, norm=request.param, max_length=8, name="decoder")
+    settings = dict(SETTINGS[request.param])
+    embedding = TokenEmbedding(20, settings.pop("embedding_dim", 16), name="embedding")
+    decoder = Decoder(2, 16, 4, 32, embedding, max_length=8, name="decoder", **settings)
     decoder.build()
     initialize(decoder, 1)
     return decoder

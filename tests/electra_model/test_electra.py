@@ -45,8 +45,8 @@ def even_and_odd(positions):
 
 @pytest.mark.parametrize(
     "encoding",
-    ["sinusoidal", "learned", LearnedPositions(16, 32, name="own"), even_and_odd],
-    ids=["name", "trained name", "layer", "callable"],
+    ["sinusoidal", "learned", "rotary", LearnedPositions(16, 32, name="own"), even_and_odd],
+    ids=["name", "trained name", "angles", "layer", "callable"],
 )
 def test_position_encodings_of_every_kind(encoding):
     model = Electra(1, 16, 4, 32, 20, 30, encoding, encoding)
@@ -56,18 +56,24 @@ def test_position_encodings_of_every_kind(encoding):
 
 
 def test_an_unknown_position_encoding_is_refused():
-    with pytest.raises(ValueError, match="'rotary'; known: learned, sinusoidal"):
-        Electra(1, 16, 4, 32, 20, 30, "rotary", "sinusoidal")
+    with pytest.raises(ValueError, match="'clock'; known: learned, rotary, sinusoidal"):
+        Electra(1, 16, 4, 32, 20, 30, "clock", "sinusoidal")
 
 
 def test_its_config_makes_the_same_model(make_model):
     model = make_model(
         num_decoder_layers=2,
-        activation="gelu",
+        activation="swiglu",
         norm="post",
         target_vocab_size=25,
+        position_encoding_input="rotary",
         position_encoding_target="learned",
         dropout=0.3,
+        embedding_dim=6,
+        scale_embeddings=False,
+        embedding_norm=True,
+        final_norm=False,
+        norm_epsilon=1e-3,
     )
     again = Electra(**model.get_config())
     assert again.get_config() == model.get_config()
@@ -118,6 +124,30 @@ def test_tied_source_target_and_output_are_one_variable(make_model):
     table.assign(table * 2.0)
     logits = hidden @ np.asarray(table).T + np.asarray(model.vocabulary_head.bias)
     np.testing.assert_allclose(model.logits(hidden), logits, atol=1e-5)
+
+
+def test_factorised_embeddings_are_projected_on_both_ways(make_model):
+    """Lan et al. 2020, section 3.1: into the stacks, and back to the table before the logits."""
+    model = make_model(embedding_dim=6)
+    assert model.embedding.table.shape == (30, 6)
+    paths = [variable.path for variable in model.trainable_variables]
+    shapes = {
+        path: tuple(variable.shape)
+        for path, variable in zip(paths, model.trainable_variables, strict=True)
+        if "projection/kernel" in path
+    }
+    assert shapes == {
+        "encoder/projection/kernel": (6, 16),
+        "decoder/projection/kernel": (6, 16),
+        "vocabulary_head/projection/kernel": (16, 6),
+    }
+    hidden = np.random.default_rng(0).normal(size=(2, 16)).astype("float32")
+    head = model.vocabulary_head
+    vectors = hidden @ np.asarray(head.projection.kernel)
+    np.testing.assert_allclose(head.vectors(hidden), vectors, atol=1e-5)
+    logits = vectors @ np.asarray(model.embedding.table).T
+    np.testing.assert_allclose(model.logits(hidden), logits, atol=1e-5)
+    assert not [v.path for v in make_model().trainable_variables if "projection" in v.path]
 
 
 def test_untied_tables_are_two(make_model):

@@ -9,6 +9,7 @@ from electra_model.embeddings import (
     TokenEmbedding,
     position_encoding,
 )
+from electra_model.rotary import RotaryPositions
 
 
 def test_sinusoidal_positions_by_hand():
@@ -40,6 +41,9 @@ def test_token_embedding_scales_by_the_root_of_the_width():
     layer.table.assign(np.arange(12).reshape(3, 4))
     vectors = np.asarray(layer(np.array([[2, 0]])))
     assert vectors.tolist() == [[[16.0, 18.0, 20.0, 22.0], [0.0, 2.0, 4.0, 6.0]]]
+    plain = TokenEmbedding(3, 4, scaled=False)
+    plain.table.assign(np.arange(12).reshape(3, 4))
+    assert np.asarray(plain(np.array([1]))).tolist() == [[4.0, 5.0, 6.0, 7.0]]
 
 
 def test_position_encodings_by_name_layer_and_callable():
@@ -49,11 +53,18 @@ def test_position_encodings_by_name_layer_and_callable():
     assert learned.name == "p"
     assert position_encoding(learned, 4, 8, "other") is learned
     assert position_encoding(abs, 4, 8, "p") is abs
+    rotary = position_encoding("rotary", 4, 8, "p", head_dim=2)
+    assert isinstance(rotary, RotaryPositions) and (rotary.head_dim, rotary.max_length) == (2, 8)
+    with pytest.raises(ValueError, match="rotary positions need head_dim"):
+        position_encoding("rotary", 4, 8, "p")
 
 
 @pytest.mark.parametrize(
     ("encoding", "message"),
-    [("rotary", "'rotary'; known: learned, sinusoidal"), (7, "a name, a layer or a callable: got")],
+    [
+        ("clock", "'clock'; known: learned, rotary, sinusoidal"),
+        (7, "a name, a layer or a callable: got"),
+    ],
 )
 def test_other_position_encodings_are_refused(encoding, message):
     with pytest.raises(ValueError, match=message):
@@ -61,7 +72,7 @@ def test_other_position_encodings_are_refused(encoding, message):
 
 
 @pytest.mark.parametrize(
-    "layer", [SinusoidalPositions(4, 9), LearnedPositions(4, 9), TokenEmbedding(9, 4)]
+    "layer", [SinusoidalPositions(4, 9), LearnedPositions(4, 9), TokenEmbedding(9, 4, False)]
 )
 def test_config_makes_the_same_layer(layer):
     assert type(layer)(**layer.get_config()).get_config() == layer.get_config()

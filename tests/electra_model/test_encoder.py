@@ -18,7 +18,7 @@ def build_encoder(position_encoding="sinusoidal", embedding_dim=16, **overrides)
     return encoder
 
 
-@pytest.fixture(scope="module", params=["sinusoidal", "learned"])
+@pytest.fixture(scope="module", params=["sinusoidal", "learned", "rotary"])
 def encoder(request):
     return build_encoder(request.param)
 
@@ -77,7 +77,10 @@ def test_embeddings_of_another_width_are_projected():
 
 
 def test_config_makes_an_encoder_over_the_same_embedding():
-    encoder = build_encoder(dropout=0.3, activation="gelu", norm="post")
+    encoder = build_encoder(
+        "rotary", 8, dropout=0.3, activation="swiglu", norm="post",
+        embedding_norm=True, final_norm=False, norm_epsilon=1e-5,
+    )  # fmt: skip
     again = Encoder(**encoder.get_config())
     assert again.get_config() == encoder.get_config()
     assert again.embedding is encoder.embedding

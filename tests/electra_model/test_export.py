@@ -7,6 +7,7 @@ import textwrap
 import numpy as np
 import pytest
 
+from electra_model.config import ModelConfig
 from electra_model.electra import Electra
 from electra_model.errors import InputError
 from electra_model.export import load_model, missing_file, read_metadata, save_model
@@ -106,6 +107,28 @@ def test_the_saved_model_needs_tensorflow_alone(saved, loaded, sentences, tmp_pa
     assert np.shape(found["decoder_cross"])[-1] == len(expected["source_pieces"])
     np.testing.assert_allclose(np.sum(found["decoder_cross"], axis=-1), 1.0, atol=1e-5)
     assert len(found["target_ids"][0]) == np.shape(found["decoder_self"])[-1]
+
+
+def test_a_model_of_other_settings(tokenizer, tmp_path):
+    """Rotary positions, gates, narrow embeddings and other normalisations, on both sides."""
+    config = ModelConfig(
+        num_layers=1, num_decoder_layers=1, d_model=16, num_heads=2, dff=32, max_length=24,
+        position_encoding="rotary", activation="swiglu", embedding_dim=8, norm="post",
+        scale_embeddings=False, embedding_norm=True, final_norm=False, norm_epsilon=1e-12,
+    )  # fmt: skip
+    model = Electra.from_config_and_vocabulary(config, tokenizer.size, seed=5)
+    for variable in model.trainable_variables:
+        variable.assign(np.asarray(variable) * 1.5)
+    save_model(tmp_path / "model", model, tokenizer, config, beam_size=2)
+    loaded = load_model(tmp_path / "model")
+    assert ModelConfig(**loaded.metadata["model"]) == config.resolved()
+    expected = np.asarray(model((SOURCE, TARGET)))
+    assert np.array_equal(np.asarray(loaded.model((SOURCE, TARGET))), expected)
+    texts = ["the dog sees the tree", "dog"]
+    answers = serve(tmp_path / "model", texts, tmp_path)
+    outputs, scores = loaded.translate(texts, beam_size=2, length_penalty=0.6)
+    assert answers["serving_default"][0] == outputs
+    np.testing.assert_allclose(answers["serving_default"][1], scores, rtol=1e-5)
 
 
 def test_a_model_with_a_list_of_pieces(sentences, one_bucket, tmp_path):

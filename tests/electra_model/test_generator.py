@@ -8,7 +8,8 @@ import pytest
 import tensorflow as tf
 
 from electra_model import generator
-from electra_model.config import ModelConfig, PretrainConfig
+from electra_model.config import PRETRAINING_OF_PRESETS, ModelConfig, PretrainConfig
+from electra_model.encoder import embedding_of
 from electra_model.errors import InputError, WorkError
 from electra_model.generator_card import GeneratorCard
 from electra_model.masking import mask_tokens
@@ -185,6 +186,25 @@ def test_the_same_seed_gives_the_same_draws_and_another_one_others(sample):
 )
 def test_rows_of_a_batch_are_bounded_by_tokens_and_by_logits(vocabulary, length, rows):
     assert generator.batch_rows(vocabulary, length, 0.15) == rows
+
+
+@pytest.mark.parametrize(
+    ("preset", "width", "heads", "inner", "layers", "embedding"),
+    [
+        ("electra-small", 64, 1, 256, 12, 128),
+        ("electra-base", 256, 4, 1024, 12, 768),
+        ("electra-large", 256, 4, 1024, 24, 1024),
+    ],
+)
+def test_published_generators(preset, width, heads, inner, layers, embedding):
+    """Clark et al. 2020, table 6: 1/4, 1/3 and 1/4 of the discriminator's width."""
+    sizes = ModelConfig(preset=preset)
+    fraction = PRETRAINING_OF_PRESETS.get(preset, {}).get("generator_fraction", 0.25)
+    embeddings = embedding_of(sizes, 8)
+    encoder, head = generator.build_generator(sizes, fraction, embeddings, 8)
+    found = (encoder.d_model, encoder.num_heads, encoder.dff, encoder.num_layers)
+    assert found == (width, heads, inner, layers)
+    assert (embeddings.d_model, head.embedding_dim) == (embedding, embedding)
 
 
 def test_its_own_sizes_follow_from_the_discriminators():

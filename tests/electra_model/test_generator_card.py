@@ -1,5 +1,6 @@
 """The description of a trained generator: written, found, and refused where it cannot be right."""
 
+import dataclasses
 import json
 import os
 
@@ -38,6 +39,13 @@ def find(folder):
 def test_a_card_is_found_in_the_work_folder_or_in_its_pretrain(tmp_path, named):
     write(tmp_path / "work" / "pretrain", CARD.to_json())
     assert find(f"{tmp_path}/{named}") == (str(tmp_path / "work" / "pretrain"), CARD)
+
+
+def test_a_card_keeps_every_setting_of_the_model():
+    model = ModelConfig(embedding_dim=8, embedding_norm=True, position_encoding="rotary").resolved()
+    card = dataclasses.replace(CARD, model=model)
+    assert GeneratorCard.from_json(json.loads(json.dumps(card.to_json()))) == card
+    assert "embedding_norm" not in CARD.to_json()["model"]
 
 
 def test_without_a_card_the_message_says_what_writes_one(tmp_path):

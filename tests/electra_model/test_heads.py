@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from electra_model.heads import MaskedTokenHead, ReplacedTokenHead
+from electra_model.heads import MaskedTokenHead, ReplacedTokenHead, VocabularyHead
 from electra_model.initialization import initialize
 
 X = np.random.default_rng(1).normal(size=(2, 3, 8)).astype("float32")
@@ -34,6 +34,9 @@ def test_replaced_token_head_gives_one_logit_per_position():
     np.testing.assert_allclose(head(X), expected[..., 0], atol=1e-5)
 
 
-@pytest.mark.parametrize("head", [MaskedTokenHead(8, 12, 30), ReplacedTokenHead(8)])
+@pytest.mark.parametrize(
+    "head",
+    [MaskedTokenHead(8, 12, 30, 1e-12), ReplacedTokenHead(8), VocabularyHead(9, 8, 4)],
+)
 def test_config_makes_the_same_head(head):
     assert type(head)(**head.get_config()).get_config() == head.get_config()

@@ -28,16 +28,32 @@ def normed(x, epsilon=1e-6):
     return centred / np.sqrt(x.var(axis=-1, keepdims=True) + epsilon)
 
 
-@pytest.mark.parametrize("activation", ["relu", "gelu"])
+def swish(x):
+    return x / (1 + np.exp(-x))
+
+
+@pytest.mark.parametrize("activation", ["relu", "gelu", "swish", "swiglu"])
 def test_feed_forward_equals_plain_numpy(activation):
     layer = built(FeedForward(D_MODEL, 16, activation))
-    inner_kernel, inner_bias, outer_kernel, outer_bias = layer.get_weights()
+    for variable in layer.trainable_variables:  # biases too
+        variable.assign(RANDOM.normal(size=variable.shape))
+    inner_kernel, inner_bias, outer_kernel, outer_bias, *gate = layer.get_weights()
     inner = X @ inner_kernel + inner_bias
     if activation == "relu":
         inner = np.maximum(inner, 0)
+    elif activation == "swish":
+        inner = swish(inner)
+    elif activation == "swiglu":  # Shazeer 2020, equation 6, with biases
+        gate_kernel, gate_bias = gate
+        inner = swish(X @ gate_kernel + gate_bias) * inner
     else:
         inner = inner * 0.5 * (1 + np.vectorize(math.erf)(inner / math.sqrt(2)))
-    np.testing.assert_allclose(layer(X), inner @ outer_kernel + outer_bias, atol=1e-5)
+    np.testing.assert_allclose(layer(X), inner @ outer_kernel + outer_bias, atol=1e-4)
+
+
+def test_another_activation_is_refused():
+    with pytest.raises(ValueError, match="relu, gelu, swish, swiglu: got 'tanh'"):
+        FeedForward(D_MODEL, 16, "tanh")
 
 
 @pytest.mark.parametrize("norm", ["pre", "post"])

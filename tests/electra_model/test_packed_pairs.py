@@ -48,7 +48,7 @@ def logits(model, arrays):
 
 @pytest.fixture(
     scope="module",
-    params=[("sinusoidal", "pre"), ("learned", "pre"), ("learned", "post")],
+    params=[("sinusoidal", "pre"), ("learned", "pre"), ("learned", "post"), ("rotary", "pre")],
     ids=lambda param: "-".join(param),
 )
 def model(request):

@@ -35,7 +35,7 @@ def model():
     return build()
 
 
-@pytest.mark.parametrize("positions", ["sinusoidal", "learned"])
+@pytest.mark.parametrize("positions", ["sinusoidal", "learned", "rotary"])
 def test_variables_have_names_of_their_own(positions):
     """A checkpoint is by name; encoder, decoder and generator may each learn positions."""
     sizes = dataclasses.replace(SIZES, position_encoding=positions)
@@ -142,6 +142,35 @@ def test_the_encoder_is_the_one_that_training_goes_on_with(model):
     assert fresh == {"decoder", "vocabulary_head"}, "the decoder and the bias of the output"
     ids, _ = windows(rows=2)
     assert np.array_equal(np.asarray(electra.encoder(ids)), np.asarray(model.encoder(ids)))
+
+
+@pytest.mark.parametrize("positions", ["learned", "rotary"])
+def test_so_it_is_with_factorised_embeddings_gates_and_other_norms(positions):
+    sizes = dataclasses.replace(
+        SIZES,
+        position_encoding=positions,
+        embedding_dim=12,
+        activation="swiglu",
+        norm="post",
+        embedding_norm=True,
+        final_norm=False,
+        scale_embeddings=False,
+    )
+    model = ReplacedTokenDetection(sizes, PretrainConfig(generator_fraction=0.5), VOCABULARY, 1)
+    assert model.generator.embedding is model.embedding and model.embedding.d_model == 12
+    assert (model.generator.d_model, model.generator_head.embedding_dim) == (16, 12)
+    electra = Electra.from_config_and_vocabulary(sizes, VOCABULARY, seed=8)
+    tensors = checkpoint.tensors_of(model.trainable_variables)
+    report = checkpoint.warm_start(electra.trainable_variables, tensors, "pretraining")
+    restored = {entry["name"] for entry in report["restored"]}
+    encoder = {v.path for v in electra.trainable_variables if v.path.startswith("encoder")}
+    assert restored == encoder | {"embedding/table"}
+    assert {"encoder/projection/kernel", "encoder/embedding_norm/gamma"} <= restored
+    assert "encoder/block_1/feed_forward/gate/kernel" in restored
+    ids, _ = windows(rows=2)
+    assert np.array_equal(np.asarray(electra.encoder(ids)), np.asarray(model.encoder(ids)))
+    output = model.losses_of(*windows(rows=2), 3)
+    assert np.isfinite(float(output.loss))
 
 
 def test_200_steps_on_20_windows():

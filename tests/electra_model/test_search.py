@@ -195,9 +195,17 @@ def test_target_limit():
 # === with a real model ===
 
 
-@pytest.fixture(scope="module")
-def electra(make_model):
-    model = make_model(num_decoder_layers=2)
+ROTARY = dict(
+    position_encoding_input="rotary",
+    position_encoding_target="rotary",
+    activation="swiglu",
+    embedding_dim=12,
+)
+
+
+@pytest.fixture(scope="module", params=[{}, ROTARY], ids=["sinusoidal", "rotary"])
+def electra(make_model, request):
+    model = make_model(num_decoder_layers=2, **request.param)
     table = model.embedding.table
     table.assign(table * 1.5)  # surer of itself, so that hypotheses differ
     return model

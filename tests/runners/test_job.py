@@ -166,6 +166,24 @@ def test_overrides(load):
     assert job.translate.output == "a=b"
 
 
+@pytest.mark.parametrize(
+    ("overrides", "fraction", "hidden"),
+    [
+        ([], 0.25, 0.15),
+        (["model.preset=electra-small"], 0.25, 0.15),
+        (["model.preset=electra-base"], 1 / 3, 0.15),
+        (["model.preset=electra-large"], 0.25, 0.25),
+        (["model.preset=electra-base", "pretrain.generator_fraction=0.5"], 0.5, 0.15),
+    ],
+)
+def test_a_published_size_is_pretrained_as_published(load, overrides, fraction, hidden):
+    """Clark et al. 2020, table 6; what the job says wins, and so it does in the resolved file."""
+    job = load(TEN_LINES, *overrides)
+    found = job.pretrain
+    assert (found.generator_fraction, found.mask_fraction) == (fraction, hidden)
+    assert load_job(save_resolved(job)).pretrain == found
+
+
 def test_the_resolved_file_loads_to_the_same_job(load, tmp_path):
     job = load(TEN_LINES, "clean.duplicate=off", "data.source_field='5e-4'", "model.d_model=64")
     path = save_resolved(job)

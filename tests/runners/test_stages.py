@@ -10,6 +10,24 @@ from runners import job, stages
 JOB = "workdir: work\nsource_lang: en\ntarget_lang: de\ndata: {train: [x.en]}\n"
 
 
+def test_settings_that_change_nothing_are_no_reason_to_train_again(tmp_path, monkeypatch):
+    """What was complete before the program knew them stays complete."""
+    monkeypatch.chdir(tmp_path)
+    for name, text in (("x.en", "one\n"), ("x.de", "eins\n"), ("job.yaml", JOB)):
+        (tmp_path / name).write_text(text)
+    later = {"model.embedding_dim", "model.embedding_norm", "model.norm_epsilon"}
+
+    def made_from(*overrides):
+        config = job.load_job("job.yaml", overrides)
+        return stages.look(stages.BY_NAME["pretrain"], config).made_from["settings"]
+
+    usual = made_from()
+    assert not later & set(usual) and usual["model.d_model"] == 192
+    assert made_from("model.embedding_norm=false", "model.norm_epsilon=1e-6") == usual
+    assert made_from("model.embedding_dim=64")["model.embedding_dim"] == 64
+    assert made_from("model.activation=swiglu") != usual
+
+
 def test_the_second_file_of_a_pair_belongs_to_the_data(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for name, text in (("x.en", "one\n"), ("x.de", "eins\n"), ("job.yaml", JOB)):

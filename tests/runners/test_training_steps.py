@@ -32,8 +32,14 @@ def values(model, optimizer):
     return [np.array(variable.numpy()) for variable in variables]
 
 
-def test_an_update_changes_the_weights():
-    model, optimizer, update = make()
+FACTORISED = dataclasses.replace(
+    SIZES, embedding_dim=6, position_encoding="rotary", activation="swiglu"
+)
+
+
+@pytest.mark.parametrize("sizes", [SIZES, FACTORISED], ids=["as wide", "factorised"])
+def test_an_update_changes_the_weights(sizes):
+    model, optimizer, update = make(sizes=sizes)
     before = values(model, optimizer)
     metrics = update(SOURCE, SHIFTED, TARGET, 0)
     assert np.isfinite(float(metrics["loss"])) and float(metrics["tokens"]) == 5
@@ -41,6 +47,14 @@ def test_an_update_changes_the_weights():
         not np.array_equal(a, b) for a, b in zip(before, values(model, optimizer), strict=True)
     ]
     assert sum(changed) > len(changed) // 2
+
+
+def test_the_loss_of_factorised_embeddings_is_that_of_the_logits():
+    model, _, update = make(sizes=dataclasses.replace(FACTORISED, dropout=0.0))
+    logits = tf.cast(model((SOURCE, SHIFTED)), tf.float32)
+    losses = tf.nn.sparse_softmax_cross_entropy_with_logits(TARGET, logits)
+    expected = float(tf.reduce_sum(losses * (TARGET != 0)) / 5)
+    assert float(update(SOURCE, SHIFTED, TARGET, 0)["nll"]) == pytest.approx(expected, abs=1e-5)
 
 
 def test_an_update_that_is_not_finite_changes_nothing_at_all():
