@@ -327,7 +327,11 @@ def _no_pretraining(job: JobConfig) -> str | None:
 
 
 def _no_training(job: JobConfig) -> str | None:
-    return "the job file asks for no training" if job.train.skipped else _no_dataset(job)
+    if job.train.skipped:
+        return "the job file asks for no training"
+    if any(job.data.monolingual.values()) and not job.data.train:
+        return "data.train names no pairs to train on"
+    return _no_dataset(job)
 
 
 def _no_model(job: JobConfig) -> str | None:

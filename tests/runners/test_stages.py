@@ -51,3 +51,14 @@ def test_settings_that_came_later_do_not_change_what_is_complete(tmp_path):
     assert "train.learning_rate" in before and "train.ema" not in before
     now = job.make_job({**values, "train": {"ema": 0.99, "accumulate": 1}}, "a job")
     assert stages._settings(train, now) == {**before, "train.ema": 0.99}
+
+
+def test_a_job_of_monolingual_text_alone_has_no_training(tmp_path):
+    values = {"workdir": str(tmp_path), "source_lang": "en", "target_lang": "de"}
+    texts = {**values, "data": {"monolingual": {"en": ["docs.jsonl"]}}}
+    for name in ("train", "evaluate"):
+        reason = stages.BY_NAME[name].absent(job.make_job(texts, "a job"))
+        assert reason == "data.train names no pairs to train on"
+    assert stages.BY_NAME["pretrain"].absent(job.make_job(texts, "a job")) is None
+    texts["data"]["train"] = ["pairs.tsv"]
+    assert stages.BY_NAME["train"].absent(job.make_job(texts, "a job")) is None
