@@ -32,6 +32,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from electra_model.word_columns import row_sums
+
 if TYPE_CHECKING:
     import tensorflow as tf
 
@@ -166,17 +168,7 @@ def _varints(numbers: np.ndarray, offsets: np.ndarray | None = None) -> pa.Large
             groups[:, group] = (numbers >> (7 * group)) & 0x7F
             groups[:, group] |= (sizes > group + 1).view(np.uint8) << 7
         data = groups[np.arange(width) < sizes[:, None]]
-    return _rows(data, np.append(0, np.cumsum(_sums(sizes, ends), dtype=np.int64)))
-
-
-def _sums(sizes: np.ndarray, ends: np.ndarray) -> np.ndarray:
-    """int64 [n]: what the numbers of each row take; `reduceat` gives an empty row the first of the
-    next one, so it is asked for the others."""
-    sums = np.zeros(len(ends) - 1, np.int64)
-    filled = np.flatnonzero(ends[1:] > ends[:-1])
-    if len(filled):
-        sums[filled] = np.add.reduceat(sizes, ends[filled], dtype=np.int32)
-    return sums
+    return _rows(data, np.append(0, np.cumsum(row_sums(sizes, ends), dtype=np.int64)))
 
 
 def _in_words(

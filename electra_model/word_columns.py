@@ -67,22 +67,24 @@ def without(data: np.ndarray, dropped: np.ndarray) -> np.ndarray:
     return kept[0] if len(kept) == 1 else np.concatenate([np.zeros(0, np.uint8), *kept])
 
 
-def row_sums(flags: np.ndarray, starts: np.ndarray) -> np.ndarray:
-    """int32 [n]: how many of a row's flags are True.
+def row_sums(values: np.ndarray, starts: np.ndarray) -> np.ndarray:
+    """int32 [n]: the sum of each row, or how many of its flags are True.
 
     Args:
-      flags: bool [m]. starts: int [n + 1], where each row begins in them.
+      values: bool, or small integers, none negative, [m]. starts: int [n + 1], where each row
+        begins in them.
     """
     count = len(starts) - 1
-    if len(flags) > _LONG_ROW * count:
+    if values.dtype == bool and len(values) > _LONG_ROW * count:
         bounds = starts.tolist()
-        found = (np.count_nonzero(flags[a:b]) for a, b in itertools.pairwise(bounds))
+        found = (np.count_nonzero(values[a:b]) for a, b in itertools.pairwise(bounds))
         return np.fromiter(found, np.int32, count)
-    # It gives an empty row the value of the next one, so it is asked for the others.
+    # `reduceat` gives an empty row the value of the next one, so it is asked for the others.
     filled = np.flatnonzero(starts[1:] > starts[:-1])
     sums = np.zeros(count, np.int32)
     if len(filled):
-        sums[filled] = np.add.reduceat(flags.view(np.uint8), starts[filled], dtype=np.int32)
+        numbers = values.view(np.uint8) if values.dtype == bool else values
+        sums[filled] = np.add.reduceat(numbers, starts[filled], dtype=np.int32)
     return sums
 
 

@@ -86,12 +86,12 @@ def control_characters(records: Records, config: CleanConfig) -> np.ndarray:
 
 def min_characters(records: Records, config: CleanConfig) -> np.ndarray:
     """A side with fewer characters than the bound."""
-    return _any_side(records, lambda side: _lengths(side) < config.min_characters)
+    return _any_side(records, lambda side: side.lengths < config.min_characters)
 
 
 def max_characters(records: Records, config: CleanConfig) -> np.ndarray:
     """A side with more characters than the bound."""
-    return _any_side(records, lambda side: _lengths(side) > config.max_characters)
+    return _any_side(records, lambda side: side.lengths > config.max_characters)
 
 
 def max_words(records: Records, config: CleanConfig) -> np.ndarray:
@@ -111,7 +111,7 @@ def min_letters_share(records: Records, config: CleanConfig) -> np.ndarray:
     """A side with fewer letters, marks included, than the share of its non-space characters."""
 
     def too_few(side: TextColumn) -> np.ndarray:
-        solid = _lengths(side) - side.spaces
+        solid = side.lengths - side.spaces
         letters = side.count(*LETTERS, CharacterClass.MARK)
         return letters < config.min_letters_share * solid
 
@@ -129,7 +129,7 @@ def min_script_share(records: Records, config: CleanConfig) -> np.ndarray:
 
 def max_length_ratio(records: Records, config: CleanConfig) -> np.ndarray:
     """A longer side, of more than 20 characters, that is too many times as long as the other."""
-    first, second = (_lengths(side) for side in records.sides)
+    first, second = (side.lengths for side in records.sides)
     longer, shorter = np.maximum(first, second), np.minimum(first, second)
     return (longer > SHORT_CHARACTERS) & (longer > config.max_length_ratio * shorter)
 
@@ -137,14 +137,14 @@ def max_length_ratio(records: Records, config: CleanConfig) -> np.ndarray:
 def max_markup_share(records: Records, config: CleanConfig) -> np.ndarray:
     """A side with more of its characters in tags and entities than the share."""
     return _any_side(
-        records, lambda s: noise.markup_characters(s) > config.max_markup_share * _lengths(s)
+        records, lambda s: noise.markup_characters(s) > config.max_markup_share * s.lengths
     )
 
 
 def max_url_share(records: Records, config: CleanConfig) -> np.ndarray:
     """A side with more of its characters in web and e-mail addresses than the share."""
     return _any_side(
-        records, lambda s: noise.address_characters(s) > config.max_url_share * _lengths(s)
+        records, lambda s: noise.address_characters(s) > config.max_url_share * s.lengths
     )
 
 
@@ -267,10 +267,6 @@ def judge(
 
 def _any_side(records: Records, mask: Callable[[TextColumn], np.ndarray]) -> np.ndarray:
     return np.logical_or.reduce([mask(side) for side in records.sides])
-
-
-def _lengths(side: TextColumn) -> np.ndarray:
-    return side.lengths
 
 
 def _numpy(array: pa.Array) -> np.ndarray:

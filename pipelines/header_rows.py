@@ -11,11 +11,11 @@ from .config import PrepareConfig
 
 # What the columns of parallel text are called, lower-cased; the job's own names come to it.
 _NAMES = {"source", "target", "src", "tgt", "trg", "text", "translation", "original", "reference"}
-_TSV = re.compile(r"\.tsv(\.[a-z0-9]+)?$", re.IGNORECASE)
+_TSV = re.compile(r"\.tsv(\.\w+)?$", re.IGNORECASE)
 
 
 def find(config: PrepareConfig, chunks: Sequence[clean.Chunk]) -> list[str]:
-    """A warning for the TSV files of pairs whose first row is two names of columns."""
+    """A warning for the TSV files of pairs whose first row, as read, is two names of columns."""
     if config.data.tsv_header:
         return []
     data = config.data
@@ -34,7 +34,7 @@ def find(config: PrepareConfig, chunks: Sequence[clean.Chunk]) -> list[str]:
     others = f" (one of {len(found)} such files)" if len(found) > 1 else ""
     return [
         f"the first row of {path}{others}, {source!r} and {target!r}, looks like names of columns "
-        "and is in the data as a pair; set data.tsv_header: true if it is a header"
+        "and was read as a pair; set data.tsv_header: true if it is a header"
     ]
 
 

@@ -54,6 +54,8 @@ _FIRST_OF_PIECE = re.compile(
 _LOOKED_THROUGH = 1000
 # Combining marks one after the other that are left to Python to sort.
 _MOST_MARKS = 200
+# The characters of class 0 that are two marks, which NFC takes apart for good.
+_MARKS_IN_ONE = {"\u0f73": "\u0f71\u0f72", "\u0f75": "\u0f71\u0f74", "\u0f81": "\u0f71\u0f80"}
 
 
 def normalize_column(texts: pa.StringArray) -> pa.StringArray:
@@ -119,7 +121,8 @@ def _normalize_rare(texts: pa.StringArray) -> pa.StringArray:
 
 
 def _normalize_long(data: memoryview) -> bytes:
-    """`normalize_texts` of one text, as UTF-8, without all of it as a Python text."""
+    """`normalize_texts` of one text, as UTF-8, for nearly every text without all of it as a Python
+    text."""
     found: list[bytes] = []
     space = False  # whether white space follows what is found
     for piece in _pieces(data):
@@ -176,6 +179,8 @@ def normalize_texts(texts: Sequence[str]) -> list[str]:
 
 def _nfc(text: str) -> str:
     if len(text) > _MOST_MARKS:
+        for letter, marks in _MARKS_IN_ONE.items():
+            text = text.replace(letter, marks)
         text = _many_marks().sub(_in_order, text)
     return unicodedata.normalize("NFC", text)
 

@@ -35,8 +35,8 @@ KEPT = pa.schema(
     ]
 )
 
-# Two 128-bit hashes of each kept record (see `dedup.hash_keys`), in 64-bit halves. A chunk's file
-# has one batch per partition of the hashes.
+# Two 128-bit hashes of each kept record (see `clean.hash_records`), in 64-bit halves. A chunk's
+# file has one batch per partition of the hashes.
 KEYS = pa.schema(
     [
         ROW,
@@ -48,7 +48,8 @@ KEYS = pa.schema(
 )
 
 # Records that are dropped because of another record, sorted by chunk (its position among all
-# chunks) and row. `rule` counts in `dedup.RULES`.
+# chunks) and row. `rule` counts in `RULES` of the module that drops them, `dedup` or
+# `near_duplicates`.
 DROPPED = pa.schema(
     [
         pa.field("chunk", pa.int32(), nullable=False),

@@ -34,7 +34,7 @@ class Sequences:
     Attributes:
       row, order: int64 [n] and uint64 [n], as in `records.KEPT`; several rows of one number are
         pieces of one text, and their orders differ.
-      fate: int8 [n], as in `records.FATES`.
+      fate: int8 [n], as in `split.FATES`.
       source, target: per record a list of word numbers; null where there is no such text, and for
         both sides of a pair that has a word of more than `LONGEST_WORD` characters.
     """

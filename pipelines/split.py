@@ -84,7 +84,8 @@ def to_groups(places: np.ndarray, sizes: np.ndarray) -> pa.RecordBatch:
 
 
 def smallest_groups(places: np.ndarray, sizes: np.ndarray, most: int) -> pa.RecordBatch:
-    """The groups with the smallest places, as many as can matter, and one to bound them."""
+    """The groups with the smallest places, as many as can matter, and one to bound them: `GROUPS`
+    [at most `most` + 1]. places, sizes: uint64 [m], rising, and int64 [m]."""
     return to_groups(places[: most + 1], sizes[: most + 1])
 
 
@@ -146,6 +147,8 @@ def choose_places(config: PrepareConfig) -> tuple[int, int]:
             for receipt in found
         ]
     ).sort_by("place")
+    # Each partition lists its smallest ones: of all, only as many are known without a gap.
+    groups = groups.slice(0, config.dataset.valid_max_records + 1)
     place, size = groups.column("place").to_numpy(), groups.column("records").to_numpy()
     all_groups = sum(receipt.facts["groups"] for receipt in found)
     all_records = sum(receipt.facts["records"] for receipt in found)

@@ -8,7 +8,6 @@ returns at once.
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import os
 import pathlib

@@ -33,9 +33,7 @@ def read(unit: Unit, fields: Sequence[str], raw: bool) -> Iterator[pa.RecordBatc
 def _batch(
     row: int, some: lines.Lines, first_of_file: bool, fields: Sequence[str], raw: bool
 ) -> pa.RecordBatch:
-    bodies = some.bodies
-    if first_of_file and bodies[0].startswith(lines.BOM):
-        bodies = [bodies[0][len(lines.BOM) :], *bodies[1:]]
+    bodies = lines.without_mark(some.bodies, first_of_file)
     paths = [(field, field.split(".")) for field in fields]
     errors: list[str | None] = []
     columns: list[list[str | None]] = [[] for _ in fields]
@@ -54,7 +52,7 @@ def _parse(
     try:
         record = orjson.loads(body)
     except orjson.JSONDecodeError:
-        # Python's own parser takes more: NaN, lone surrogates, deep nesting.
+        # Python's own parser takes more: NaN and lone surrogates.
         strict = False
         try:
             record = json.loads(body.decode())

@@ -208,7 +208,7 @@ def line_start(path: str, position: int, furthest: int | None = None) -> int:
 
 def decode(bodies: Sequence[bytes], first_of_file: bool) -> list[str | None]:
     """Lines as text: without line ends and byte order mark, None where they are not UTF-8."""
-    bodies = _without_mark(bodies, first_of_file)
+    bodies = without_mark(bodies, first_of_file)
     try:
         texts: list[str | None] = [*b"\n".join(bodies).decode().split("\n")] if bodies else []
     except UnicodeDecodeError:
@@ -218,7 +218,7 @@ def decode(bodies: Sequence[bytes], first_of_file: bool) -> list[str | None]:
 
 def decode_column(bodies: Sequence[bytes], first_of_file: bool) -> pa.StringArray:
     """`decode` to an Arrow column, without a Python text of any line."""
-    bodies = _without_mark(bodies, first_of_file)
+    bodies = without_mark(bodies, first_of_file)
     if b"\r" in b"\n".join(bodies):
         bodies = [body[:-1] if body.endswith(b"\r") else body for body in bodies]
     try:
@@ -228,7 +228,8 @@ def decode_column(bodies: Sequence[bytes], first_of_file: bool) -> pa.StringArra
         return pa.array(found, pa.binary()).cast(pa.string())
 
 
-def _without_mark(bodies: Sequence[bytes], first_of_file: bool) -> Sequence[bytes]:
+def without_mark(bodies: Sequence[bytes], first_of_file: bool) -> Sequence[bytes]:
+    """Lines without the byte order mark that a file may begin with."""
     if first_of_file and bodies and bodies[0].startswith(BOM):
         return [bodies[0][len(BOM) :], *bodies[1:]]
     return bodies

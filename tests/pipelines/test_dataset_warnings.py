@@ -125,8 +125,8 @@ def test_a_header_that_was_read_as_a_pair(tmp_path):
     config = make_config(tmp_path, train=[first, within])
     found = [text for text in run(config)["warnings"] if "names of columns" in text]
     assert found == [
-        f"the first row of {first}, 'Source' and 'de', looks like names of columns and is in the "
-        "data as a pair; set data.tsv_header: true if it is a header"
+        f"the first row of {first}, 'Source' and 'de', looks like names of columns and was "
+        "read as a pair; set data.tsv_header: true if it is a header"
     ]
     named = write_tsv(tmp_path / "named.tsv", [("source", "target"), *pairs])
     config = make_config(tmp_path, "named", train=[named], tsv_header=True)
