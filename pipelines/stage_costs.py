@@ -43,10 +43,10 @@ ALWAYS = ("clean", "dedup", "split", "words", "vocabulary", "pieces", "encode", 
 # Into how many tasks a stage is divided at most, where that is few.
 _MOST_TASKS = {"dedup": 1, "near": 1, "vocabulary": 1, "words": 4, "pieces": 4}
 
-# All stages of a first run with two workers on two cores. The least is what
-# `tests/benchmarks/RESULTS.md` has for 128 MB of documents on a machine with other work, without
-# the start; the most what the seconds above come to. Then what comes before the first unit of work:
-# the command and every worker import libraries.
+# All stages of a first run with two workers on two cores. The least is half of what
+# `tests/benchmarks/RESULTS.md` has for 1,000 MB of documents, for a machine may be slow or busy; the
+# most what the seconds above come to. Then what comes before the first unit of work: the command
+# and every worker import libraries.
 _MEGABYTES_PER_SECOND = (8.0, 20.0)
 START_SECONDS = 10.0
 
