@@ -44,9 +44,9 @@ ALWAYS = ("clean", "dedup", "split", "words", "vocabulary", "pieces", "encode", 
 _MOST_TASKS = {"dedup": 1, "near": 1, "vocabulary": 1, "words": 4, "pieces": 4}
 
 # All stages of a first run with two workers on two cores. The least is half of what
-# `tests/benchmarks/RESULTS.md` has for 1,000 MB of documents, for a machine may be slow or busy; the
-# most what the seconds above come to. Then what comes before the first unit of work: the command
-# and every worker import libraries.
+# `tests/benchmarks/RESULTS.md` has for 1,000 MB of documents, for a machine may be slow or busy;
+# the most what the seconds above come to. Then what comes before the first unit of work: the
+# command and every worker import libraries.
 _MEGABYTES_PER_SECOND = (8.0, 20.0)
 START_SECONDS = 10.0
 
