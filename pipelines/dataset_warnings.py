@@ -45,7 +45,7 @@ def find(
     Args:
       ledgers: split -> what became of its records. vocabularies: what `vocabulary.json` says.
     """
-    warnings = large_rejections(ledgers)
+    warnings = large_rejections(ledgers) + lost_files(config)
     chunks = clean.chunks(config)
     texts = sample_by_language(config, chunks)
     warnings += header_rows.find(config, chunks)
@@ -168,6 +168,28 @@ def large_rejections(ledgers: Mapping[str, Ledger]) -> list[str]:
         for split, ledger in ledgers.items()
         for rule, count in sorted(ledger.rejected.items())
         if ledger.records_in >= _FEW_RECORDS and count > LARGEST_SHARE * ledger.records_in
+    ]
+
+
+def lost_files(config: PrepareConfig) -> list[str]:
+    """Files that have records of which cleaning kept none; a rule that drops much of a split does
+    not show them where they are a small part of it."""
+    rows: Counter[str] = Counter()
+    kept: Counter[str] = Counter()
+    rules: dict[str, Counter[str]] = {}
+    for receipt in load_index(config, "clean").receipts:
+        path = receipt.facts["path"]
+        for chunk in receipt.facts["chunks"]:
+            rows[path] += chunk["rows"]
+            kept[path] += chunk["kept"]
+            counts = {rule: span["records"] for rule, span in chunk["rejected"].items()}
+            rules.setdefault(path, Counter()).update(counts)
+    lost = [path for path in rows if rows[path] >= _FEW_RECORDS and not kept[path]]
+    return [
+        f"nothing of {path} was kept: its {rows[path]:,} records were rejected "
+        f"({', '.join(f'{rule} {count:,}' for rule, count in rules[path].most_common(3))}); look "
+        "whether it is the right file, and whether its fields are those that data names"
+        for path in lost
     ]
 
 

@@ -107,13 +107,8 @@ def _receipt(stage: Stage, job: JobConfig) -> str:
 
 def _settings(stage: Stage, job: JobConfig) -> dict[str, Any]:
     """Key -> value, sections spread out."""
-    values = {
-        **dataclasses.asdict(job),
-        "model": job.model.resolved().settings(),
-        "pretrain": job.pretrain.identity(),
-        "train": job.train.identity(),
-    }
-    values = plain(values)
+    values = {**dataclasses.asdict(job), "model": job.model.resolved().settings()}
+    values = plain({**values, "pretrain": job.pretrain.identity(), "train": job.train.identity()})
     flat: dict[str, Any] = {}
     for key in stage.settings:
         value: Any = values

@@ -1,4 +1,5 @@
 import dataclasses
+import json
 
 import pytest
 
@@ -131,3 +132,20 @@ def test_a_header_that_was_read_as_a_pair(tmp_path):
     named = write_tsv(tmp_path / "named.tsv", [("source", "target"), *pairs])
     config = make_config(tmp_path, "named", train=[named], tsv_header=True)
     assert [text for text in run(config)["warnings"] if "names of columns" in text] == []
+
+
+def test_a_file_of_which_nothing_was_kept(tmp_path):
+    """A small part of the whole, so that no rule drops much of it."""
+    pairs = sentences(140)
+    other = tmp_path / "other.jsonl"
+    lines = [json.dumps({"translation": {"en": s, "de": t}}) for s, t in pairs[100:130]]
+    other.write_text("\n".join(lines) + "\n")
+    few = tmp_path / "few.jsonl"
+    few.write_text("".join(json.dumps({"source": "", "target": t}) + "\n" for _, t in pairs[130:]))
+    first = write_tsv(tmp_path / "first.tsv", pairs[:100])
+    info = run(make_config(tmp_path, train=[first, str(other), str(few)]))
+    assert [text for text in info["warnings"] if "nothing of" in text] == [
+        f"nothing of {other} was kept: its 30 records were rejected (missing_field 30); look "
+        "whether it is the right file, and whether its fields are those that data names"
+    ]
+    assert info["ledger"]["rejected"] == {"empty": 10, "missing_field": 30}
