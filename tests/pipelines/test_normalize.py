@@ -120,3 +120,6 @@ def test_a_megabyte_of_marks_takes_no_long():
     (found,) = normalize_texts([text])
     assert found[0] == "\u00e1" and found[1:] == "\u0327" * 170_000 + "\u0301" * 339_999
     assert normalize_column(pa.array([text * 2])).to_pylist() == [found * 2]
+    # A character of class 0 that is two marks.
+    (found,) = normalize_texts(["\u0f40" + "\u0f73" * 100_000])
+    assert found == "\u0f40" + "\u0f71" * 100_000 + "\u0f72" * 100_000
