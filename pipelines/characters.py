@@ -52,8 +52,7 @@ class CharacterClass(enum.IntEnum):
     OTHER = 20  # private use and not assigned
 
 
-SCRIPTS = tuple(CharacterClass(code) for code in range(1, 12))
-LETTERS = SCRIPTS
+LETTERS = tuple(CharacterClass(code) for code in range(1, 12))
 
 # Zero-width non-joiner and joiner; the zero-width space, which separates words in Khmer and Thai;
 # the direction marks of Hebrew and Arabic; and the signs of category Cf that can be seen.
@@ -245,7 +244,12 @@ def _member_table(wanted: frozenset[CharacterClass]) -> np.ndarray:
 @functools.cache
 def _ascii_ranges(wanted: frozenset[CharacterClass]) -> list[tuple[int, int]]:
     """The first and the last of each run of ASCII characters that are of these classes."""
-    member = np.concatenate([[False], _member_table(wanted)[class_table()[:128]], [False]])
+    return ranges_of(_member_table(wanted)[class_table()[:128]])
+
+
+def ranges_of(member: np.ndarray) -> list[tuple[int, int]]:
+    """The first and the last of each run of True, of bool [n]."""
+    member = np.concatenate([[False], member, [False]])
     first = np.flatnonzero(member[1:] & ~member[:-1])
     last = np.flatnonzero(member[:-1] & ~member[1:]) - 1
     return list(zip(first.tolist(), last.tolist(), strict=True))
@@ -253,9 +257,14 @@ def _ascii_ranges(wanted: frozenset[CharacterClass]) -> list[tuple[int, int]]:
 
 def _ascii_members(data: np.ndarray, wanted: frozenset[CharacterClass]) -> np.ndarray:
     """bool [b]: which of the bytes are ASCII characters of these classes."""
+    return in_ranges(data, _ascii_ranges(wanted))
+
+
+def in_ranges(data: np.ndarray, ranges: Iterable[tuple[int, int]]) -> np.ndarray:
+    """bool [b]: which of the bytes, uint8 [b], lie from the first to the last of a range."""
     found = np.zeros(len(data), bool)
     smallest = data.min(initial=0xFF)
-    for first, last in _ascii_ranges(wanted):
+    for first, last in ranges:
         if last >= smallest:
             # What is less than the first wraps round to more than the last.
             found |= (data - np.uint8(first)) <= np.uint8(last - first)

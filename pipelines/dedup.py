@@ -113,9 +113,8 @@ def _most_groups(config: PrepareConfig) -> int | None:
 
 def _partitions(config: PrepareConfig) -> int:
     """As many as each chunk's hashes are divided into."""
-    for chunk in clean.chunks(config):
-        return clean.open_keys(config, chunk).num_record_batches
-    return 1
+    chunks = clean.chunks(config)
+    return clean.open_keys(config, chunks[0]).num_record_batches if chunks else 1
 
 
 def work(config: PrepareConfig, task: Task, parts: Parts) -> dict[str, Any]:

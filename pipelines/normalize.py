@@ -22,7 +22,7 @@ import pyarrow.compute as pc
 
 from electra_model.word_columns import ASCII_SPACE, WIDE_SPACE, laid_out, row_sums, without
 
-from .characters import code_points
+from .characters import code_points, in_ranges, ranges_of
 
 # Characters that are NFC by themselves and beside any other: what is made of these alone need not
 # be normalised. A test holds them against the Unicode database.
@@ -38,7 +38,8 @@ _RARE = f"[^{_PLAIN}]|[{WIDE_SPACE}]|^[{ASCII_SPACE}]"
 # Fewer characters beyond ASCII than one in so many bytes are few.
 _FEW = 8
 _SPACES = bytes(code for code in range(128) if re.match(f"[{ASCII_SPACE}]", chr(code)))
-_WHICH_SPACE = bytes(code in _SPACES for code in range(256))
+_WHICH_SPACE = np.array([code in _SPACES for code in range(256)])
+_SPACE_RANGES = ranges_of(_WHICH_SPACE)
 # Of the ASCII characters those that are numbers, punctuation or white space.
 _WHICH_REDUCED = bytes(
     code < 128 and unicodedata.category(chr(code))[0] in "NP" or code in b"\t\n\f\r "
@@ -80,7 +81,7 @@ def _are_rare(texts: pa.StringArray) -> np.ndarray:
     first = np.flatnonzero(leads)
     found = np.zeros(len(texts), bool)
     filled = np.flatnonzero(starts[1:] > starts[:-1])
-    found[filled] = np.frombuffer(_WHICH_SPACE, bool)[data[starts[filled]]]
+    found[filled] = _WHICH_SPACE[data[starts[filled]]]
     rare = first[_rare_table()[code_points(data, first)]]
     found[np.searchsorted(starts, rare, side="right") - 1] = True
     return found
@@ -153,8 +154,7 @@ def _pieces(data: memoryview) -> Iterator[str]:
 def _squeeze(texts: pa.StringArray) -> pa.StringArray:
     """Every run of white space as one space, none at the end; no row begins with one."""
     data, offsets = laid_out(texts)
-    # The ranges of `_SPACES`; what is less than a range wraps round to more than it.
-    space = (data == 0x20) | (data - np.uint8(0x09) <= 0x04) | (data - np.uint8(0x1C) <= 0x03)
+    space = in_ranges(data, _SPACE_RANGES)
     # Of each run the last is kept, and the end of a row counts as a space that follows.
     dropped = space.copy()
     dropped[:-1] &= space[1:]
