@@ -237,6 +237,7 @@ class TrainingLoop:
     # --- checkpoints ---
 
     def _resume(self) -> None:
+        self._started = time.monotonic()
         found = checkpoint.load_newest(self.folder / "checkpoints", warn=say)
         if found is not None and found.state.get("fingerprint") == self.fingerprint:
             self._take(found)
@@ -245,9 +246,6 @@ class TrainingLoop:
             say(f"{self.label}: settings or data changed; older checkpoints are discarded")
             for path in checkpoint.list_checkpoints(self.folder / "checkpoints"):
                 path.unlink()
-            self._started = time.monotonic()
-        else:
-            self._started = time.monotonic()
 
     def _take(self, found: Checkpoint) -> None:
         """Everything, the clock included, as it was at a checkpoint."""

@@ -4,35 +4,19 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from electra_model.config import ModelConfig, PretrainConfig
+from electra_model.config import PretrainConfig
 from electra_model.corruption import corrupt, sample_tokens
 from electra_model.masking import mask_tokens
 from electra_model.pretraining import ReplacedTokenDetection
 from electra_model.randomness import SeedStream
-from tests.golden import archive
+from tests.golden import archive, published
 
 WEIGHTS, ARRAYS = archive.load("electra")
 TOKEN_IDS = tf.constant(ARRAYS["token_ids"], tf.int32)
 REAL = ARRAYS["token_ids"] != 0
 SEGMENTS = tf.constant(REAL, tf.int32)
 SEED = 68
-# The published network in all but its size: a generator half as wide, embeddings of a third width.
-CONFIG = ModelConfig(
-    num_layers=2,
-    d_model=16,
-    num_heads=2,
-    dff=32,
-    embedding_dim=12,
-    dropout=0.0,
-    activation="gelu",
-    norm="post",
-    position_encoding="learned",
-    scale_embeddings=False,
-    embedding_norm=True,
-    final_norm=False,
-    norm_epsilon=1e-12,
-    max_length=16,
-)
+CONFIG = published.config()
 
 
 @pytest.fixture(scope="module")

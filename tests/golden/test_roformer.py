@@ -2,25 +2,10 @@
 
 import numpy as np
 
-from electra_model.config import ModelConfig
 from electra_model.encoder import embedding_of, encoder_of
-from tests.golden import archive
+from tests.golden import archive, published
 
-CONFIG = ModelConfig(
-    num_layers=2,
-    d_model=16,
-    num_heads=2,
-    dff=32,
-    embedding_dim=12,
-    activation="gelu",
-    norm="post",
-    position_encoding="rotary",
-    scale_embeddings=False,
-    embedding_norm=True,
-    final_norm=False,
-    norm_epsilon=1e-12,
-    max_length=16,
-)
+CONFIG = published.config("rotary")
 
 
 def test_hidden_states_and_attention():
