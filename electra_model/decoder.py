@@ -20,6 +20,29 @@ class Decoder(Stack):
 
     block = DecoderBlock
 
+    def start(
+        self,
+        token_ids,
+        memory_padding_mask,
+        segment_ids=None,
+        memory_segment_ids=None,
+        seeds=None,
+    ):
+        """What the first block takes, arguments as of `call`: x float [batch, target_length,
+        d_model], the masks of self-attention and of attention over the memory, and the rotation."""
+        length = ops.shape(token_ids)[1]
+        positions = ops.expand_dims(ops.arange(length), 0)
+        if segment_ids is None:
+            seen = masks.attend_to_real(masks.padding_mask(token_ids))
+            memory_mask = masks.attend_to_real(memory_padding_mask)
+        else:
+            seen = masks.same_segment(segment_ids)
+            memory_mask = masks.same_segment(segment_ids, memory_segment_ids)
+            positions = positions - segment_starts(segment_ids)
+        x, rotation = self.embed(token_ids, positions, seeds)
+        mask = ops.logical_and(masks.causal(length), seen)
+        return x, mask, memory_mask, rotation
+
     def call(
         self,
         token_ids,
@@ -40,17 +63,9 @@ class Decoder(Stack):
         self-attention [batch, heads, target_length, target_length] and of cross-attention [batch,
         heads, target_length, source_length].
         """
-        length = ops.shape(token_ids)[1]
-        positions = ops.expand_dims(ops.arange(length), 0)
-        if segment_ids is None:
-            seen = masks.attend_to_real(masks.padding_mask(token_ids))
-            memory_mask = masks.attend_to_real(memory_padding_mask)
-        else:
-            seen = masks.same_segment(segment_ids)
-            memory_mask = masks.same_segment(segment_ids, memory_segment_ids)
-            positions = positions - segment_starts(segment_ids)
-        x, rotation = self.embed(token_ids, positions, seeds)
-        mask = ops.logical_and(masks.causal(length), seen)
+        x, mask, memory_mask, rotation = self.start(
+            token_ids, memory_padding_mask, segment_ids, memory_segment_ids, seeds
+        )
         self_scores, cross_scores = [], []
         for block in self.blocks:
             x, self_alpha, cross_alpha = block(

@@ -48,6 +48,18 @@ class Encoder(Stack):
 
     block = EncoderBlock
 
+    def start(self, token_ids, segment_ids=None, seeds=None):
+        """What the first block takes, arguments as of `call`: x float [batch, length, d_model], the
+        mask bool, broadcast to [batch, heads, length, length], and the rotation."""
+        positions = ops.expand_dims(ops.arange(ops.shape(token_ids)[1]), 0)
+        if segment_ids is None:
+            mask = masks.attend_to_real(masks.padding_mask(token_ids))
+        else:
+            mask = masks.same_segment(segment_ids)
+            positions = positions - segment_starts(segment_ids)
+        x, rotation = self.embed(token_ids, positions, seeds)
+        return x, mask, rotation
+
     def call(self, token_ids, segment_ids=None, seeds=None, return_scores=False):
         """Represents each token by the text around it.
 
@@ -56,13 +68,7 @@ class Encoder(Stack):
         length, d_model], and with `return_scores` a list of attention scores [batch, heads, length,
         length], one per block.
         """
-        positions = ops.expand_dims(ops.arange(ops.shape(token_ids)[1]), 0)
-        if segment_ids is None:
-            mask = masks.attend_to_real(masks.padding_mask(token_ids))
-        else:
-            mask = masks.same_segment(segment_ids)
-            positions = positions - segment_starts(segment_ids)
-        x, rotation = self.embed(token_ids, positions, seeds)
+        x, mask, rotation = self.start(token_ids, segment_ids, seeds)
         scores = []
         for block in self.blocks:
             x, alpha = block(x, mask, seeds=seeds, return_scores=True, rotation=rotation)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from electra_model import attention_flow
 from electra_model import buckets as bucketing
 from electra_model.electra import Electra
 from electra_model.search import search, target_limit
@@ -113,11 +114,15 @@ class LoadedModel:
     def attention(
         self, source: str, *, beam_size: int = 4, length_penalty: float = 0.6
     ) -> dict[str, Any]:
-        """The attention scores behind the output for one text.
+        """The attention scores behind the output for one text, and what flows through them.
+
+        A text of more than `source_max_length` tokens is cut, as in `translate`.
 
         Returns `source_pieces`, `target_pieces` (lists of str), and, each float32, `encoder`
         [layers, heads, source, source], `decoder` [layers, heads, target, target] and `cross`
-        [layers, heads, target, source].
+        [layers, heads, target, source]; `flow`, an `attention_flow.Flow` of the same positions.
+        Row t of what has target rows is about target piece t; column t of what has target columns
+        about what was read to write it: the start token, then target piece t - 1.
         """
         values, offsets = self.tokenizer.encode_columns([source])
         length = min(int(offsets[1]), self.source_max_length)
@@ -128,17 +133,14 @@ class LoadedModel:
         target = output[output != PAD_ID]
         decoder_input = np.concatenate([[BOS_ID], target[:-1]]).astype(np.int32)
         encoder_input = values[:length].astype(np.int32)
-        _, scores = self.model((encoder_input[None], decoder_input[None]), return_attention=True)
-        stacked = {
-            name: np.stack([np.asarray(layer[0]) for layer in layers])
-            for name, layers in scores.items()
-        }
+        flow = attention_flow.flow(self.model, encoder_input, decoder_input)
         return {
             "source_pieces": self.tokenizer.pieces(encoder_input.tolist()),
             "target_pieces": self.target_tokenizer.pieces(target.tolist()),
-            "encoder": stacked["encoder"],
-            "decoder": stacked["decoder_self"],
-            "cross": stacked["decoder_cross"],
+            "encoder": np.stack([layer.scores for layer in flow.encoder_layers]),
+            "decoder": np.stack([layer.scores for layer in flow.decoder_layers]),
+            "cross": np.stack([layer.scores for layer in flow.cross_layers]),
+            "flow": flow,
         }
 
     def _strings(self, token_ids: np.ndarray) -> list[str]:

@@ -1,6 +1,10 @@
+import pathlib
+import re
+
 import numpy as np
 import pytest
 
+from electra_model.export import load_model
 from electra_model.inference import BATCH_ROWS
 from electra_model.tokenizer import EOS_ID
 
@@ -92,3 +96,31 @@ def test_attention_behind_an_output(loaded, texts, translated):
         np.testing.assert_allclose(found[name].sum(axis=-1), 1.0, atol=1e-5)
     written = "".join(found["target_pieces"][:-1]).replace("▁", " ").strip()
     assert written == translated[0][0]
+
+
+def test_what_flows_into_an_output(loaded, texts):
+    found = loaded.attention(texts[0], **SETTINGS)
+    source, target = len(found["source_pieces"]), len(found["target_pieces"])
+    flow = found["flow"]
+    assert flow.encoder.shape == (1, source, source)
+    assert flow.from_source.shape == (1, target, source)
+    assert flow.from_target.shape == (1, target, target)
+    # Of one layer: half from the source as the scores and the encoder say, half from the target.
+    attended = found["cross"].mean(axis=1) @ flow.encoder
+    np.testing.assert_allclose(flow.from_source, 0.5 * attended, atol=1e-6)
+    kept = 0.25 * (found["decoder"].mean(axis=1) + np.eye(target))
+    np.testing.assert_allclose(flow.from_target, kept, atol=1e-6)
+    assert flow.cross_layers[0].shares().shape == (target, source)
+
+
+def test_the_example_of_the_readme(saved, capsys):
+    readme = pathlib.Path(__file__).parents[2] / "README.md"
+    blocks = re.findall(r"```python\n(.*?)```", readme.read_text(encoding="utf-8"), re.DOTALL)
+    (example,) = [block for block in blocks if "from_source" in block]
+    folder, text = '"work/en-de/model"', '"Good morning."'
+    assert folder in example and text in example
+    exec(example.replace(folder, repr(str(saved[0]))).replace(text, '"the dog sees the tree"'), {})
+    lines = capsys.readouterr().out.splitlines()
+    found = load_model(saved[0]).attention("the dog sees the tree")
+    assert [line.split(" ", 1)[0] for line in lines] == found["target_pieces"]
+    assert all("▁dog" in line or "▁d" in line for line in lines)
