@@ -74,7 +74,9 @@ def decoder_rollout(
     Returns:
       float64 [layers, ..., target, source] and [layers, ..., target, target]: what reaches each
       position from the source and from the target up to it, its start token included. Rows of both
-      together sum to 1; those of padding are 0, and so are its columns.
+      together sum to 1; those of padding are 0, and so are its columns. How that 1 is divided
+      between the two sides is not measured: the target has 0.5 ** n of it after n layers, by the
+      halves alone.
 
     Raises:
       ValueError: there is no layer, or shapes do not fit.

@@ -50,7 +50,7 @@ class Translator(Protocol):
         ...
 
     def attention(self, source: str, *, beam_size: int, length_penalty: float) -> dict[str, Any]:
-        """Pieces of both sides and the attention scores of every layer and head."""
+        """Pieces of both sides, the attention scores of every layer and head, and the flow."""
         ...
 
 
@@ -264,28 +264,36 @@ def _attention(
     references: list[str],
     decoding: dict[str, Any],
 ) -> bytes:
-    """JSON of the attention in one real sentence that is short enough to be drawn."""
+    """JSON of the attention in one real sentence that is short enough to be drawn, and its flow."""
     chosen = _readable_sentence(model.count_tokens(sources), hypotheses, references)
-    flow = model.attention(
+    found = model.attention(
         sources[chosen],
         beam_size=decoding["beam_size"],
         length_penalty=decoding["length_penalty"],
     )
-    arrays = {name: flow[name] for name in ("cross", "encoder") if name in flow}
+    flow = found["flow"]
     return _compact_json(
         {
             "index": chosen,
             "source": sources[chosen],
             "translation": hypotheses[chosen],
             "reference": references[chosen],
-            "source_pieces": [str(piece) for piece in flow["source_pieces"]],
-            "target_pieces": [str(piece) for piece in flow["target_pieces"]],
-            **{
-                name: np.round(np.asarray(array, np.float64), 4).tolist()
-                for name, array in arrays.items()
+            "source_pieces": [str(piece) for piece in found["source_pieces"]],
+            "target_pieces": [str(piece) for piece in found["target_pieces"]],
+            "cross": _rounded(found["cross"]),
+            "encoder": _rounded(found["encoder"]),
+            "flow": {
+                "encoder": _rounded(flow.encoder),
+                "from_source": _rounded(flow.from_source),
+                "from_target": _rounded(flow.from_target),
+                "current": [_rounded(layer.shares()) for layer in flow.cross_layers],
             },
         }
     )
+
+
+def _rounded(array: Any) -> list[Any]:
+    return np.round(np.asarray(array, np.float64), 4).tolist()
 
 
 def _compact_json(value: Any) -> bytes:

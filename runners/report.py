@@ -86,7 +86,8 @@ def render(
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    for function in (number, percent, duration, size, rounded, words, language, shade, cells):
+    filters = (number, percent, duration, size, rounded, words, language, shade, cells, highest)
+    for function in filters:
         environment.filters[function.__name__] = function
     environment.filters["fact"] = fact
     style = resources.files("runners").joinpath("templates/report.css").read_text("utf-8")
@@ -268,16 +269,25 @@ def language(code: str) -> str:
     return f"{name} ({rest})" if rest else name
 
 
-def shade(weight: float) -> str:
-    """A share of attention as a colour from paper to blue; small ones can be told from none."""
-    depth = min(1.0, max(0.0, weight)) ** 0.7
+def shade(weight: float, most: float | None = None) -> str:
+    """A share as a colour from paper to blue: small ones can be told from none. `most`, where it is
+    given, is as dark as can be, and colours grow evenly, so that large ones can be told apart."""
+    depth = min(1.0, max(0.0, weight)) ** 0.7 if most is None else min(1.0, weight / most)
     paper, blue = (243, 241, 236), (43, 92, 158)
     mixed = (round(p + depth * (b - p)) for p, b in zip(paper, blue, strict=True))
     return "rgb({}, {}, {})".format(*mixed)
 
 
-def cells(rows: list[list[float]]) -> list[tuple[int, int, float]]:
-    """(column, row, weight) of the cells of a map that would be seen."""
+def cells(rows: list[list[float]], most: float = 1.0) -> list[tuple[int, int, float]]:
+    """(column, row, weight as a share of `most`) of the cells of a map that would be seen."""
     return [
-        (x, y, cell) for y, row in enumerate(rows) for x, cell in enumerate(row) if cell >= 0.04
+        (x, y, cell / most)
+        for y, row in enumerate(rows)
+        for x, cell in enumerate(row)
+        if cell >= 0.04 * most
     ]
+
+
+def highest(rows: list[list[float]]) -> float:
+    """The largest weight of a map, which its colours are scaled by."""
+    return max((cell for row in rows for cell in row), default=0.0) or 1.0

@@ -221,7 +221,8 @@ def by_length(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
 def attention(workdir: str) -> dict[str, Any] | None:
     """One sentence's attention: the mean over the heads of the last layer, and every head small.
 
-    Each map is a list of rows, one per piece that attends, of weights from 0 to 1.
+    Each map is a list of rows, one per piece that attends, of weights from 0 to 1. `flow` is None
+    where the evaluation did not measure it.
     """
     found = read_json(files.join(workdir, "evaluation", "attention.json"))
     if not found.get("cross"):
@@ -234,6 +235,24 @@ def attention(workdir: str) -> dict[str, Any] | None:
         "mean": mean,
         "cross": found["cross"],
         "encoder": found.get("encoder", []),
+        "flow": flow(found["flow"]) if found.get("flow") else None,
+    }
+
+
+def flow(found: dict[str, Any]) -> dict[str, Any]:
+    """What reaches the pieces of the output, as maps like those of `attention`, layer by layer.
+
+    `through` is of all layers: what came from the source, divided over its pieces (how much that is
+    beside the output so far is decided by rollout's halves alone). `current` is of the last layer.
+    """
+    return {
+        "through": [[cell / sum(row) for cell in row] for row in found["from_source"][-1]],
+        "current": found["current"][-1],
+        "layers": [
+            ("encoder, from source to source", "after", found["encoder"]),
+            ("decoder, from source to output", "after", found["from_source"]),
+            ("current, from source to output", "in", found["current"]),
+        ],
     }
 
 

@@ -3,12 +3,24 @@ import json
 import numpy as np
 import pytest
 
+from electra_model.attention_flow import AttentionLayer, Flow
 from electra_model.errors import InputError, WorkError
 from runners import evaluation
 from runners.evaluation import evaluate_folder, one_line, read_pairs
 
 DECODING = {"beam_size": 2, "length_penalty": 0.6, "max_length": None}
 WORDS = {"the": "das", "red": "rote", "house": "Haus", "is": "ist", "old": "alt", "big": "groß"}
+
+# Of two pieces, in an encoder of one layer and a decoder of two.
+LAYER = AttentionLayer(np.array([[[0.5, 0.5]] * 2]), np.array([[[3.0]], [[1.0]]]), np.zeros(1))
+FLOW = Flow(
+    encoder=np.full([1, 2, 2], 1 / 2),
+    from_source=np.full([2, 2, 2], 1 / 3),
+    from_target=np.full([2, 2, 2], 1 / 6),
+    encoder_layers=[LAYER],
+    decoder_layers=[LAYER] * 2,
+    cross_layers=[LAYER] * 2,
+)
 
 
 class WordByWord:
@@ -39,6 +51,7 @@ class WordByWord:
             "target_pieces": pieces,
             "cross": np.full([2, 3, size, size], 1 / size),
             "encoder": np.full([1, 3, size, size], 1 / size),
+            "flow": FLOW,
         }
 
 
@@ -89,9 +102,15 @@ def test_scores_hypotheses_and_attention_are_written(workdir):
     assert (test["split"], test["sentences"], test["too_long"]) == ("test", 4, 1)
     assert test["model"]["chrf"]["score"] > test["copy_source"]["chrf"]["score"] + 20
     assert "tok:13a" in test["model"]["bleu"]["signature"]
-    flow = json.loads((folder / "attention.json").read_text())
-    assert np.shape(flow["cross"])[:2] == (2, 3)
-    assert flow["source_pieces"][-1] == "</s>"
+    attention = json.loads((folder / "attention.json").read_text())
+    assert np.shape(attention["cross"])[:2] == (2, 3)
+    assert attention["source_pieces"][-1] == "</s>"
+    assert attention["flow"] == {
+        "encoder": [[[0.5, 0.5]] * 2],
+        "from_source": [[[0.3333] * 2] * 2] * 2,
+        "from_target": [[[0.1667] * 2] * 2] * 2,
+        "current": [[[0.75, 0.25]] * 2] * 2,
+    }
     assert sorted(path.name for path in folder.iterdir()) == [
         "attention.json",
         "scores.json",

@@ -6,7 +6,6 @@ import pytest
 
 from electra_model.errors import InputError
 from runners import report, report_corpus, report_sections
-from runners.charts import Series, curves, histogram, steps
 from runners.job import JobConfig
 from tests.runners.report_pages import Page, write, write_lines
 
@@ -91,6 +90,12 @@ def write_evaluation(workdir):
             "target_pieces": ["▁句", "子", "</s>"],
             "cross": [[[[0.7, 0.1, 0.1, 0.1]] * 3] * 2] * 2,
             "encoder": [[[[0.25] * 4] * 4] * 2],
+            "flow": {
+                "encoder": [[[0.25] * 4] * 4],
+                "from_source": [[[0.4, 0.1, 0.0, 0.0]] * 3, [[0.5, 0.1, 0.1, 0.1]] * 3],
+                "from_target": [[[0.5, 0.0, 0.0]] * 3, [[0.15, 0.05, 0.0]] * 3],
+                "current": [[[0.25] * 4] * 3, [[0.62, 0.18, 0.1, 0.1]] * 3],
+            },
         },
     )
 
@@ -207,6 +212,30 @@ def test_pieces_are_labels_of_the_heat_map(page):
     assert "<span>‑ence</span>" in page and "<span>&lt;b&gt;</span>" in page
     assert '<th scope="row" lang="zh-Hant">子</th>' in page
     assert 'title="子 looks at Sent: 70.0%"' in page
+
+
+def test_the_flow_is_drawn_through_all_layers_and_of_the_last(page):
+    # .5 of the .8 that come from the source.
+    assert 'title="of the source, 子 holds Sent: 62.5%"' in page
+    assert 'title="子 takes from &lt;b&gt;: 10.0%"' in page
+    # The darkest cell of each map is its largest, whatever that is.
+    dark = f"background-color:{report.shade(1.0)}"
+    assert page.count(f'{dark}" title="of the source, 子 holds Sent') == 1
+    assert page.count(f'{dark}" title="子 takes from Sent') == 1
+    text = Page(page).text
+    for label in ("after layer 1", "after layer 2", "in layer 2", "from source to output"):
+        assert label in text
+
+
+def test_an_evaluation_that_did_not_measure_the_flow(tmp_path):
+    (tmp_path / "dataset").mkdir()
+    write_evaluation(tmp_path)
+    path = tmp_path / "evaluation" / "attention.json"
+    attention = json.loads(path.read_text())
+    del attention["flow"]
+    write(path, attention)
+    page, _ = report.render(str(tmp_path), source_lang="en", target_lang="zh-Hant")
+    assert "looks at Sent" in page and "What reaches the output" not in page
 
 
 def test_same_files_give_the_same_page(workdir, page):
@@ -337,35 +366,14 @@ def test_piece_label(piece, label):
         (report.size, 1_500_000, "1.5 MB"),
         (report.language, "pt-BR", "Portuguese (BR)"),
         (report.language, "qq", "qq"),
+        (report.highest, [[0.1, 0.3], [0.2, 0.0]], 0.3),
+        (report.highest, [[0.0]], 1.0),
     ],
 )
 def test_values_read_well(function, value, text):
     assert function(value) == text
 
 
-def test_chart_drops_what_is_not_finite_and_draws_nothing_from_nothing():
-    drawn = curves([Series("a", [1, 2, 3], [1.0, math.nan, 2.0])], label='L"oss')
-    assert drawn.startswith("<svg viewBox=") and 'aria-label="L&quot;oss"' in drawn
-    assert "nan" not in drawn
-    assert curves([Series("a", [1], [math.inf])], label="x") == ""
-    assert histogram({"a": [(0, 1, 0)]}, label="x", x_label="y") == ""
-
-
-def test_labels_of_small_values_keep_their_digits():
-    drawn = curves([Series("rate", [1, 2], [0.0, 5e-4], "exact")], label="x", from_zero=True)
-    assert re.search(r">0\.000[1-5]<", drawn)
-
-
-def test_long_curves_stay_small():
-    steps = range(100_000)
-    assert len(curves([Series("a", steps, [float(s) for s in steps])], label="x")) < 40_000
-
-
-def test_bars_of_many_values_begin_at_zero_and_stay_small():
-    def drawn(values):
-        return steps(values, label="Sizes", x_label="shard", name=report.size)
-
-    small = drawn([100_000, 120_000, 90_000])
-    assert ">mean<" in small and ">shard<" in small
-    assert ">0 bytes<" in small and re.search(r">1\d0 kB<", small)
-    assert len(drawn(list(range(1, 50_000)))) < 60_000
+def test_cells_of_a_map_are_scaled_and_faint_ones_left_out():
+    assert report.cells([[0.5, 0.04], [0.039, 1.0]]) == [(0, 0, 0.5), (1, 0, 0.04), (1, 1, 1.0)]
+    assert report.cells([[0.2, 0.0], [0.005, 0.1]], 0.2) == [(0, 0, 1.0), (1, 1, 0.5)]
