@@ -10,6 +10,7 @@ import sys
 from . import (
     document_sizes,
     document_speed,
+    learning,
     near_duplicates,
     prepare_speed,
     results,
@@ -32,9 +33,10 @@ _SECTIONS = {
     "sizes": document_sizes.measure,
     "near_duplicates": near_duplicates.measure,
     "training": training_speed.measure,
+    "learning": learning.measure,
     "accelerator": _accelerator,
 }
-_BY_NAME_ALONE = {"accelerator"}
+_BY_NAME_ALONE = {"accelerator", "learning"}
 
 
 def main() -> None:

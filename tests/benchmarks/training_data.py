@@ -1,7 +1,6 @@
 """Real sentence pairs, prepared by `electra prepare`, for those who train on them: our dataset, and
 the same tokens as arrays for the peers."""
 
-import glob
 import json
 import os
 import pathlib
@@ -13,18 +12,21 @@ from electra_model import features
 from runners.input_data import read_split
 
 from .measuring import fresh, run
-from .prepare_speed import corpus
+from .prepare_speed import fetched
 
 WINDOW_LENGTH = 128
 
 
-def pairs_of(folder: pathlib.Path) -> list[str]:
-    """The files of pairs: those that `BENCH_PAIRS` names, else the demo's corpus."""
+def pairs_of(folder: pathlib.Path) -> dict[str, list[str]]:
+    """The files of each split, `NAME.tsv*`, in the folder `BENCH_PAIRS`, else the demo's corpus."""
     named = os.environ.get("BENCH_PAIRS")
-    found = sorted(glob.glob(named)) if named else [str(corpus(folder))]
-    if not found:
-        raise SystemExit(f"BENCH_PAIRS: no file matches {named}")
-    return found
+    place = pathlib.Path(named).absolute() if named else fetched(folder)
+    splits = {
+        name: sorted(map(str, place.glob(f"{name}.tsv*"))) for name in ("train", "valid", "test")
+    }
+    if not all(splits.values()):
+        raise SystemExit(f"{place}: train.tsv, valid.tsv and test.tsv are needed")
+    return splits
 
 
 def prepared(folder: pathlib.Path, vocabulary: int) -> pathlib.Path:
@@ -41,7 +43,7 @@ def prepared(folder: pathlib.Path, vocabulary: int) -> pathlib.Path:
         "workdir": str(work),
         "source_lang": "en",
         "target_lang": "de",
-        "data": {"train": [os.path.abspath(name) for name in pairs_of(folder)]},
+        "data": pairs_of(folder),
         "vocabulary": {"size": vocabulary},
         "dataset": {"window_length": WINDOW_LENGTH},
         "runner": {"name": "local", "workers": 2},
