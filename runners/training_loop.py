@@ -17,6 +17,7 @@ from electra_model.checkpoint import Checkpoint
 from electra_model.config import LoopConfig
 from electra_model.errors import WorkError
 from electra_model.schedules import learning_rate
+from pipelines import allocator
 
 from .interrupts import Interrupted, noted
 from .kept_weights import KeptWeights
@@ -116,6 +117,8 @@ class TrainingLoop:
     def run(self) -> dict[str, Any]:
         """Trains to the end and returns the counts. Raises `Interrupted` after a signal, with the
         work saved."""
+        # An update takes and frees the same large arrays as the one before it.
+        allocator.keep_freed_memory()
         self._resume()
         total = float(self.steps if self.config.minutes is None else self.config.minutes * 60)
         unit = "steps" if self.config.minutes is None else "s"

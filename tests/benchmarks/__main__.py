@@ -7,7 +7,15 @@ Only ratios within one run mean anything. `accelerator` needs a GPU and is run b
 import pathlib
 import sys
 
-from . import document_sizes, document_speed, near_duplicates, prepare_speed, results
+from . import (
+    document_sizes,
+    document_speed,
+    learning,
+    near_duplicates,
+    prepare_speed,
+    results,
+    training_speed,
+)
 
 RESULTS = pathlib.Path(__file__).with_name("RESULTS.md")
 
@@ -24,9 +32,11 @@ _SECTIONS = {
     "documents_wordpiece": lambda folder: document_speed.measure(folder, "wordpiece"),
     "sizes": document_sizes.measure,
     "near_duplicates": near_duplicates.measure,
+    "training": training_speed.measure,
+    "learning": learning.measure,
     "accelerator": _accelerator,
 }
-_BY_NAME_ALONE = {"accelerator"}
+_BY_NAME_ALONE = {"accelerator", "learning"}
 
 
 def main() -> None:

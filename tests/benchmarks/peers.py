@@ -6,19 +6,20 @@ import subprocess
 import sys
 
 HERE = pathlib.Path(__file__).parent
-LOCK = HERE / "peers.lock"
 
 
-def peer_python(folder: pathlib.Path) -> str:
-    """The peers' interpreter; their environment is made below `folder` when the lock changed."""
-    environment = folder / "peers-venv"
+def peer_python(folder: pathlib.Path, peers: str = "peers") -> str:
+    """The interpreter of "peers" (who prepare data) or "trainers" (PyTorch); their environment is
+    made below `folder` when the lock changed."""
+    lock = HERE / f"{peers}.lock"
+    environment = folder / f"{peers}-venv"
     python = environment / "bin" / "python"
     stamp = environment / ".lock"
-    wanted = hashlib.sha256(LOCK.read_bytes()).hexdigest()
+    wanted = hashlib.sha256(lock.read_bytes()).hexdigest()
     if not stamp.is_file() or stamp.read_text() != wanted:
-        print("Installing the peers ...", file=sys.stderr)
+        print(f"Installing the {peers} ...", file=sys.stderr)
         subprocess.run([sys.executable, "-m", "venv", "--clear", str(environment)], check=True)
         pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        subprocess.run([*pip, "--require-hashes", "--no-deps", "-r", str(LOCK)], check=True)
+        subprocess.run([*pip, "--require-hashes", "--no-deps", "-r", str(lock)], check=True)
         stamp.write_text(wanted)
     return str(python)

@@ -17,25 +17,22 @@ VOCABULARY = 4000
 WORKERS = 2
 
 
+def fetched(folder: pathlib.Path) -> pathlib.Path:
+    """The demo's corpus: a folder with train.tsv, valid.tsv and test.tsv."""
+    output = folder / "corpus"
+    command = [sys.executable, "-m", "runners", "corpus", "--target", "de", "--output", str(output)]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    return output
+
+
 def corpus(folder: pathlib.Path) -> pathlib.Path:
     """The demo corpus' training pairs, eight times over with a number behind each, so that nothing
     is a duplicate."""
     path = folder / "train.tsv"
     if path.is_file():
         return path
-    fetched = folder / "corpus"
-    command = [
-        sys.executable,
-        "-m",
-        "runners",
-        "corpus",
-        "--target",
-        "de",
-        "--output",
-        str(fetched),
-    ]
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-    pairs = [line.split("\t") for line in (fetched / "train.tsv").read_text().splitlines()]
+    train = fetched(folder) / "train.tsv"
+    pairs = [line.split("\t") for line in train.read_text().splitlines()]
     temporary = path.with_suffix(".tmp")
     with open(temporary, "w") as stream:
         for copy in range(8):

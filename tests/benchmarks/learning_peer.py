@@ -1,0 +1,191 @@
+"""PyTorch from scratch on the same pairs: run by the trainers' interpreter.
+
+`learning_peer.py prenorm|marian FOLDER MINUTES` reads `pairs.npz` and `test.npz` of the folder and
+writes `hypotheses.txt`, a line for each test pair; prints one line of JSON.
+
+prenorm: `torch.nn.Transformer` with pre-norm blocks, small batches, a cosine that ends with the
+time, greedy search. marian: Hugging Face's, post-norm, inverse square root, beam 4.
+"""
+
+import json
+import math
+import pathlib
+import sys
+import time
+
+import numpy as np
+import sentencepiece
+import torch
+from torch import nn
+from torch.nn import functional
+from training_peer import BOS, EOS, MASK, PAD, marian, matrix, rows, sorted_batches
+
+MOST_TOKENS = 128
+SENTENCES_AT_ONCE = 64
+
+
+class PreNorm(nn.Module):
+    """Encoder-decoder with one table for source, target and output, and sinusoidal positions."""
+
+    def __init__(self, vocabulary, width, layers):
+        super().__init__()
+        self.width = width
+        self.table = nn.Embedding(vocabulary, width, padding_idx=PAD)
+        nn.init.normal_(self.table.weight, std=width**-0.5)
+        self.bias = nn.Parameter(torch.zeros(vocabulary))
+        angles = torch.arange(MOST_TOKENS + 1)[:, None] * torch.exp(
+            torch.arange(0, width, 2) * (-math.log(10_000) / width)
+        )
+        positions = torch.stack([angles.sin(), angles.cos()], dim=-1).flatten(1)
+        self.register_buffer("positions", positions)
+        self.dropout = nn.Dropout(0.1)
+        self.body = nn.Transformer(
+            width,
+            4,
+            layers[0],
+            layers[1],
+            4 * width,
+            dropout=0.1,
+            activation="relu",
+            batch_first=True,
+            norm_first=True,
+        )
+
+    def embed(self, ids):
+        vectors = self.table(ids) * math.sqrt(self.width)
+        return self.dropout(vectors + self.positions[: ids.shape[1]])
+
+    def encode(self, source):
+        return self.body.encoder(self.embed(source), src_key_padding_mask=source.eq(PAD))
+
+    def decode(self, memory, source, shifted):
+        length = shifted.shape[1]
+        causal = torch.ones(length, length, dtype=torch.bool).triu(1)
+        hidden = self.body.decoder(
+            self.embed(shifted),
+            memory,
+            tgt_mask=causal,
+            memory_key_padding_mask=source.eq(PAD),
+        )
+        return functional.linear(hidden, self.table.weight, self.bias)
+
+    def forward(self, source, shifted):
+        return self.decode(self.encode(source), source, shifted)
+
+    @torch.no_grad()
+    def search(self, source):
+        memory = self.encode(source)
+        found = torch.full((len(source), 1), BOS)
+        ended = torch.zeros(len(source), dtype=torch.bool)
+        for _ in range(min(MOST_TOKENS - 1, 2 * source.shape[1] + 10)):
+            best = self.decode(memory, source, found)[:, -1].argmax(-1)
+            best = torch.where(ended, PAD, best)
+            found = torch.cat([found, best[:, None]], dim=1)
+            ended |= best.eq(EOS)
+            if ended.all():
+                break
+        return found[:, 1:]
+
+
+class Marian(nn.Module):
+    """Hugging Face's Marian behind the same face."""
+
+    def __init__(self, vocabulary):
+        super().__init__()
+        self.net = marian(vocabulary)
+
+    def forward(self, source, shifted):
+        return self.net(
+            input_ids=source,
+            attention_mask=source.ne(PAD).long(),
+            decoder_input_ids=shifted,
+            use_cache=False,
+        ).logits
+
+    @torch.no_grad()
+    def search(self, source):
+        mask = source.ne(PAD).long()
+        return self.net.generate(
+            source, attention_mask=mask, num_beams=4, max_length=MOST_TOKENS, do_sample=False
+        )[:, 1:]
+
+
+def recipe(name, vocabulary, minutes):
+    """Model, padded tokens of a batch, and the learning rate by update and share of the time."""
+    if name == "marian":
+        return (
+            Marian(vocabulary),
+            4096,
+            lambda n, _: 1e-3 * min((n + 1) / 400, (400 / (n + 1)) ** 0.5),
+        )
+    width, layers, tokens, peak = 192, (3, 2), 1500, 2e-3
+    if minutes >= 20:
+        width, layers, tokens, peak = 256, (4, 2), 2000, 1.5e-3
+
+    def rate(update, share):
+        return peak * min(1.0, (update + 1) / 200) * 0.5 * (1 + math.cos(math.pi * min(share, 1.0)))
+
+    return PreNorm(vocabulary, width, layers), tokens, rate
+
+
+def train(model, batch_tokens, rate, sources, targets, minutes):
+    """Trains for so many minutes; returns updates and target tokens."""
+    optimizer = torch.optim.AdamW(model.parameters(), 1.0, (0.9, 0.98), 1e-9, 0.01)
+    model.train()
+    start, updates, tokens, epoch = time.monotonic(), 0, 0, 0
+    while True:
+        for source, target in sorted_batches(sources, targets, batch_tokens, seed=epoch):
+            share = (time.monotonic() - start) / (60 * minutes)
+            if share >= 1:
+                return updates, tokens
+            for group in optimizer.param_groups:
+                group["lr"] = rate(updates, share)
+            shifted = torch.cat([torch.full_like(target[:, :1], BOS), target[:, :-1]], dim=1)
+            loss = functional.cross_entropy(
+                model(source, shifted).flatten(0, 1),
+                target.flatten(),
+                ignore_index=PAD,
+                label_smoothing=0.1,
+            )
+            loss.backward()
+            nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+            optimizer.step()
+            optimizer.zero_grad()
+            updates, tokens = updates + 1, tokens + int(target.ne(PAD).sum())
+        epoch += 1
+
+
+def translate(model, sources, processor):
+    """The texts of the test sources, in order."""
+    model.eval()
+    texts = [""] * len(sources)
+    order = sorted(range(len(sources)), key=lambda i: len(sources[i]))
+    for first in range(0, len(order), SENTENCES_AT_ONCE):
+        chosen = order[first : first + SENTENCES_AT_ONCE]
+        found = model.search(matrix([sources[i] for i in chosen]))
+        for index, ids in zip(chosen, found.tolist(), strict=True):
+            ids = ids[: ids.index(EOS)] if EOS in ids else ids
+            texts[index] = processor.decode([one for one in ids if one > MASK])
+    return texts
+
+
+def main():
+    """Trains, translates, writes."""
+    name, folder, minutes = sys.argv[1], pathlib.Path(sys.argv[2]), float(sys.argv[3])
+    torch.set_num_threads(2)
+    torch.manual_seed(1)
+    pairs, test = np.load(folder / "pairs.npz"), np.load(folder / "test.npz")
+    processor = sentencepiece.SentencePieceProcessor(str(folder / "vocabulary" / "spm.model"))
+    model, batch_tokens, rate = recipe(name, processor.get_piece_size(), minutes)
+    updates, tokens = train(
+        model, batch_tokens, rate, rows(pairs, "source_ids"), rows(pairs, "target_ids"), minutes
+    )
+    texts = translate(model, rows(test, "source_ids"), processor)
+    (folder / "hypotheses.txt").write_text(
+        "".join(" ".join(text.split()) + "\n" for text in texts), encoding="utf-8"
+    )
+    print(json.dumps({"updates": updates, "tokens": tokens}))
+
+
+if __name__ == "__main__":
+    main()

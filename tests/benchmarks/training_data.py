@@ -1,0 +1,64 @@
+"""Real sentence pairs, prepared by `electra prepare`, for those who train on them: our dataset, and
+the same tokens as arrays for the peers."""
+
+import json
+import os
+import pathlib
+import sys
+
+import numpy as np
+
+from electra_model import features
+from runners.input_data import read_split
+
+from .measuring import fresh, run
+from .prepare_speed import fetched
+
+WINDOW_LENGTH = 128
+
+
+def pairs_of(folder: pathlib.Path) -> dict[str, list[str]]:
+    """The files of each split, `NAME.tsv*`, in the folder `BENCH_PAIRS`, else the demo's corpus."""
+    named = os.environ.get("BENCH_PAIRS")
+    place = pathlib.Path(named).absolute() if named else fetched(folder)
+    splits = {
+        name: sorted(map(str, place.glob(f"{name}.tsv*"))) for name in ("train", "valid", "test")
+    }
+    if not all(splits.values()):
+        raise SystemExit(f"{place}: train.tsv, valid.tsv and test.tsv are needed")
+    return splits
+
+
+def prepared(folder: pathlib.Path, vocabulary: int) -> pathlib.Path:
+    """The work folder of a dataset with so many pieces; made when it is not there yet.
+
+    Beside `dataset/` it has `pairs.npz` and `windows.npz`: of each column of the records the values
+    and the offsets, `NAME` and `NAME_offsets`.
+    """
+    work = folder / f"training-{vocabulary}"
+    if (work / "windows.npz").is_file():
+        return work
+    job = fresh(work) / "job.yaml"
+    settings = {
+        "workdir": str(work),
+        "source_lang": "en",
+        "target_lang": "de",
+        "data": pairs_of(folder),
+        "vocabulary": {"size": vocabulary},
+        "dataset": {"window_length": WINDOW_LENGTH},
+        "runner": {"name": "local", "workers": 2},
+    }
+    job.write_text(json.dumps(settings))
+    run([sys.executable, "-m", "runners", "prepare", str(job)])
+    for name, split, columns in (
+        ("pairs", "train", features.PAIR),
+        ("windows", "pretrain", features.WINDOW),
+    ):
+        found = read_split(str(work / "dataset"), split, columns)
+        arrays: dict[str, np.ndarray] = {}
+        for column, (values, offsets) in found.columns.items():
+            arrays[column], arrays[f"{column}_offsets"] = values, offsets
+        temporary = work / f"{name}.tmp.npz"
+        np.savez(temporary, **arrays)
+        os.replace(temporary, work / f"{name}.npz")
+    return work
