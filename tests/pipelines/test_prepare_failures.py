@@ -64,7 +64,7 @@ def test_kill_at_any_moment_and_run_again(tmp_path):
         ({"train": ["{}/none*.tsv"]}, r"data\.train: no file matches .*none\*\.tsv"),
         ({"train": ["{}/a.tsv"], "valid": ["{}/v.tsv"]}, r"data\.valid: no file matches"),
         ({"train": ["{}/empty.tsv"]}, r"data\.train: the files are empty"),
-        ({"train": ["{}/a.doc"]}, r"a\.doc: unknown kind of file; known are \.tsv"),
+        ({"train": ["{}/a.doc"]}, r"a\.doc: unknown kind of file; known for pairs are \.tsv"),
         (
             {"train": ["{}/a.tsv"], "test": ["{}/./a.tsv"]},
             r"data\.test: .*a\.tsv is also in data\.",
