@@ -13,7 +13,7 @@ import os
 import re
 import threading
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from electra_model.errors import InputError, WorkError
 from pipelines import files, packing, units
@@ -24,6 +24,9 @@ from .engines import RunnerConfig
 from .job import JobConfig
 from .prepare_progress import PrepareProgress
 from .progress import Progress, say
+
+if TYPE_CHECKING:
+    from pipelines.prepare import PreparePlan
 
 _POLL_SECONDS = 0.2
 _DEATH_SECONDS = 3.0
@@ -154,14 +157,18 @@ def count_receipts(folder: str) -> int:
     )
 
 
-def run_prepare(job: JobConfig) -> dict[str, Any]:
-    """`electra prepare`: text to `dataset/` and `vocabulary/`. Returns its counts."""
+def run_prepare(job: JobConfig, plan: PreparePlan | None = None) -> dict[str, Any]:
+    """`electra prepare`: text to `dataset/` and `vocabulary/`. Returns its counts.
+
+    Args:
+      plan: what is to be read (`job_inputs.check_texts`), where that is known already.
+    """
     from pipelines import prepare
 
     from . import job_inputs
 
     config = job_inputs.prepare_config(job)
-    plan = prepare.plan_prepare(config)
+    plan = plan or prepare.plan_prepare(config)
     progress = PrepareProgress(
         job.workdir,
         [stage.name for _, stage in prepare.stages_of(config, plan)],

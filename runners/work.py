@@ -97,9 +97,11 @@ def _do(stage: Stage, job: JobConfig, record: RunRecord) -> dict[str, Any]:
     again = f" again ({state.reason})" if state.status == "changed" else ""
     say(f"{stage.name}: {stage.title}{again}")
     try:
+        # An input that is refused changes nothing: what was complete under other settings still is.
+        checked = {} if stage.check is None else {"checked": stage.check(job)}
         stages.begin(stage, job)
         with record.stage(stage.name) as entry:
-            counts = entry["counts"] = stage.run(job)
+            counts = entry["counts"] = stage.run(job, **checked)
     except OSError as error:
         name = f"{error.filename}: " if error.filename else ""
         raise WorkError(f"{stage.name} failed: {name}{error.strerror or error}") from error
