@@ -163,12 +163,14 @@ def run_prepare(job: JobConfig, plan: PreparePlan | None = None) -> dict[str, An
     Args:
       plan: what is to be read (`job_inputs.check_texts`), where that is known already.
     """
-    from pipelines import prepare
+    from pipelines import foresight, prepare
 
-    from . import job_inputs
+    from . import durations, job_inputs, planning
 
     config = job_inputs.prepare_config(job)
     plan = plan or prepare.plan_prepare(config)
+    if not files.is_remote(job.workdir) and (left := foresight.left_off(config, plan)):
+        say(f"prepare: goes on from what is there: {planning.left_off(left)}")
     progress = PrepareProgress(
         job.workdir,
         [stage.name for _, stage in prepare.stages_of(config, plan)],
@@ -183,6 +185,7 @@ def run_prepare(job: JobConfig, plan: PreparePlan | None = None) -> dict[str, An
         watch=progress,
     )
     counts = {**dataset_counts(job), "pace": progress.pace()}
+    durations.keep_pace(job, counts["pace"])
     for warning in counts["warnings"]:
         say(f"prepare: warning: {warning}")
     return counts

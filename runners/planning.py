@@ -18,6 +18,13 @@ from .job import JobConfig
 from .progress import clock
 
 
+# A prepare that has done less of its megabytes went on with another one, or did little again.
+_WHOLE = 0.9
+
+# Where prepare was stopped behind its last step.
+_ALL_DONE = "all of it is done; what is left is to say so"
+
+
 def show(job: JobConfig, write: Callable[[str], None]) -> dict[str, Any]:
     """Writes what would be done and why, a line for each stage; of prepare also for its own.
 
@@ -37,11 +44,11 @@ def show(job: JobConfig, write: Callable[[str], None]) -> dict[str, Any]:
     decided: dict[str, str] = {}
     prepare: list[Outlook] = []
     seconds: dict[str, Seconds] = {}
+    upstream_runs = False
     languages = f"{job.source_lang}-{job.target_lang}"
     lines = [f"{languages}, work folder {job.workdir}, runner {_runner(job)}"]
     for stage in stages.STAGES:
         state = stages.look(stage, job)
-        upstream_runs = any(decision != "skip" for decision in decided.values())
         if state.runs:
             decision = "run"
         elif state.status == "complete" and upstream_runs:
@@ -54,6 +61,10 @@ def show(job: JobConfig, write: Callable[[str], None]) -> dict[str, Any]:
             reason = "complete; again only if its input changes"
         if stage.name == "prepare" and decision == "run" and plan is not None:
             prepare = foresight.foresee(job_inputs.prepare_config(job), plan)
+            if all(one.todo == 0 for one in prepare):
+                lines.append(f"  {stage.name:<10} {decision:<8} {_ALL_DONE}")
+                continue
+        upstream_runs = upstream_runs or decision != "skip"
         guessed = None if decision == "skip" else _guess(stage.name, job, prepare, plan)
         if guessed is not None:
             least, most = guessed
@@ -97,6 +108,24 @@ def _time(least: float, most: float) -> str:
     if most - least < max(1.0, 0.1 * most):
         return f"will take about {clock(most)}"
     return f"will take {clock(least)} to {clock(most)}"
+
+
+def left_off(outlooks: Sequence[Outlook]) -> str:
+    """What is done of `foresight.left_off`, in words; "" where that is [].
+
+    >>> left_off([Outlook("clean", 0, 9, ""), Outlook("split", 5, 12, foresight.LEFT)])
+    'clean is done, and 7 of 12 units of split'
+    """
+    done = [one.stage for one in outlooks if one.todo == 0]
+    rest = [one for one in outlooks if one.todo != 0]
+    if len(done) > 1:
+        done = [f"{', '.join(done[:-1])} and {done[-1]}"]
+    parts = [f"{done[0]} {'are' if ' and ' in done[0] else 'is'} done"] if done else []
+    for one in rest:
+        if one.todo is not None and one.total is not None and one.todo < one.total:
+            count = f"{one.total - one.todo:,} of {one.total:,} units of {one.stage}"
+            parts.append(f"and {count}" if parts else f"{count} are done")
+    return ", ".join(parts)
 
 
 def in_words(outlooks: Sequence[Outlook]) -> list[str]:
@@ -172,13 +201,19 @@ def _files(patterns: dict[str, tuple[str, ...]]) -> str:
 
 
 def _seconds(job: JobConfig) -> dict[str, float]:
-    """Stage -> seconds it took when it was last complete."""
+    """Stage -> seconds it took when it was last complete, where it was not begun by another run."""
     try:
         recorded = json.loads(files.read_bytes(job.path("run.json")))["stages"]
         return {
             name: entry["seconds"]
             for name, entry in recorded.items()
-            if entry.get("status") == "complete"
+            if entry.get("status") == "complete" and _was_whole(entry.get("counts", {}))
         }
-    except (OSError, ValueError, KeyError, AttributeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return {}
+
+
+def _was_whole(counts: dict[str, Any]) -> bool:
+    """Whether a stage did all of its work in its last run, as far as it tells."""
+    pace = counts.get("pace")
+    return pace is None or pace.get("done", 0.0) >= _WHOLE * pace["megabytes"]
