@@ -163,7 +163,7 @@ def run_prepare(job: JobConfig, plan: PreparePlan | None = None) -> dict[str, An
     Args:
       plan: what is to be read (`job_inputs.check_texts`), where that is known already.
     """
-    from pipelines import foresight, prepare
+    from pipelines import failure, foresight, prepare
 
     from . import durations, job_inputs, planning
 
@@ -171,6 +171,7 @@ def run_prepare(job: JobConfig, plan: PreparePlan | None = None) -> dict[str, An
     plan = plan or prepare.plan_prepare(config)
     if not files.is_remote(job.workdir) and (left := foresight.left_off(config, plan)):
         say(f"prepare: goes on from what is there: {planning.left_off(left)}")
+    failure.clear(config)
     progress = PrepareProgress(
         job.workdir,
         [stage.name for _, stage in prepare.stages_of(config, plan)],
