@@ -128,10 +128,10 @@ def _check_each(config: PrepareConfig, found: dict[str, Ledger]) -> None:
                 "; without a header a row is source TAB target: where the first row names more "
                 "columns, set data.tsv_header: true, data.source_field and data.target_field"
             )
-        raise WorkError(
-            f"{share} of the {ledger.records_in:,} records for {name} were rejected "
-            f"({listed}){remedy}"
-        )
+        whole = f"{share} of the {ledger.records_in:,} records for {name} were"
+        if ledger.records_in == 1:
+            whole = f"the only record for {name} was"
+        raise WorkError(f"{whole} rejected ({listed}){remedy}")
 
 
 def all_spans(config: PrepareConfig, *, encoded: bool = True) -> dict[str, list[rejections.Span]]:

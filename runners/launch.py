@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from electra_model.errors import InputError, WorkError
 from pipelines import files, packing, units
 from pipelines.config import TranslateConfig
+from pipelines.records import EMPTY_LEDGER, Ledger
 
 from . import engines
 from .engines import RunnerConfig
@@ -193,16 +194,26 @@ def run_prepare(job: JobConfig, plan: PreparePlan | None = None) -> dict[str, An
 
 
 def dataset_counts(job: JobConfig) -> dict[str, Any]:
-    """The sum of `dataset/dataset_info.json`: in, out, rejected per rule, records per split, and
-    the warnings.
+    """The sums of `dataset/dataset_info.json`: in, out, rejected per rule, the same of "pairs" and
+    of monolingual "texts" by themselves, records per split (windows of `pretrain`), and the
+    warnings.
     """
     path = job.path("dataset", "dataset_info.json")
     try:
         info = json.loads(files.read_bytes(path))
     except (OSError, ValueError) as error:
         raise WorkError(f"{path}: cannot be read after preparing: {error}") from None
-    splits = {name: packing.count(split) for name, split in info["splits"].items()}
-    return {**info["ledger"], "splits": splits, "warnings": info.get("warnings", [])}
+    sums = {"pairs": EMPTY_LEDGER, "texts": EMPTY_LEDGER}
+    for name, split in info["splits"].items():
+        own = split["ledger"]
+        kind = "texts" if name == "pretrain" else "pairs"
+        sums[kind] += Ledger(own["in"], own["out"], own["rejected"])
+    return {
+        **info["ledger"],
+        **{kind: ledger.to_json() for kind, ledger in sums.items()},
+        "splits": {name: packing.count(split) for name, split in info["splits"].items()},
+        "warnings": info.get("warnings", []),
+    }
 
 
 def run_translate(

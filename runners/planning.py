@@ -15,8 +15,7 @@ from pipelines.prepare import PreparePlan
 from . import durations, stages
 from .durations import Seconds
 from .job import JobConfig
-from .progress import clock
-
+from .progress import clock, counted
 
 # A prepare that has done less of its megabytes went on with another one, or did little again.
 _WHOLE = 0.9
@@ -165,7 +164,7 @@ def _because(why: str) -> str:
 
 def _runner(job: JobConfig) -> str:
     workers = job.runner.workers
-    return f"{job.runner.name} with {workers} worker{'s' if workers > 1 else ''}"
+    return f"{job.runner.name} with {counted(workers, 'worker')}"
 
 
 def _size(name: str, job: JobConfig) -> str:
@@ -191,13 +190,13 @@ def _size(name: str, job: JobConfig) -> str:
 def _length(config: LoopConfig) -> str:
     if config.minutes is not None:
         return f"{config.minutes:g} minutes"
-    return f"{config.updates} updates"
+    return "1 update" if config.updates == 1 else f"{config.updates} updates"
 
 
 def _files(patterns: dict[str, tuple[str, ...]]) -> str:
     found = [path for key, some in patterns.items() if some for path in files.expand(some, key)]
     megabytes = sum(files.size(path) for path in found) / 1e6
-    return f"{len(found)} file{'s' if len(found) != 1 else ''}, {megabytes:.1f} MB"
+    return f"{counted(len(found), 'file')}, {megabytes:.1f} MB"
 
 
 def _seconds(job: JobConfig) -> dict[str, float]:

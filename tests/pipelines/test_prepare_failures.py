@@ -119,6 +119,12 @@ def test_files_of_blank_lines_hold_no_record_to_train_on(tmp_path):
     assert len(read_rejected(config, "empty_line")) == 3
 
 
+def test_a_single_record_that_is_rejected(tmp_path):
+    config = make_config(tmp_path, train=[write_tsv(tmp_path / "train.tsv", [("same", "same")])])
+    with pytest.raises(WorkError, match=r"^the only record for train was rejected \(identical 1\)"):
+        run(config)
+
+
 def test_too_many_rejections_fail_the_work(tmp_path):
     pairs = sentences(30)
     train = write_tsv(tmp_path / "train.tsv", pairs + [(source, source) for source, _ in pairs])
