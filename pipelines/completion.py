@@ -15,6 +15,8 @@ from .config import PrepareConfig
 from .stages import INFO_FILE
 
 COMPLETE_FILE = "complete.json"
+# Instead of it, what a run that its own rules failed has to say (see `failure`).
+FAILED_FILE = "failed.json"
 
 
 def write(config: PrepareConfig, fingerprint: str, names: Iterable[str]) -> None:
@@ -27,6 +29,7 @@ def write(config: PrepareConfig, fingerprint: str, names: Iterable[str]) -> None
 def take_back(config: PrepareConfig) -> None:
     """Before what was published changes: it is not complete from here on."""
     files.remove(_path(config.workdir))
+    files.remove(files.join(config.workdir, "prepare", FAILED_FILE))
     files.remove(files.join(config.workdir, "dataset", INFO_FILE))
 
 

@@ -28,9 +28,9 @@ import numpy as np
 import pyarrow as pa
 import xxhash
 
-from . import clean, records, split
+from . import clean, records, split, units
 from .config import PrepareConfig
-from .stages import Stage, Task, load_index, part_path
+from .stages import Index, Stage, Task, load_index, part_path
 from .units import Parts
 
 _VERSION = 2
@@ -166,6 +166,15 @@ def _read_partition(
         np.concatenate(keys),
         np.concatenate(chunk_of),
         np.concatenate(role_of),
+    )
+
+
+def digest_of_dropped(index: Index) -> str:
+    """Of what a stage with parts `dropped` has dropped, and not of the groups that it has listed:
+    those decide only what is split off.
+    """
+    return units.fingerprint(
+        [(receipt.unit_id, receipt.parts["dropped"]["sha256"]) for receipt in index.receipts]
     )
 
 

@@ -27,6 +27,7 @@ PUBLISH = "publish"
 # Reasons that are no name of a key or a file.
 FIRST = "not done yet"
 LEFT = "left by a run that was stopped"
+INPUT = "since its input or the program changed"
 CANNOT = "cannot be done: "
 _MOST_NAMED = 3
 
@@ -77,6 +78,25 @@ def foresee(config: PrepareConfig, plan: PreparePlan) -> list[Outlook]:
     done = prepare.completed(config, plan) is not None
     why = "" if done else _why_published(config, found)
     return [*found, Outlook(PUBLISH, 0 if done else 1, 1, why)]
+
+
+def left_off(config: PrepareConfig, plan: PreparePlan) -> list[Outlook]:
+    """What a run that was stopped has left, where this one goes on: the stages that are done, and
+    the first that is not.
+
+    It is [] where nothing or everything is done, and where the job file or an input is why that
+    stage is to be done: then no run was stopped, or it was one under other settings.
+    """
+    found: list[Outlook] = []
+    with stages.assuming() as assume:
+        for _, stage in prepare.stages_of(config, plan):
+            outlook, index = _planned(config, stage)
+            found.append(outlook)
+            if index is None:
+                begun = len(found) > 1 or outlook.todo != outlook.total
+                return found if begun and outlook.why in (FIRST, LEFT, INPUT) else []
+            assume(config, stage.name, index)
+    return []
 
 
 def _why_published(config: PrepareConfig, found: Sequence[Outlook]) -> str:
@@ -155,7 +175,7 @@ def _why(config: PrepareConfig, stage: Stage, tasks: list[Task], undone: list[Ta
     fingerprints = [stages.task_fingerprint(stage, task) for task in undone]
     if [r and r.get("fingerprint") for r in receipts] == fingerprints:
         return "since files that it has written are gone"
-    return "since its input or the program changed"
+    return INPUT
 
 
 def _before(config: PrepareConfig, stage: str) -> dict[str, Any]:

@@ -32,7 +32,10 @@ def plan(config: PrepareConfig) -> list[Task]:
     chunks = clean.chunks(config)
     payload = {
         "version": _VERSION,
-        "dropped": [load_index(config, stage).digest for stage, _ in split.dropping_stages(config)],
+        "dropped": [
+            dedup.digest_of_dropped(load_index(config, stage))
+            for stage, _ in split.dropping_stages(config)
+        ],
         "places": split.choose_places(config),
         "overlap": split.overlap_with_files(config, chunks),
     }

@@ -10,7 +10,7 @@ from typing import Any
 
 from electra_model.errors import WorkError
 
-from . import clean, completion, examples, packing, rejections, split
+from . import clean, examples, failure, packing, rejections, split
 from .config import PrepareConfig
 from .records import EMPTY_LEDGER, Ledger
 from .stages import is_assuming, load_index
@@ -91,23 +91,34 @@ def _add(ledgers: dict[str, Ledger], name: str, ledger: Ledger) -> None:
 def check_rejections(config: PrepareConfig, *, encoded: bool = False) -> None:
     """Raises `WorkError` when too many records were rejected, or all of a split.
 
-    What was rejected is published before, so that the message has something to point at; but not
-    where the work is only looked at (`stages.assuming`).
+    Nothing is in `dataset/` then but what was rejected, which the message points at; and
+    `failure` keeps the counts. Where the work is only looked at (`stages.assuming`), nothing is
+    written.
     """
+    found = split_ledgers(config, encoded=encoded)
+    try:
+        _check_each(config, found)
+    except WorkError as error:
+        if not is_assuming():
+            failure.empty_dataset(config)
+            rejections.publish(config, all_spans(config, encoded=encoded))
+            failure.write(config, str(error), found)
+        raise
+
+
+def _check_each(config: PrepareConfig, found: dict[str, Ledger]) -> None:
     bound = config.clean.max_rejected_fraction
-    for name, ledger in split_ledgers(config, encoded=encoded).items():
+    for name, ledger in found.items():
         many = ledger.records_in >= _FEW_RECORDS and ledger.rejected_fraction > bound
         if not many and ledger.records_out:
             continue
         if not ledger.records_in:
             continue
-        if not is_assuming():
-            completion.take_back(config)
-            rejections.publish(config, all_spans(config, encoded=encoded))
         rules = sorted(ledger.rejected.items(), key=lambda item: (-item[1], item[0]))
         listed = ", ".join(f"{rule} {count:,}" for rule, count in rules)
         share = "all" if not ledger.records_out else f"{ledger.rejected_fraction:.1%}"
-        remedy = f"; look into {config.workdir.rstrip('/')}/dataset/rejected"
+        folder = f"{config.workdir.rstrip('/')}/dataset/rejected"
+        remedy = f"; look into {folder}, or at the page that `electra report` makes"
         if many and ledger.records_out:
             remedy += f", then change the rule's bound or clean.max_rejected_fraction ({bound})"
         if name == "train" and rules[0][0] in _OF_LANGUAGES:
@@ -117,10 +128,10 @@ def check_rejections(config: PrepareConfig, *, encoded: bool = False) -> None:
                 "; without a header a row is source TAB target: where the first row names more "
                 "columns, set data.tsv_header: true, data.source_field and data.target_field"
             )
-        raise WorkError(
-            f"{share} of the {ledger.records_in:,} records for {name} were rejected "
-            f"({listed}){remedy}"
-        )
+        whole = f"{share} of the {ledger.records_in:,} records for {name} were"
+        if ledger.records_in == 1:
+            whole = f"the only record for {name} was"
+        raise WorkError(f"{whole} rejected ({listed}){remedy}")
 
 
 def all_spans(config: PrepareConfig, *, encoded: bool = True) -> dict[str, list[rejections.Span]]:

@@ -103,7 +103,7 @@ def plan_signatures(config: PrepareConfig) -> list[Task]:
     bands, rows = _bands(config)
     payload = {
         "version": _VERSION,
-        "dropped": load_index(config, "dedup").digest,
+        "dropped": dedup.digest_of_dropped(load_index(config, "dedup")),
         "shingle": config.clean.near_duplicate_shingle,
         "bands": bands,
         "rows": rows,

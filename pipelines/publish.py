@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
-import re
 from collections.abc import Iterator
 from typing import Any
 
 from electra_model import features
-from electra_model.tokenizer import FILES, SIDES
 
 from . import (
     clean,
     completion,
+    dataset_files,
     dataset_warnings,
     examples,
     files,
     ledgers,
-    provenance,
     rejections,
     repeated_sides,
     replacement,
@@ -30,8 +26,6 @@ from . import (
 from .config import PrepareConfig, settings_of
 from .records import EMPTY_LEDGER
 from .stages import INFO_FILE, load_index, part_path
-
-_OURS = re.compile(r"[a-z]+-\d{5,}-of-\d{5,}\.tfrecord(\.gz)?|(valid|test)\.jsonl|.*\.tmp-\d+-\w+")
 
 
 def config_fingerprint(config: PrepareConfig) -> str:
@@ -92,13 +86,14 @@ def publish(config: PrepareConfig, plan_fingerprint: str) -> dict[str, Any]:
     if config.dataset.replacements.generator is not None:
         windows = info["splits"].get(examples.PRETRAIN, {"records": 0})["records"]
         info["replacements"] = replacement.described(config, windows)
-    _remove_stale(config, info)
+    # What an earlier run under other settings has left.
+    dataset_files.remove_others(config, {*_dataset_files(info)})
     text = json.dumps(info, indent=2, ensure_ascii=False) + "\n"
     files.write_atomic(_path(config, "dataset", INFO_FILE), text.encode())
     written = [
         *(f"dataset/{name}" for name in _dataset_files(info)),
         *(f"vocabulary/{_place(name)}{card['file']}" for name, card in cards.items()),
-        f"vocabulary/{vocabulary.CARD_FILE}",
+        f"vocabulary/{dataset_files.CARD_FILE}",
     ]
     completion.write(config, plan_fingerprint, written)
     return info
@@ -158,17 +153,11 @@ def _publish_vocabularies(config: PrepareConfig) -> dict[str, dict[str, Any]]:
         model = files.read_bytes(part_path(config, "vocabulary", receipt, vocabulary.MODEL_PART))
         cards[name] = receipt.facts
         current[_place(name) + receipt.facts["file"]] = model
-    for name in ("joint", *SIDES):
-        for file in {_place(name) + file for file in FILES} - {*current}:
-            files.remove(_path(config, "vocabulary", file))  # of a run under other settings
-    if "joint" in cards and not files.is_remote(config.workdir):
-        for side in SIDES:
-            with contextlib.suppress(OSError):  # not there, or not empty
-                os.rmdir(_path(config, "vocabulary", side))
+    dataset_files.remove_vocabularies(config, current)  # those of a run under other settings
     for file, model in current.items():
         files.write_atomic(_path(config, "vocabulary", file), model)
     files.write_atomic(
-        _path(config, "vocabulary", vocabulary.CARD_FILE), vocabulary.card_text(config, cards)
+        _path(config, "vocabulary", dataset_files.CARD_FILE), vocabulary.card_text(config, cards)
     )
     return cards
 
@@ -200,25 +189,6 @@ def _dataset_files(info: dict[str, Any]) -> list[str]:
         if name in ("valid", "test"):
             names.append(f"{name}.jsonl")
     return names
-
-
-def _remove_stale(config: PrepareConfig, info: dict[str, Any]) -> None:
-    """Removes what an earlier run under other settings has left; only files with names of ours."""
-    if files.is_remote(config.workdir):
-        return
-    current = set(_dataset_files(info))
-    for folder, pattern in (
-        ("", _OURS),
-        ("rejected", re.compile(r".*\.jsonl\.gz|.*\.tmp-\d+-\w+")),
-        ("samples", re.compile(r".*\.jsonl|.*\.tmp-\d+-\w+")),
-        (provenance.FOLDER, provenance.FILES),
-    ):
-        place = os.path.join(config.workdir, "dataset", folder)
-        for name in os.listdir(place) if os.path.isdir(place) else []:
-            if pattern.fullmatch(name) and os.path.join(folder, name) not in current:
-                os.unlink(os.path.join(place, name))
-    with contextlib.suppress(OSError):  # not there, or not empty
-        os.rmdir(_path(config, "dataset", provenance.FOLDER))
 
 
 def _path(config: PrepareConfig, *names: str) -> str:

@@ -181,8 +181,8 @@ def plan(config: PrepareConfig) -> list[Task]:
             {
                 "version": _VERSION,
                 "chunk": dataclasses.asdict(chunk),
-                "dropped": found.digest,
-                **({"near": near.digest} if near is not None else {}),
+                "dropped": dedup.digest_of_dropped(found),
+                **({"near": dedup.digest_of_dropped(near)} if near is not None else {}),
                 "places": places,
                 "words_of": "train" if has_pairs else "text",
                 "overlap": compared if chunk.role == "train" else None,

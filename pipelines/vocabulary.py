@@ -42,7 +42,6 @@ T = TypeVar("T")
 _VERSION = 3
 
 MODEL_PART = "model"
-CARD_FILE = "vocabulary.json"
 
 # Kind of vocabulary -> its file, and what SentencePiece learns for it.
 _FILES = {

@@ -14,6 +14,7 @@ import errno
 import importlib.metadata
 import json
 import os
+import shlex
 import sys
 import traceback
 from collections.abc import Callable, Sequence
@@ -89,6 +90,12 @@ def _do(command: str, job_file: str, overrides: Sequence[str], names: Sequence[s
     if command == "run":
         result(command, {"workdir": job.workdir, "stages": counts})
     else:
+        if command == "prepare":
+            from . import prepare_words, progress
+
+            given = [job_file, *(part for text in overrides for part in ("--set", text))]
+            next_one = prepare_words.what_next(job, [shlex.quote(part) for part in given])
+            progress.say(f"prepare: next: {next_one}")
         result(command, {"workdir": job.workdir, **counts[names[0]]})
 
 

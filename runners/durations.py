@@ -21,6 +21,8 @@ Seconds = tuple[float, float]  # at least and at most
 _LEAST_SECONDS = 2.0
 _LEAST_SHARE = 0.2
 
+_PACE = ("prepare", "pace.json")
+
 
 def of_prepare(
     outlooks: Sequence[Outlook], units: Sequence[Unit], workers: int, pace: dict[str, Any]
@@ -46,29 +48,41 @@ def of_prepare(
 
 def _factors(pace: dict[str, Any], size: int, workers: int) -> tuple[float, Seconds]:
     """Seconds before the first stage, and by what the seconds of `stage_costs` are multiplied."""
+    start = pace.get("start_seconds", stage_costs.START_SECONDS)
+    if _tells_much(pace):
+        factor = pace["seconds"] / pace["expected_seconds"]
+        return start, (factor, factor)
+    usual = sum(cost.seconds for cost in stage_costs.costs(stage_costs.ALWAYS, size, workers))
+    fast, slow = stage_costs.seconds_without_measure(size, workers)
+    return start, (fast / usual, slow / usual)
+
+
+def _tells_much(pace: dict[str, Any]) -> bool:
     try:
-        told_much = (
+        return (
             pace["seconds"] >= _LEAST_SECONDS
             and pace["done"] >= _LEAST_SHARE * pace["megabytes"]
             and pace["expected_seconds"] > 0
         )
-        if told_much:
-            factor = pace["seconds"] / pace["expected_seconds"]
-            return pace["start_seconds"], (factor, factor)
     except (KeyError, TypeError):
-        pass
-    usual = sum(cost.seconds for cost in stage_costs.costs(stage_costs.ALWAYS, size, workers))
-    fast, slow = stage_costs.seconds_without_measure(size, workers)
-    return stage_costs.START_SECONDS, (fast / usual, slow / usual)
+        return False
+
+
+def keep_pace(job: JobConfig, pace: dict[str, Any]) -> None:
+    """Keeps what a prepare has measured of itself, unless it has done too little to say much and
+    one before it had done more.
+    """
+    if _tells_much(pace) or ("start_seconds" in pace and not _tells_much(pace_of(job))):
+        files.write_atomic(job.path(*_PACE), json.dumps(pace).encode())
 
 
 def pace_of(job: JobConfig) -> dict[str, Any]:
-    """What the last prepare of the job has measured of itself; {} where it has not."""
+    """What was kept of the former prepares of the job (`keep_pace`); {} where there is nothing."""
     try:
-        recorded = json.loads(files.read_bytes(job.path("run.json")))
-        return dict(recorded["stages"]["prepare"]["counts"]["pace"])
-    except (OSError, ValueError, KeyError, TypeError, IndexError):
+        kept = json.loads(files.read_bytes(job.path(*_PACE)))
+    except (OSError, ValueError, IndexError):
         return {}
+    return kept if isinstance(kept, dict) else {}
 
 
 def of_training(job: JobConfig, name: str) -> Seconds | None:

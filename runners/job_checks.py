@@ -149,7 +149,8 @@ def arrange(
     """Values as the dataclasses take them.
 
     An empty section is one with defaults only, and a single text stands for a list of one. A truth
-    value where a number belongs is an error (Python would take `true` for 1).
+    value where a number belongs, by itself or in a list, is an error (Python would take `true` for
+    1).
     """
     arranged = {}
     for name, value in values.items():
@@ -160,11 +161,22 @@ def arrange(
             value = (value,)
         elif isinstance(value, dict) and hint == dict[str, tuple[str, ...]]:
             value = {k: (v,) if isinstance(v, str) else v for k, v in value.items()}
-        elif isinstance(value, bool) and not _allows(hint, value):
-            found = job_yaml.describe(value)
-            raise InputError(f"{origins.of(key)}: {key}: found {found}, which is not a value of it")
+        else:
+            _check_truth_values(value, hint, key, origins)
         arranged[name] = value
     return arranged
+
+
+def _check_truth_values(value: Any, hint: Any, key: str, origins: Origins) -> None:
+    if isinstance(value, bool) and not _allows(hint, value):
+        found = job_yaml.describe(value)
+        wanted = _in_one(_wanted_by(hint))
+        raise InputError(f"{origins.of(key)}: {key}: found {found}; {wanted}")
+    if isinstance(value, list) and (listed := _tuple_in(hint)) is not None:
+        for place, element in enumerate(value):
+            # A list that is too long is for pydantic to find.
+            if typing.get_args(listed)[-1] is Ellipsis or place < len(typing.get_args(listed)):
+                _check_truth_values(element, _element(listed, place), f"{key}[{place}]", origins)
 
 
 def _allows(hint: Any, value: bool) -> bool:
@@ -177,6 +189,30 @@ def _allows(hint: Any, value: bool) -> bool:
         return any(part is value for part in parts)
     return hint is bool
 
+
+def _wanted_by(hint: Any) -> list[str]:
+    """What values of an annotated type are, each kind in words, as `_wanted` has them."""
+    origin, parts = typing.get_origin(hint), typing.get_args(hint)
+    if origin is typing.Annotated:
+        return _wanted_by(parts[0])
+    if origin in (typing.Union, types.UnionType):
+        return [words for part in parts for words in _wanted_by(part)]
+    if origin is Literal:
+        names = ["off" if part is False else repr(part) for part in parts]
+        last = names.pop()
+        return [_ALLOWED + (f"{', '.join(names)} or {last}" if names else last)]
+    return [_NEEDED[_ERROR_OF_TYPE[origin or hint]]] if hint is not types.NoneType else []
+
+
+# The errors that pydantic has for what is not of a type.
+_ERROR_OF_TYPE: dict[Any, str] = {
+    int: "int_type",
+    float: "float_type",
+    str: "string_type",
+    bool: "bool_type",
+    tuple: "tuple_type",
+    dict: "dict_type",
+}
 
 _NEEDED = {
     "int_parsing": "a whole number is needed",
@@ -195,7 +231,7 @@ _NEEDED = {
 }
 
 
-_ALLOWED = "allowed is "
+_ALLOWED, _IS_NEEDED = "allowed is ", " is needed"
 
 
 def message(
@@ -219,11 +255,30 @@ def message(
         text = str(first["ctx"]["error"])
         start = f"{origins.of(key)}: " if key and text.startswith(f"{key}.") else start
         return start + text + more
-    wanted = dict.fromkeys(_wanted(entry, config) for entry in entries)
-    allowed = [text.removeprefix(_ALLOWED) for text in wanted if text.startswith(_ALLOWED)]
-    others = [text for text in wanted if not text.startswith(_ALLOWED)]
-    wanted = " or ".join([*others, *([_ALLOWED + " or ".join(allowed)] if allowed else [])])
+    wanted = _in_one([_wanted(entry, config) for entry in entries])
     return f"{start}found {job_yaml.describe(first['input'])}; {wanted}{more}"
+
+
+def _in_one(wanted: Sequence[str]) -> str:
+    """What is wanted of a value, where any of several will do.
+
+    >>> _in_one(["a whole number is needed", "allowed is off"])
+    'a whole number or off is needed'
+    >>> _in_one(["allowed is 'pair' or 'source'", "allowed is off"])
+    "allowed is 'pair', 'source' or off"
+    """
+    distinct = list(dict.fromkeys(wanted))
+    allowed = [text.removeprefix(_ALLOWED) for text in distinct if text.startswith(_ALLOWED)]
+    others = [text for text in distinct if not text.startswith(_ALLOWED)]
+    if not allowed:
+        return " or ".join(others)
+    *first, last = allowed
+    named = " or ".join([*(text.replace(" or ", ", ") for text in first), last])
+    if not others:
+        return _ALLOWED + named
+    text = " or ".join(others)
+    needed = text.removesuffix(_IS_NEEDED)
+    return f"{text}, or {named}" if needed == text else f"{needed} or {named}{_IS_NEEDED}"
 
 
 def _wanted(entry: Any, config: type) -> str:
@@ -271,11 +326,16 @@ def _bounds_of(location: tuple[int | str, ...], job: type) -> str:
 _BOUNDS = {"ge": "at least {}", "gt": "above {}", "le": "at most {}", "lt": "below {}"}
 
 
+def _tuple_in(hint: Any) -> Any:
+    """The type of a tuple, which may be optional; None where there is none."""
+    if typing.get_origin(hint) in (typing.Union, types.UnionType):
+        return next(filter(None, map(_tuple_in, typing.get_args(hint))), None)
+    return hint if typing.get_origin(hint) is tuple else None
+
+
 def _element(hint: Any, place: int) -> Any:
     """The annotated type of the numbers of a tuple, which may be optional."""
-    parts = typing.get_args(hint)
-    if typing.get_origin(hint) in (typing.Union, types.UnionType):
-        return _element(next(part for part in parts if typing.get_origin(part) is tuple), place)
+    parts = typing.get_args(_tuple_in(hint))
     return parts[0] if parts[-1] is Ellipsis else parts[place]
 
 

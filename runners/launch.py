@@ -13,17 +13,21 @@ import os
 import re
 import threading
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from electra_model.errors import InputError, WorkError
 from pipelines import files, packing, units
 from pipelines.config import TranslateConfig
+from pipelines.records import EMPTY_LEDGER, Ledger
 
 from . import engines
 from .engines import RunnerConfig
 from .job import JobConfig
 from .prepare_progress import PrepareProgress
 from .progress import Progress, say
+
+if TYPE_CHECKING:
+    from pipelines.prepare import PreparePlan
 
 _POLL_SECONDS = 0.2
 _DEATH_SECONDS = 3.0
@@ -154,14 +158,21 @@ def count_receipts(folder: str) -> int:
     )
 
 
-def run_prepare(job: JobConfig) -> dict[str, Any]:
-    """`electra prepare`: text to `dataset/` and `vocabulary/`. Returns its counts."""
-    from pipelines import prepare
+def run_prepare(job: JobConfig, plan: PreparePlan | None = None) -> dict[str, Any]:
+    """`electra prepare`: text to `dataset/` and `vocabulary/`. Returns its counts.
 
-    from . import job_inputs
+    Args:
+      plan: what is to be read (`job_inputs.check_texts`), where that is known already.
+    """
+    from pipelines import failure, foresight, prepare
+
+    from . import durations, job_inputs, planning
 
     config = job_inputs.prepare_config(job)
-    plan = prepare.plan_prepare(config)
+    plan = plan or prepare.plan_prepare(config)
+    if not files.is_remote(job.workdir) and (left := foresight.left_off(config, plan)):
+        say(f"prepare: goes on from what is there: {planning.left_off(left)}")
+    failure.clear(config)
     progress = PrepareProgress(
         job.workdir,
         [stage.name for _, stage in prepare.stages_of(config, plan)],
@@ -176,22 +187,33 @@ def run_prepare(job: JobConfig) -> dict[str, Any]:
         watch=progress,
     )
     counts = {**dataset_counts(job), "pace": progress.pace()}
+    durations.keep_pace(job, counts["pace"])
     for warning in counts["warnings"]:
         say(f"prepare: warning: {warning}")
     return counts
 
 
 def dataset_counts(job: JobConfig) -> dict[str, Any]:
-    """The sum of `dataset/dataset_info.json`: in, out, rejected per rule, records per split, and
-    the warnings.
+    """The sums of `dataset/dataset_info.json`: in, out, rejected per rule, the same of "pairs" and
+    of monolingual "texts" by themselves, records per split (windows of `pretrain`), and the
+    warnings.
     """
     path = job.path("dataset", "dataset_info.json")
     try:
         info = json.loads(files.read_bytes(path))
     except (OSError, ValueError) as error:
         raise WorkError(f"{path}: cannot be read after preparing: {error}") from None
-    splits = {name: packing.count(split) for name, split in info["splits"].items()}
-    return {**info["ledger"], "splits": splits, "warnings": info.get("warnings", [])}
+    sums = {"pairs": EMPTY_LEDGER, "texts": EMPTY_LEDGER}
+    for name, split in info["splits"].items():
+        own = split["ledger"]
+        kind = "texts" if name == "pretrain" else "pairs"
+        sums[kind] += Ledger(own["in"], own["out"], own["rejected"])
+    return {
+        **info["ledger"],
+        **{kind: ledger.to_json() for kind, ledger in sums.items()},
+        "splits": {name: packing.count(split) for name, split in info["splits"].items()},
+        "warnings": info.get("warnings", []),
+    }
 
 
 def run_translate(

@@ -15,7 +15,13 @@ from pipelines.prepare import PreparePlan
 from . import durations, stages
 from .durations import Seconds
 from .job import JobConfig
-from .progress import clock
+from .progress import clock, counted
+
+# A prepare that has done less of its megabytes went on with another one, or did little again.
+_WHOLE = 0.9
+
+# Where prepare was stopped behind its last step.
+_ALL_DONE = "all of it is done; what is left is to say so"
 
 
 def show(job: JobConfig, write: Callable[[str], None]) -> dict[str, Any]:
@@ -37,11 +43,11 @@ def show(job: JobConfig, write: Callable[[str], None]) -> dict[str, Any]:
     decided: dict[str, str] = {}
     prepare: list[Outlook] = []
     seconds: dict[str, Seconds] = {}
+    upstream_runs = False
     languages = f"{job.source_lang}-{job.target_lang}"
     lines = [f"{languages}, work folder {job.workdir}, runner {_runner(job)}"]
     for stage in stages.STAGES:
         state = stages.look(stage, job)
-        upstream_runs = any(decision != "skip" for decision in decided.values())
         if state.runs:
             decision = "run"
         elif state.status == "complete" and upstream_runs:
@@ -54,6 +60,10 @@ def show(job: JobConfig, write: Callable[[str], None]) -> dict[str, Any]:
             reason = "complete; again only if its input changes"
         if stage.name == "prepare" and decision == "run" and plan is not None:
             prepare = foresight.foresee(job_inputs.prepare_config(job), plan)
+            if all(one.todo == 0 for one in prepare):
+                lines.append(f"  {stage.name:<10} {decision:<8} {_ALL_DONE}")
+                continue
+        upstream_runs = upstream_runs or decision != "skip"
         guessed = None if decision == "skip" else _guess(stage.name, job, prepare, plan)
         if guessed is not None:
             least, most = guessed
@@ -99,6 +109,24 @@ def _time(least: float, most: float) -> str:
     return f"will take {clock(least)} to {clock(most)}"
 
 
+def left_off(outlooks: Sequence[Outlook]) -> str:
+    """What is done of `foresight.left_off`, in words; "" where that is [].
+
+    >>> left_off([Outlook("clean", 0, 9, ""), Outlook("split", 5, 12, foresight.LEFT)])
+    'clean is done, and 7 of 12 units of split'
+    """
+    done = [one.stage for one in outlooks if one.todo == 0]
+    rest = [one for one in outlooks if one.todo != 0]
+    if len(done) > 1:
+        done = [f"{', '.join(done[:-1])} and {done[-1]}"]
+    parts = [f"{done[0]} {'are' if ' and ' in done[0] else 'is'} done"] if done else []
+    for one in rest:
+        if one.todo is not None and one.total is not None and one.todo < one.total:
+            count = f"{one.total - one.todo:,} of {one.total:,} units of {one.stage}"
+            parts.append(f"and {count}" if parts else f"{count} are done")
+    return ", ".join(parts)
+
+
 def in_words(outlooks: Sequence[Outlook]) -> list[str]:
     """A line for each stage of prepare; one for stages in a row of which the same is to be said.
 
@@ -136,7 +164,7 @@ def _because(why: str) -> str:
 
 def _runner(job: JobConfig) -> str:
     workers = job.runner.workers
-    return f"{job.runner.name} with {workers} worker{'s' if workers > 1 else ''}"
+    return f"{job.runner.name} with {counted(workers, 'worker')}"
 
 
 def _size(name: str, job: JobConfig) -> str:
@@ -162,23 +190,29 @@ def _size(name: str, job: JobConfig) -> str:
 def _length(config: LoopConfig) -> str:
     if config.minutes is not None:
         return f"{config.minutes:g} minutes"
-    return f"{config.updates} updates"
+    return "1 update" if config.updates == 1 else f"{config.updates} updates"
 
 
 def _files(patterns: dict[str, tuple[str, ...]]) -> str:
     found = [path for key, some in patterns.items() if some for path in files.expand(some, key)]
     megabytes = sum(files.size(path) for path in found) / 1e6
-    return f"{len(found)} file{'s' if len(found) != 1 else ''}, {megabytes:.1f} MB"
+    return f"{counted(len(found), 'file')}, {megabytes:.1f} MB"
 
 
 def _seconds(job: JobConfig) -> dict[str, float]:
-    """Stage -> seconds it took when it was last complete."""
+    """Stage -> seconds it took when it was last complete, where it was not begun by another run."""
     try:
         recorded = json.loads(files.read_bytes(job.path("run.json")))["stages"]
         return {
             name: entry["seconds"]
             for name, entry in recorded.items()
-            if entry.get("status") == "complete"
+            if entry.get("status") == "complete" and _was_whole(entry.get("counts", {}))
         }
-    except (OSError, ValueError, KeyError, AttributeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return {}
+
+
+def _was_whole(counts: dict[str, Any]) -> bool:
+    """Whether a stage did all of its work in its last run, as far as it tells."""
+    pace = counts.get("pace")
+    return pace is None or pace.get("done", 0.0) >= _WHOLE * pace["megabytes"]

@@ -152,6 +152,11 @@ def amount(value: float, whole: float | None = None) -> str:
     return f"{value:,.0f}" if size >= 20 else f"{value:.1f}" if size >= 0.5 else f"{value:.3f}"
 
 
+def counted(number: int, noun: str) -> str:
+    """`1, "pair"` -> `1 pair`; `1200, "pair"` -> `1,200 pairs`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def _words(name: str) -> str:
     return name.replace("_", " ")
 

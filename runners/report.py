@@ -52,8 +52,10 @@ def write_report(job: JobConfig) -> dict[str, Any]:
         train_skipped=job.train.skipped,
     )
     if not {*present} - {"run"}:
+        trouble = report_corpus.last_trouble(job.workdir)
         raise InputError(
             f"{job.workdir}: holds nothing to report on yet; run `electra prepare` or `electra run`"
+            + (f"; the last prepare {trouble}" if trouble else "")
         )
     path = files.join(job.workdir, "report.html")
     data = page.encode()

@@ -8,7 +8,7 @@ import math
 import os
 from typing import Any
 
-from pipelines import files, packing
+from pipelines import completion, files, packing
 from pipelines.rejections import spread
 
 from . import report_shards, report_texts
@@ -41,14 +41,24 @@ REPEATED = {
 
 
 def corpus(workdir: str) -> dict[str, Any] | None:
-    """Sizes, ledger, lengths and texts of the dataset; None where there is none."""
+    """Sizes, ledger, lengths and texts of the dataset; None where there is none.
+
+    Of a prepare that its own rules failed ("failed" is its message then, else "") there is the
+    ledger, and what was rejected; "unfinished" says of a dataset that the last prepare, which was
+    to make another, did not end.
+    """
     info = read_json(files.join(workdir, "dataset", "dataset_info.json"))
-    if not info:
+    failed = {} if info else read_json(files.join(workdir, "prepare", completion.FAILED_FILE))
+    if not info and not failed:
         return None
+    info = info or failed
     ledger = info.get("ledger") or {"in": 0, "out": 0, "rejected": {}}
     rejected = ledger.get("rejected", {})
     splits = info.get("splits", {})
     return {
+        "failed": failed.get("message", ""),
+        "unfinished": "" if failed else last_trouble(workdir),
+        "ledgers": {name: split["ledger"] for name, split in splits.items() if "ledger" in split},
         "splits": [report_shards.describe(name, split) for name, split in splits.items()],
         "train_records": packing.count(splits.get("train", {})),
         "records_in": ledger["in"],
@@ -82,6 +92,19 @@ def corpus(workdir: str) -> dict[str, Any] | None:
         "vocabulary_fingerprint": info.get("vocabulary_fingerprint"),
         "vocabulary": read_json(files.join(workdir, "vocabulary", "vocabulary.json")),
     }
+
+
+def last_trouble(workdir: str) -> str:
+    """How the last prepare came to a bad end, by `run.json`: "failed: ..." or "was stopped"; "" of
+    one that ended well, and where there is no record.
+    """
+    recorded = read_json(files.join(workdir, "run.json")).get("stages")
+    last = recorded.get("prepare") if isinstance(recorded, dict) else None
+    if not isinstance(last, dict) or last.get("status") in (None, "complete"):
+        return ""
+    if last["status"] == "failed":
+        return f"failed: {last['error']}" if last.get("error") else "failed"
+    return "was stopped"
 
 
 def duplicates(info: dict[str, Any]) -> dict[str, Any]:

@@ -63,6 +63,8 @@ class RunRecord:
             entry["status"] = "complete"
         except BaseException as error:
             entry["status"] = "stopped" if isinstance(error, KeyboardInterrupt) else "failed"
+            if entry["status"] == "failed":
+                entry["error"] = " ".join(str(error).split())
             raise
         finally:
             entry["seconds"] = round(time.monotonic() - start, 1)

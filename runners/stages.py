@@ -18,6 +18,7 @@ from pipelines import files
 from pipelines.formats import moses
 from pipelines.units import fingerprint
 
+from . import stage_checks, stage_products
 from .job import JobConfig
 from .job_checks import plain
 
@@ -33,6 +34,8 @@ class Stage:
       data: describes what else it depends on, as JSON values.
       absent: why the job has no such stage, or None. run: does it, and returns counts.
       missing: a file of what the stage has made that is not there any more, or None.
+      check: looks at the input files before anything is changed, and raises `InputError` for one
+        that cannot be used; `run` then takes what it returns as `checked`.
     """
 
     name: str
@@ -41,8 +44,9 @@ class Stage:
     settings: tuple[str, ...]
     data: Callable[[JobConfig], dict[str, Any]]
     absent: Callable[[JobConfig], str | None]
-    run: Callable[[JobConfig], dict[str, Any]]
+    run: Callable[..., dict[str, Any]]
     missing: Callable[[JobConfig], str | None] = lambda job: None
+    check: Callable[[JobConfig], Any] | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -201,45 +205,6 @@ def _for_training(job: JobConfig) -> dict[str, Any]:
     return {**found, "pretraining": _content(job.path(".stages", "pretrain.json"))}
 
 
-def _missing_of_prepare(job: JobConfig) -> str | None:
-    from pipelines import completion
-
-    return completion.missing_file(job.workdir)
-
-
-def _missing_of_pretrain(job: JobConfig) -> str | None:
-    from electra_model import checkpoint
-    from electra_model.generator_card import NAME
-
-    from .replaced_data import has_replacements
-
-    if not checkpoint.list_checkpoints(job.path("pretrain", "checkpoints")):
-        return "the checkpoint"
-    if has_replacements(job.path("dataset")) or files.exists(job.path("pretrain", NAME)):
-        return None
-    return NAME
-
-
-def _missing_of_train(job: JobConfig) -> str | None:
-    from electra_model.model_folder import missing_part
-
-    return missing_part(lambda name: files.exists(job.path("model", name)))
-
-
-def _missing_of_evaluate(job: JobConfig) -> str | None:
-    return None if files.exists(job.path("evaluation", "test.hyp.txt")) else "test.hyp.txt"
-
-
-def _missing_of_translate(job: JobConfig) -> str | None:
-    folder = job.translate.output or ""
-    try:
-        manifest = json.loads(files.read_bytes(files.join(folder, "_electra", "manifest.json")))
-        names = [entry["name"] for entry in manifest["files"]]
-    except (OSError, ValueError, KeyError, TypeError):
-        return "_electra/manifest.json"
-    return next((name for name in names if not files.exists(files.join(folder, name))), None)
-
-
 def _model(job: JobConfig) -> dict[str, Any]:
     return {**_dataset(job), "the model": _content(job.path("model", "model.json"))}
 
@@ -263,10 +228,10 @@ def _everything(job: JobConfig) -> dict[str, Any]:
 # What runs them is imported when they run: TensorFlow and Beam take seconds.
 
 
-def _prepare(job: JobConfig) -> dict[str, Any]:
+def _prepare(job: JobConfig, checked: Any) -> dict[str, Any]:
     from . import launch
 
-    return launch.run_prepare(job)
+    return launch.run_prepare(job, checked)
 
 
 def _pretrain(job: JobConfig) -> dict[str, Any]:
@@ -289,7 +254,7 @@ def _evaluate(job: JobConfig) -> dict[str, Any]:
         return evaluation.evaluate(job, progress=bar.update)["test"]
 
 
-def _translate(job: JobConfig) -> dict[str, Any]:
+def _translate(job: JobConfig, checked: None) -> dict[str, Any]:
     from . import launch
 
     return launch.run_translate(job.translate, job.runner, job)
@@ -350,7 +315,8 @@ STAGES: tuple[Stage, ...] = (
         _texts,
         _no_text,
         _prepare,
-        _missing_of_prepare,
+        stage_products.of_prepare,
+        stage_checks.texts,
     ),
     Stage(
         "pretrain",
@@ -360,7 +326,7 @@ STAGES: tuple[Stage, ...] = (
         _for_pretraining,
         _no_pretraining,
         _pretrain,
-        _missing_of_pretrain,
+        stage_products.of_pretrain,
     ),
     Stage(
         "train",
@@ -370,7 +336,7 @@ STAGES: tuple[Stage, ...] = (
         _for_training,
         _no_training,
         _train,
-        _missing_of_train,
+        stage_products.of_train,
     ),
     Stage(
         "evaluate",
@@ -380,7 +346,7 @@ STAGES: tuple[Stage, ...] = (
         _model,
         _no_model,
         _evaluate,
-        _missing_of_evaluate,
+        stage_products.of_evaluate,
     ),
     Stage(
         "translate",
@@ -390,7 +356,8 @@ STAGES: tuple[Stage, ...] = (
         _documents,
         _no_documents,
         _translate,
-        _missing_of_translate,
+        stage_products.of_translate,
+        stage_checks.documents,
     ),
     Stage("report", "writing the report", "report.html", (), _everything, _always, _report),
 )

@@ -11,9 +11,9 @@ from typing import Any
 from electra_model.errors import InputError, WorkError
 from pipelines import files
 
-from . import stages
+from . import prepare_words, stages
 from .job import JobConfig, save_resolved
-from .progress import clock, say
+from .progress import clock, counted, say
 from .run_record import RunRecord
 from .stages import Stage
 
@@ -97,19 +97,25 @@ def _do(stage: Stage, job: JobConfig, record: RunRecord) -> dict[str, Any]:
     again = f" again ({state.reason})" if state.status == "changed" else ""
     say(f"{stage.name}: {stage.title}{again}")
     try:
+        # An input that is refused changes nothing: what was complete under other settings still is.
+        checked = {} if stage.check is None else {"checked": stage.check(job)}
         stages.begin(stage, job)
         with record.stage(stage.name) as entry:
-            counts = entry["counts"] = stage.run(job)
+            counts = entry["counts"] = stage.run(job, **checked)
     except OSError as error:
         name = f"{error.filename}: " if error.filename else ""
         raise WorkError(f"{stage.name} failed: {name}{error.strerror or error}") from error
     stages.complete(stage, job, state, counts)
     say(f"{stage.name}: done in {clock(entry['seconds'])}{_in_words(counts)}")
+    if "texts" in counts:
+        say(f"{stage.name}: {prepare_words.dataset(job.path('dataset'), counts['splits'])}")
     return {"status": "done", **counts}
 
 
 def _in_words(counts: dict[str, Any]) -> str:
     """The ledger or the scores of a stage, where it has them: "; 3 in = 2 out + 1 rejected"."""
+    if "texts" in counts:
+        return f"; {prepare_words.sums(counts)}"
     if "rejected" in counts:
         rules = ", ".join(f"{rule} {n:,}" for rule, n in counts["rejected"].items() if n)
         rejected = sum(counts["rejected"].values())
@@ -130,7 +136,7 @@ def _in_words(counts: dict[str, Any]) -> str:
             warning += "; the model is worse than copying: train for longer, or on more pairs"
         return f"; {scores[0]}, {scores[1]} (copying the source: {scores[2]}, {scores[3]}){warning}"
     if "steps" in counts:
-        words = f"; {counts['steps']:,} updates, {counts['tokens']:,} tokens"
+        words = f"; {counted(counts['steps'], 'update')}, {counts['tokens']:,} tokens"
         if counts["steps"] < counts.get("warmup_steps", 0):
             words += (
                 f"; that is less than warmup_steps ({counts['warmup_steps']:,}), so the learning "

@@ -85,17 +85,21 @@ _ONE_COLUMN = ("text", "paragraphs", "document", "html", "markdown", "warc")
 # What a text file is read as, by `data.text_rows`.
 _TEXT_ROWS = {"line": "text", "paragraph": "paragraphs", "document": "document"}
 _NO_LANGUAGES: Mapping[str, str] = {}
+_PAIR_ROLES = ("train", "valid", "test")
 
 # start, stop, bytes of work, how the text is packed (see `compression.packed_as`); of pairs of
 # files also start and stop in the second one.
 Piece = tuple[int, int, int, str | None] | tuple[int, int, int, str | None, int, int]
 
 
-def format_of(path: str, languages: Mapping[str, str] = _NO_LANGUAGES) -> tuple[str, str | None]:
+def format_of(
+    path: str, languages: Mapping[str, str] = _NO_LANGUAGES, *, pairs: bool = False
+) -> tuple[str, str | None]:
     """The format and the compression (or None) that a file's name says.
 
     Args:
       languages: formats of files whose names end in a language, by language.
+      pairs: whether it should hold pairs; an error then names the kinds that can.
 
     Raises:
       InputError: another name.
@@ -106,10 +110,14 @@ def format_of(path: str, languages: Mapping[str, str] = _NO_LANGUAGES) -> tuple[
         stem, ending = os.path.splitext(stem)
     name = FORMATS.get(ending.lower()) or languages.get(ending[1:])
     if name is None:
-        of_languages = "".join(f", .{language} of this job" for language in languages)
+        endings = [end for end, name in FORMATS.items() if not (pairs and name in _ONE_COLUMN)]
+        more = "".join(f", .{language} of this job" for language in languages)
+        if pairs:
+            more = ", and two files of lines named by their languages, such as x.en and x.de"
         raise InputError(
-            f"{path}: unknown kind of file; known are {' '.join(FORMATS)}{of_languages}, all but "
-            f".parquet, .arrow and .feather also with {' '.join(compression.ENDINGS)}"
+            f"{path}: unknown kind of file; known {'for pairs ' if pairs else ''}are "
+            f"{' '.join(endings)}{more}; all but .parquet, .arrow and .feather also with "
+            f"{' '.join(compression.ENDINGS)}"
         )
     if name in _TABLES and packed is not None:
         raise InputError(
@@ -149,7 +157,7 @@ def plan(
             name, packed = "moses", moses.compression_of(path)
         else:
             languages = {language: "text"} if kind == "monolingual" else _NO_LANGUAGES
-            name, packed = format_of(path, languages)
+            name, packed = format_of(path, languages, pairs=kind in _PAIR_ROLES)
         if name == "text" and kind == "monolingual" and not moses.has_language(path, language):
             name = _TEXT_ROWS[text_rows]
         for place, piece in enumerate(_cut(path, partner, name, packed, unit_bytes)):

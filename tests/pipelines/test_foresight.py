@@ -189,6 +189,15 @@ def test_a_rule_that_lets_the_same_through_costs_one_stage(place):
     assert [stage for stage in after if after[stage] != before[stage]] == ["clean"]
 
 
+def test_a_bound_on_validation_records_that_does_not_bind_costs_one_stage(place):
+    before = receipts()
+    check(job(dataset={"valid_max_records": 1000}))
+    after = receipts()
+    assert [stage for stage in after if after[stage] != before[stage]] == ["dedup"]
+    check(job(dataset={"valid_max_records": 5}))
+    assert all(receipts()["split"][path] != stamp for path, stamp in after["split"].items())
+
+
 def test_of_rules_of_later_stages(place):
     found = check(job(clean={"leak": False}))
     assert found["clean"][0] == 0

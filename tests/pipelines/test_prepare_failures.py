@@ -2,6 +2,7 @@
 
 import dataclasses
 import gzip
+import json
 import os
 import signal
 import subprocess
@@ -11,7 +12,7 @@ import time
 import pytest
 
 from electra_model.errors import InputError, WorkError
-from pipelines import foresight, prepare
+from pipelines import failure, foresight, prepare
 from tests.pipelines.small_jobs import (
     killed_config,
     make_config,
@@ -64,7 +65,7 @@ def test_kill_at_any_moment_and_run_again(tmp_path):
         ({"train": ["{}/none*.tsv"]}, r"data\.train: no file matches .*none\*\.tsv"),
         ({"train": ["{}/a.tsv"], "valid": ["{}/v.tsv"]}, r"data\.valid: no file matches"),
         ({"train": ["{}/empty.tsv"]}, r"data\.train: the files are empty"),
-        ({"train": ["{}/a.doc"]}, r"a\.doc: unknown kind of file; known are \.tsv"),
+        ({"train": ["{}/a.doc"]}, r"a\.doc: unknown kind of file; known for pairs are \.tsv"),
         (
             {"train": ["{}/a.tsv"], "test": ["{}/./a.tsv"]},
             r"data\.test: .*a\.tsv is also in data\.",
@@ -116,6 +117,12 @@ def test_files_of_blank_lines_hold_no_record_to_train_on(tmp_path):
     with pytest.raises(WorkError, match=r"all of the 3 records for train .*\(empty_line 3\)"):
         run(config)
     assert len(read_rejected(config, "empty_line")) == 3
+
+
+def test_a_single_record_that_is_rejected(tmp_path):
+    config = make_config(tmp_path, train=[write_tsv(tmp_path / "train.tsv", [("same", "same")])])
+    with pytest.raises(WorkError, match=r"^the only record for train was rejected \(identical 1\)"):
+        run(config)
 
 
 def test_too_many_rejections_fail_the_work(tmp_path):
@@ -189,6 +196,35 @@ def test_rejections_of_a_job_that_failed_do_not_stay_with_one_that_was_complete(
     assert prepare.completed(good, prepare.plan_prepare(good)) is None
     run(good)
     assert tree(good) == made
+
+
+def test_nothing_of_an_earlier_run_stays_beside_what_was_rejected(failed_after_good):
+    good, made, bad = failed_after_good
+    assert set(tree(bad)) == {
+        "dataset/rejected/min_characters.jsonl.gz", "dataset/samples/min_characters.jsonl",
+    }  # fmt: skip
+    with open(f"{bad.workdir}/prepare/failed.json") as stream:
+        said = json.load(stream)
+    assert "(min_characters 60); look into" in said["message"]
+    ledger = {"in": 60, "out": 0, "rejected": {"min_characters": 60}}
+    assert said["ledger"] == ledger and said["splits"] == {"train": {"ledger": ledger}}
+    failure.clear(bad)  # as the next run begins
+    assert tree(bad) == {} and not os.path.exists(f"{bad.workdir}/prepare/failed.json")
+    run(good)
+    assert tree(good) == made
+    failure.clear(good)
+    assert tree(good) == made
+
+
+def test_replaced_tokens_outlive_a_run_that_failed(failed_after_good):
+    """They cost a generator's hours; the stage that has made them knows which are still right."""
+    _, _, bad = failed_after_good
+    name = f"{bad.workdir}/dataset/replaced-00000-of-00001.tfrecord"
+    with open(name, "w") as stream:
+        stream.write("windows")
+    with pytest.raises(WorkError, match="min_characters"):
+        run(bad)
+    assert os.path.exists(name)
 
 
 def test_looking_ahead_publishes_no_rejections(failed_after_good):

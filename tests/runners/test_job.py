@@ -74,7 +74,16 @@ def test_leniency(load):
         ("vocabulary: 8000", "job.yaml: vocabulary: is a section with keys of its own; found 8000"),
         ("vocabulary: {size: many}", "job.yaml: vocabulary.size: found 'many'; a whole number is needed"),
         ("vocabulary: {size: 1.5}", "job.yaml: vocabulary.size: found 1.5; a whole number is needed"),
-        ("vocabulary: {size: true}", "job.yaml: vocabulary.size: found true, which is not a value of it"),
+        ("vocabulary: {size: true}", "job.yaml: vocabulary.size: found true; a whole number is needed"),
+        ("dataset: {valid_fraction: on}", "job.yaml: dataset.valid_fraction: found true; a number is needed"),
+        ("dataset: {length_buckets: [true, 128]}", "job.yaml: dataset.length_buckets[0]: found true; a whole number is needed"),
+        ("dataset: {replacements: {temperature: [2, true]}}", "job.yaml: dataset.replacements.temperature[1]: found true; a number is needed"),
+        ("dataset: {length_buckets: [off, 128]}", "job.yaml: dataset.length_buckets[0]: found false (or off); a whole number is needed"),
+        ("translate: {model: on}", "job.yaml: translate.model: found true; text is needed"),
+        ("clean: {duplicate: on}", "job.yaml: clean.duplicate: found true; allowed is 'pair', 'source' or off"),
+        ("clean: {duplicate: x}", "job.yaml: clean.duplicate: found 'x'; allowed is 'pair', 'source' or off"),
+        ("clean: {max_characters: x}", "job.yaml: clean.max_characters: found 'x'; a whole number or off is needed"),
+        ("vocabulary: {kind: on}", "job.yaml: vocabulary.kind: found true; allowed is 'sentencepiece', 'bpe' or 'wordpiece'"),
         ("vocabulary: {size: 1}", "job.yaml: vocabulary.size: found 1; it should be from 64 to 250000"),
         ("dataset: {unit_megabytes: 1e308}", "job.yaml: dataset.unit_megabytes: found 1e+308; it should be from 0.0001 to 100000"),
         ("pretrain: {learning_rate: 0}", "job.yaml: pretrain.learning_rate: found 0; it should be above 0 and at most 10"),
@@ -91,8 +100,8 @@ def test_leniency(load):
         ("vocabulary: {kind: wordpiece, byte_fallback: true}", "job.yaml: vocabulary.byte_fallback: is not for kind: wordpiece; "
          "use sentencepiece or bpe, or leave it out"),
         ("vocabulary: {symbols: ['a b']}", "job.yaml: vocabulary.symbols: 'a b' must be printable characters without white space"),
-        ("clean: {max_length_ratio: x}", "job.yaml: clean.max_length_ratio: found 'x'; a number is needed or allowed is off"),
-        ("clean: {max_length_ratio: on}", "job.yaml: clean.max_length_ratio: found true, which is not a value of it"),
+        ("clean: {max_length_ratio: x}", "job.yaml: clean.max_length_ratio: found 'x'; a number or off is needed"),
+        ("clean: {max_length_ratio: on}", "job.yaml: clean.max_length_ratio: found true; a number or off is needed"),
         ("dataset: {valid_fraction: .nan}", "job.yaml: dataset.valid_fraction: found nan; a finite number is needed"),
         ("model: {d_model: 190}", "job.yaml: model: d_model must be a multiple of num_heads: 190 is not a multiple of 4"),
         ("model: {max_length: 64}", "job.yaml: train.buckets: 128 is more than model.max_length, 64; lower it or raise that"),
@@ -204,7 +213,7 @@ def test_averages_are_switched_off_by_name(load):
     assert job == load(TEN_LINES)
     assert "  ema: false" in resolved_text(job)
     assert load(TEN_LINES, "train.ema=0.99").train.ema == 0.99
-    with pytest.raises(InputError, match=r"train\.ema: found true, which is not a value of it"):
+    with pytest.raises(InputError, match=r"train\.ema: found true; a number or off is needed"):
         load(TEN_LINES, "train.ema=on")
     with pytest.raises(InputError, match="train.ema: must be at most 0.99999, or off: got 2"):
         load(TEN_LINES, "train.ema=2")

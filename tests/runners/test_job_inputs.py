@@ -7,6 +7,7 @@ import pytest
 from electra_model.errors import InputError
 from runners import job_inputs, stages, work
 from runners.job import make_job
+from tests.runners.conftest import toy_job
 
 
 def job(folder, **sections):
@@ -83,3 +84,34 @@ def test_a_run_looks_at_its_documents_before_it_begins(documents, tmp_path):
 def test_a_job_without_data_and_without_model_is_told_so(tmp_path, names):
     with pytest.raises(InputError, match="^data.train: the job file names no data; name the files"):
         work.do_stages(job(tmp_path), [stages.BY_NAME[name] for name in names])
+
+
+@pytest.mark.parametrize(
+    "name, text, message",
+    [
+        ("a.csv", "id,text\n1,one\n", "has no column 'source'"),
+        ("a.tsv.gz", "no gzip\n", "its name says gzip"),
+        ("a.doc", "one\n", "unknown kind of file"),
+    ],
+)
+def test_texts_that_are_refused_leave_a_complete_job_complete(tmp_path, name, text, message):
+    prepare = stages.BY_NAME["prepare"]
+    receipt = tmp_path / "work" / ".stages" / "prepare.json"
+    receipt.parent.mkdir(parents=True)
+    receipt.write_text("what was complete")
+    (tmp_path / name).write_text(text)
+    refused = toy_job(tmp_path, data={"train": [str(tmp_path / name)]})
+    with pytest.raises(InputError, match=message):
+        work.do_stages(refused, [prepare])
+    assert receipt.read_text() == "what was complete"
+    assert not (tmp_path / "work" / "run.json").exists()
+
+
+def test_a_model_that_is_none_leaves_complete_translations_complete(documents, tmp_path):
+    job = documents("a.txt", b"one\n", model=str(tmp_path / "no-model"))
+    receipt = tmp_path / "work" / ".stages" / "translate.json"
+    receipt.parent.mkdir(parents=True)
+    receipt.write_text("what was complete")
+    with pytest.raises(InputError, match="no model.json in .*no-model"):
+        work.do_stages(job, [stages.BY_NAME["translate"]])
+    assert receipt.read_text() == "what was complete"

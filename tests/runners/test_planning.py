@@ -55,6 +55,23 @@ def test_stages_of_which_the_same_is_said_share_a_line():
 
 
 @pytest.mark.parametrize(
+    ("outlooks", "text"),
+    [
+        ([], ""),
+        ([Outlook("clean", 3, 12, foresight.LEFT)], "9 of 12 units of clean are done"),
+        ([Outlook("clean", 0, 12, ""), Outlook("dedup", 1, 1, foresight.FIRST)], "clean is done"),
+        (
+            [*(Outlook(name, 0, 9, "") for name in ("clean", "dedup", "split")),
+             Outlook("words", 1, 4, foresight.LEFT)],
+            "clean, dedup and split are done, and 3 of 4 units of words",
+        ),
+    ],
+)  # fmt: skip
+def test_what_a_run_goes_on_from(outlooks, text):
+    assert planning.left_off(outlooks) == text
+
+
+@pytest.mark.parametrize(
     ("least", "most", "text"),
     [
         (10.0, 25.0, "will take 0:10 to 0:25"),
@@ -67,7 +84,7 @@ def test_times(least, most, text):
     assert planning._time(least, most) == text
 
 
-def test_what_is_shown_is_what_is_done(tmp_path):
+def test_what_is_shown_is_what_is_done(tmp_path, capsys):
     job = toy_job(tmp_path)
     facts, lines = shown(job)
     assert lines[1].startswith("  prepare    run      not complete yet; 1 file, 0.0 MB; will take ")
@@ -84,9 +101,19 @@ def test_what_is_shown_is_what_is_done(tmp_path):
     assert lines[1] == "  prepare    skip     complete"
     assert facts["prepare"] == [] and "prepare" not in facts["seconds"]
 
+    os.unlink(job.path(".stages", "prepare.json"))  # as a kill behind the last step leaves it
+    facts, lines = shown(job)
+    assert lines[1] == "  prepare    run      all of it is done; what is left is to say so"
+    assert lines[2].startswith("  pretrain ")
+    assert facts["stages"]["prepare"] == "run" and "prepare" not in facts["seconds"]
+    capsys.readouterr()
+    prepare(job)
+    assert "goes on" not in capsys.readouterr().err
+
     vocabulary = dataclasses.replace(job.vocabulary, size=70)
     smaller = dataclasses.replace(job, vocabulary=vocabulary)
     facts, lines = shown(smaller)
+    assert " before" not in lines[1]  # the last run had nothing to do
     assert lines[2:6] == [
         "    clean, dedup, split, words: nothing",
         "    vocabulary: again (vocabulary.size 100 -> 70)",
@@ -96,7 +123,7 @@ def test_what_is_shown_is_what_is_done(tmp_path):
     assert [one["todo"] for one in facts["prepare"]][:5] == [0, 0, 0, 0, 1]
 
 
-def test_a_prepare_that_was_killed(tmp_path):
+def test_a_prepare_that_was_killed(tmp_path, capsys):
     """By SIGKILL in the middle of a stage: what is left is told, and done."""
     job = toy_job(tmp_path, dataset={"unit_megabytes": 0.0001})
     text = work.save_resolved(job)
@@ -119,7 +146,12 @@ def test_a_prepare_that_was_killed(tmp_path):
         "    words, vocabulary, pieces, encode, shards, publish: to be done",
     ]
     before = {path: os.stat(path).st_mtime_ns for path in split.glob("*.receipt.json")}
+    capsys.readouterr()
     prepare(job)
+    assert capsys.readouterr().err.splitlines()[1] == (
+        "prepare: goes on from what is there: clean and dedup are done, and "
+        f"{committed} of {total} units of split"
+    )
     assert all(os.stat(path).st_mtime_ns == stamp for path, stamp in before.items())
     assert len(list(split.glob("*.receipt.json"))) == total
 

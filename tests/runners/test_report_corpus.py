@@ -1,8 +1,11 @@
+import dataclasses
 import re
 
 import pytest
 
+from electra_model.errors import InputError, WorkError
 from runners import report, report_corpus
+from runners.job import make_job
 from tests.pipelines.small_jobs import make_config, run, sentences, write_tsv
 from tests.runners.report_pages import Page, Tables, write
 
@@ -170,6 +173,55 @@ def test_rules_that_are_off_and_what_they_compare(rules, kind, off, meaning):
     (row,) = [row for row in report_corpus.duplicates(info)["rows"] if row["kind"] == kind]
     assert row["off"] == off and meaning in row["meaning"]
     assert row["counts"] == ({} if off else {"train": (0, 0.0)})
+
+
+@pytest.fixture(scope="module")
+def failed(tmp_path_factory):
+    """A work folder in which a rule rejected everything, after a run that was complete."""
+    folder = tmp_path_factory.mktemp("failed")
+    good = make_config(folder, train=[write_tsv(folder / "train.tsv", sentences(60))])
+    run(good)
+    bad = dataclasses.replace(good, clean=dataclasses.replace(good.clean, min_characters=1000))
+    with pytest.raises(WorkError, match="min_characters"):
+        run(bad)
+    return good.workdir
+
+
+def test_what_failed_a_prepare_is_shown_with_examples(failed):
+    page, present = report.render(failed, source_lang="en", target_lang="de")
+    assert present == ["corpus"]
+    text = " ".join(Page(page).text.split())
+    assert (
+        "There is no dataset, for the last prepare failed: all of the 60 records for train" in text
+    )
+    assert Tables(page).found["Corpus"][1] == ["train", "60 pairs", "0", "60 100.0%"]
+    assert re.search(r"min_characters ?one side is too short ?60 ?100\.0%", text)
+    assert sum(source in text for source, _ in sentences(60)) >= 8
+    assert "train.tsv, unit 00000-00000, row" in text and Page(page).unclosed == []
+
+
+def record_of(folder, **prepare):
+    write(folder / "run.json", {"stages": {"prepare": prepare}})
+
+
+def test_a_dataset_of_an_earlier_prepare_is_said_to_be_one(tmp_path):
+    write(tmp_path / "dataset" / "dataset_info.json", {"splits": {"train": {"records": 6}}})
+    for prepare, said in (
+        ({"status": "complete"}, None),
+        ({"status": "running"}, "for the last prepare was stopped"),
+        ({"status": "failed", "error": "a.gz: is <cut> off"}, "prepare failed: a.gz: is <cut> off"),
+    ):
+        record_of(tmp_path, **prepare)
+        text = Page(report.render(str(tmp_path), source_lang="en", target_lang="de")[0]).text
+        assert ("This dataset may be older than the job file" in text) == (said is not None)
+        assert said is None or said in text
+
+
+def test_without_anything_to_show_the_error_says_why(tmp_path):
+    values = {"workdir": str(tmp_path), "source_lang": "en", "target_lang": "de"}
+    record_of(tmp_path, status="failed", error="a.gz: the gzip data ends in the middle")
+    with pytest.raises(InputError, match="nothing to report .* failed: a.gz: the gzip data ends"):
+        report.write_report(make_job(values, "a job"))
 
 
 def test_what_was_kept_is_told_to_be_of_a_sample_where_it_is():

@@ -58,7 +58,7 @@ def test_a_stage_that_is_stopped_leaves_no_receipt_of_an_earlier_one(done, monke
     prepare = stages.BY_NAME["prepare"]
     pathlib.Path(done.path("vocabulary", "spm.model")).unlink()
 
-    def fail(job):
+    def fail(job, checked):
         raise WorkError("stopped")
 
     failing = stages.dataclasses.replace(prepare, run=fail)

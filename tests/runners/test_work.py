@@ -104,6 +104,24 @@ def test_what_failed_is_not_complete(tmp_path, calls):
     assert record["stages"]["prepare"]["status"] == "failed"
 
 
+def test_an_input_that_is_refused_leaves_what_was_complete(tmp_path, making, calls):
+    def check(job):
+        if job.vocabulary.size == 500:
+            raise InputError("input: is not what it should be")
+
+    checked = dataclasses.replace(
+        making, check=check, run=lambda job, checked: making.run(job) | {"checked": checked}
+    )
+    work.do_stages(job(tmp_path), [checked])
+    record = (tmp_path / "work" / "run.json").read_bytes()
+    with pytest.raises(InputError, match="^input: is not"):
+        work.do_stages(job(tmp_path, vocabulary={"size": 500}), [checked])
+    assert calls == [8000]
+    assert (tmp_path / "work" / "run.json").read_bytes() == record
+    assert look(checked, job(tmp_path)).status == "complete"
+    assert look(checked, job(tmp_path)).counts["checked"] is None
+
+
 def test_the_record(tmp_path, making):
     work.do_stages(job(tmp_path, train={"seed": 7}), [making])
     record = json.loads((tmp_path / "work" / "run.json").read_text())

@@ -59,6 +59,15 @@ def test_unknown_names_list_what_is_known(name):
         registry.format_of(name)
 
 
+def test_unknown_names_of_pairs_list_what_can_hold_pairs():
+    with pytest.raises(InputError) as caught:
+        registry.plan(["a.doc"], ["train"], 1000)
+    known = str(caught.value)
+    assert known.startswith("a.doc: unknown kind of file; known for pairs are .tsv .csv .jsonl")
+    assert "such as x.en and x.de" in known and ".tmx" in known
+    assert not any(ending in known for ending in (".txt", ".html", ".md", ".warc", ".wet"))
+
+
 def test_parquet_is_not_compressed_as_a_whole():
     with pytest.raises(InputError, match=r"a\.parquet\.gz: Parquet is compressed inside"):
         registry.format_of("a.parquet.gz")

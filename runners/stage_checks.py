@@ -1,0 +1,33 @@
+"""What a stage looks at before it changes anything: an input that cannot be used is refused first.
+
+What is imported takes seconds, so that it is imported when it is needed.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .job import JobConfig
+
+if TYPE_CHECKING:
+    from pipelines.prepare import PreparePlan
+
+
+def texts(job: JobConfig) -> PreparePlan | None:
+    """Of prepare: the plan of what is read. Raises `InputError` for a file that cannot be."""
+    from . import job_inputs
+
+    return job_inputs.check_texts(job)
+
+
+def documents(job: JobConfig) -> None:
+    """Of translate. Raises `InputError` for a file that cannot be translated, or a folder named as
+    the model that is none.
+    """
+    from . import job_inputs
+
+    job_inputs.check_documents(job)
+    if job.translate.model is not None:
+        from pipelines import inference
+
+        inference.read_model_card(job.translate.model)
