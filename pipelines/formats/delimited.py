@@ -31,6 +31,8 @@ MALFORMED_CSV = "malformed_csv"
 
 # A quoted cell that goes on for longer than this has lost its closing mark.
 _LONGEST_RECORD = 1 << 20
+# What stands between columns, in words.
+_SEPARATORS = {",": "commas", "\t": "tabs", ";": "semicolons", "|": "bars"}
 # Rows handed on at once.
 _BATCH_ROWS = 20_000
 
@@ -54,7 +56,7 @@ def read_tsv(
     or column n when its name is the number n.
     """
     names = read_header(unit)[0] if header else None
-    places = _places(unit.path, names, fields)
+    places = _places(unit, names, fields)
     width = len(names) if names is not None else len(fields) if len(fields) > 1 else None
     row = 0
     skip = header and unit.start == 0
@@ -106,7 +108,7 @@ def read_csv(unit: Unit, fields: Sequence[str], raw: bool) -> Iterator[pa.Record
     "wrong_columns" and "too_large".
     """
     names, _ = read_header(unit)
-    places = _places(unit.path, names, fields)
+    places = _places(unit, names, fields)
     if unit.compression is not None:
         blocks = compression.read_packed(unit.path, unit.compression)
     else:
@@ -207,10 +209,10 @@ def read_header(unit: Unit) -> tuple[list[str], bytes]:
 
 def check(unit: Unit, fields: Sequence[str]) -> None:
     """Raises `InputError` when the header row lacks a field."""
-    _places(unit.path, read_header(unit)[0], fields)
+    _places(unit, read_header(unit)[0], fields)
 
 
-def _places(path: str, names: list[str] | None, fields: Sequence[str]) -> list[int]:
+def _places(unit: Unit, names: list[str] | None, fields: Sequence[str]) -> list[int]:
     """Where each field stands in a row."""
     if names is None:
         if len(fields) == 1:
@@ -221,8 +223,35 @@ def _places(path: str, names: list[str] | None, fields: Sequence[str]) -> list[i
         return [0] * len(fields)  # an empty file: there is no row to look into
     missing = [field for field in fields if field not in names]
     if missing:
-        raise MissingColumnError(f"{path}: has no column {missing[0]!r}; it has {', '.join(names)}")
+        if problem := problem_of_header(unit, names):
+            raise InputError(problem)
+        raise MissingColumnError(
+            f"{unit.path}: has no column {missing[0]!r}; it has {', '.join(names)}"
+        )
     return [names.index(field) for field in fields]
+
+
+def problem_of_header(unit: Unit, names: Sequence[str]) -> str:
+    """What is wrong with a header row that lacks a column, and the remedy: line ends or separators
+    of another kind; "" where neither shows. names: as of `read_header`.
+    """
+    own = "," if unit.format == "csv" else "\t"
+    first, *others = own.join(names).rstrip("\r").split("\r")
+    if others:
+        return f"{unit.path}: {lines.ONLY_CR}"
+    counts = {separator: first.count(separator) for separator in (own, *_SEPARATORS)}
+    used = max(counts, key=lambda separator: counts[separator])
+    if used == own:
+        return ""
+    found = (
+        f"{unit.path}: its first row is {first[:60]!r}, with {_SEPARATORS[used]} between the "
+        f"columns, and not {_SEPARATORS[own]}"
+    )
+    if used == ",":
+        return f"{found}; name it .csv"
+    if used == "\t":
+        return f"{found}; name it .tsv and set data.tsv_header: true"
+    return f"{found}; write it with {_SEPARATORS[own]}"
 
 
 def csv_records(

@@ -26,6 +26,12 @@ BOM = b"\xef\xbb\xbf"
 NOT_UTF8 = "not_utf8"
 TOO_LARGE = "too_large"
 
+# What is to be said of a text whose lines end with CR alone.
+ONLY_CR = (
+    "its lines end with CR alone, as those of old Macs did, which is no line end here; convert it: "
+    "tr '\\r' '\\n' < old > new"
+)
+
 # About this much text is handed on at once.
 BATCH_BYTES = 4 << 20
 # And no more rows than these, for a row without text costs memory as well.

@@ -111,6 +111,11 @@ def _parse(parser: Any, target: _Target, block: bytes) -> None:
             if target.has_root
             else f"{target.needed}, export it again"
         )
+        if reason.startswith("undefined entity"):
+            remedy = (
+                "XML has no entities but &amp; &lt; &gt; &quot; and &apos;: write the character "
+                "itself, or its number, such as &#160; for &nbsp;"
+            )
         raise InputError(
             f"{target.path}: line {line}, column {column + 1}: cannot be read as XML ({reason}); "
             f"{remedy}"

@@ -188,6 +188,29 @@ def test_csv_records_keep_every_byte():
 
 def test_csv_without_the_column(tmp_path):
     path = tmp_path / "a.csv"
-    path.write_text("source;target\na;b\n")
-    with pytest.raises(InputError, match="has no column 'source'; it has source;target"):
+    path.write_text("english,target\na,b\n")
+    with pytest.raises(InputError, match="has no column 'source'; it has english, target"):
         read_all(path, ["source", "target"])
+
+
+@pytest.mark.parametrize(
+    "name, header, message",
+    [
+        ("a.csv", "source;target", "first row is 'source;target', with semicolons between the "
+         "columns, and not commas; write it with commas$"),
+        ("a.csv", "id;source, long;target", "with semicolons"),
+        ("a.csv", "source|target", "with bars between the columns"),
+        ("a.csv", "source\ttarget", "with tabs .*; name it .tsv and set data.tsv_header: true$"),
+        ("a.tsv", "source,target", "with commas between the columns, and not tabs; name it .csv$"),
+        ("a.csv", "en,de;x", "has no column 'source'; it has en, de;x$"),
+        ("a.csv", "source,target\ryes,ja\rno,nein\r", "its lines end with CR alone, .*; convert"),
+    ],
+)  # fmt: skip
+def test_a_header_with_other_separators_or_line_ends(tmp_path, name, header, message):
+    (tmp_path / name).write_text(f"{header}\n", newline="")
+    (unit,) = registry.plan([str(tmp_path / name)], ["train"], 1 << 20)
+    with pytest.raises(InputError, match=f"{name}: .*{message}"):
+        registry.check_fields(unit, ["source", "target"], header=True)
+    (tmp_path / "good.csv").write_text("a;b,source,target\r\n", newline="")
+    (good,) = registry.plan([str(tmp_path / "good.csv")], ["train"], 1 << 20)
+    registry.check_fields(good, ["source", "target"])
