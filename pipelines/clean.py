@@ -64,6 +64,13 @@ def fields_for(config: PrepareConfig, role: str) -> list[str]:
     return [config.data.source_field, config.data.target_field]
 
 
+def field_keys(role: str) -> str:
+    """The keys of the job file that name those columns, and for which files they hold."""
+    if role.startswith(MONOLINGUAL):
+        return "data.text_field, which holds for all monolingual files of the job"
+    return "data.source_field and data.target_field, which hold for all files of pairs of the job"
+
+
 def languages_for(config: PrepareConfig, role: str) -> list[str]:
     """The language of each of those columns."""
     if role.startswith(MONOLINGUAL):

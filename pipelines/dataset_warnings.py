@@ -11,11 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from . import clean, header_rows, langid
+from . import clean, header_rows, langid, missing_fields
 from .config import PrepareConfig
+from .formats.columns import MISSING_FIELD
 from .records import Ledger
 from .scripts import is_spaced
 from .stages import load_index
+from .units import Receipt
 
 # A rule that drops more than this of a split is more likely wrong than right.
 LARGEST_SHARE = 0.3
@@ -177,20 +179,33 @@ def lost_files(config: PrepareConfig) -> list[str]:
     rows: Counter[str] = Counter()
     kept: Counter[str] = Counter()
     rules: dict[str, Counter[str]] = {}
+    receipts: dict[str, list[Receipt]] = {}
     for receipt in load_index(config, "clean").receipts:
         path = receipt.facts["path"]
+        receipts.setdefault(path, []).append(receipt)
         for chunk in receipt.facts["chunks"]:
             rows[path] += chunk["rows"]
             kept[path] += chunk["kept"]
             counts = {rule: span["records"] for rule, span in chunk["rejected"].items()}
             rules.setdefault(path, Counter()).update(counts)
-    lost = [path for path in rows if rows[path] >= _FEW_RECORDS and not kept[path]]
-    return [
-        f"nothing of {path} was kept: its {rows[path]:,} records were rejected "
-        f"({', '.join(f'{rule} {count:,}' for rule, count in rules[path].most_common(3))}); look "
-        "whether it is the right file, and whether its fields are those that data names"
-        for path in lost
-    ]
+    found = []
+    for path in rows:
+        if rows[path] < _FEW_RECORDS or kept[path]:
+            continue
+        counts = rules[path].most_common(3)
+        remedy = ""
+        if counts[0][0] == MISSING_FIELD:
+            remedy = missing_fields.remedy(config, receipts[path])
+        found.append(
+            f"nothing of {path} was kept: its {rows[path]:,} records were rejected "
+            f"({', '.join(f'{rule} {count:,}' for rule, count in counts)}); "
+            + (
+                remedy
+                or "look whether it is the right file, and whether its fields are those that data "
+                "names"
+            )
+        )
+    return found
 
 
 def swapped_sides(

@@ -10,8 +10,9 @@ from typing import Any
 
 from electra_model.errors import WorkError
 
-from . import clean, examples, failure, packing, rejections, split
+from . import clean, examples, failure, missing_fields, packing, rejections, split
 from .config import PrepareConfig
+from .formats.columns import MISSING_FIELD
 from .records import EMPTY_LEDGER, Ledger
 from .stages import is_assuming, load_index
 
@@ -39,7 +40,7 @@ def split_ledgers(config: PrepareConfig, *, encoded: bool = True) -> dict[str, L
         else {}
     )
     for chunk, first in zip(clean.chunks(config), clean.chunk_facts(config), strict=True):
-        own = examples.PRETRAIN if chunk.role.startswith(clean.MONOLINGUAL) else chunk.role
+        own = _split_of(chunk.role)
         facts = chosen[chunk.id].facts
         rejected = _rejected(first)
         for rule, count in _rejected(facts["chunks"][0]).items():
@@ -128,10 +129,23 @@ def _check_each(config: PrepareConfig, found: dict[str, Ledger]) -> None:
                 "; without a header a row is source TAB target: where the first row names more "
                 "columns, set data.tsv_header: true, data.source_field and data.target_field"
             )
+        if rules[0][0] == MISSING_FIELD and (text := _remedy_of_fields(config, name)):
+            remedy += f"; {text}"
         whole = f"{share} of the {ledger.records_in:,} records for {name} were"
         if ledger.records_in == 1:
             whole = f"the only record for {name} was"
         raise WorkError(f"{whole} rejected ({listed}){remedy}")
+
+
+def _remedy_of_fields(config: PrepareConfig, name: str) -> str:
+    """Where the records of a split have text that have none in the fields of the job."""
+    receipts = load_index(config, "clean").receipts
+    own = [receipt for receipt in receipts if _split_of(receipt.facts["role"]) == name]
+    return missing_fields.remedy(config, own)
+
+
+def _split_of(role: str) -> str:
+    return examples.PRETRAIN if role.startswith(clean.MONOLINGUAL) else role
 
 
 def all_spans(config: PrepareConfig, *, encoded: bool = True) -> dict[str, list[rejections.Span]]:

@@ -133,9 +133,7 @@ def plan_prepare(config: PrepareConfig) -> PreparePlan:
                 languages=clean.languages_for(config, unit.role),
             )
         except MissingColumnError as error:
-            keys = "data.source_field and data.target_field"
-            if unit.role.startswith(clean.MONOLINGUAL):
-                keys = "data.text_field"
+            keys = clean.field_keys(unit.role)
             raise InputError(f"{error}; say which it is in {keys}") from None
     tasks = [task.payload for task in clean.tasks_for(config, planned, stamps)]
     made_by = generator.to_json() if generator else None

@@ -196,11 +196,15 @@ def _inputs(job: JobConfig) -> Iterator[Finding]:
                 return
     from . import job_inputs
 
-    for key, check in (("data", job_inputs.check_texts), ("translate", job_inputs.check_documents)):
-        try:
-            check(job)
-        except InputError as error:
-            yield "wrong", key, str(error)
+    try:
+        plan = job_inputs.check_texts(job)
+        yield from (("warn", "data", warning) for warning in job_inputs.warnings_of(job, plan))
+    except InputError as error:
+        yield "wrong", "data", str(error)
+    try:
+        job_inputs.check_documents(job)
+    except InputError as error:
+        yield "wrong", "translate", str(error)
 
 
 def _model(folder: str) -> Finding:

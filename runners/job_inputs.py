@@ -5,6 +5,7 @@ Looks at names, beginnings and headers; contents are read by the stages.
 
 from __future__ import annotations
 
+from pipelines import first_look
 from pipelines.prepare import PrepareConfig, PreparePlan, plan_prepare
 
 from .job import JobConfig
@@ -31,6 +32,11 @@ def check_texts(job: JobConfig) -> PreparePlan | None:
     if job.data.train or any(job.data.monolingual.values()):
         return plan_prepare(prepare_config(job))
     return None
+
+
+def warnings_of(job: JobConfig, plan: PreparePlan | None) -> list[str]:
+    """What the beginnings of those files show, where it is no error; see `first_look`."""
+    return first_look.find(prepare_config(job), plan.units) if plan is not None else []
 
 
 def check_documents(job: JobConfig) -> None:

@@ -170,6 +170,8 @@ def run_prepare(job: JobConfig, plan: PreparePlan | None = None) -> dict[str, An
 
     config = job_inputs.prepare_config(job)
     plan = plan or prepare.plan_prepare(config)
+    for warning in job_inputs.warnings_of(job, plan):
+        say(f"prepare: warning: {warning}")
     if not files.is_remote(job.workdir) and (left := foresight.left_off(config, plan)):
         say(f"prepare: goes on from what is there: {planning.left_off(left)}")
     failure.clear(config)

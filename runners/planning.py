@@ -32,12 +32,13 @@ def show(job: JobConfig, write: Callable[[str], None]) -> dict[str, Any]:
     Returns:
       {"workdir", "stages": {name: "run", "skip" or "perhaps"}, "prepare": [{"stage", "todo",
       "total", "why"}] (see `pipelines.foresight`), "seconds": {name: [least, most]} of stages whose
-      time can be told}. "perhaps": the stage is complete, but a stage before it would run and may
-      change its input.
+      time can be told, "warnings": of the inputs}. "perhaps": the stage is complete, but a stage
+      before it would run and may change its input.
     """
     from . import job_inputs
 
     plan = job_inputs.check_texts(job)
+    warnings = job_inputs.warnings_of(job, plan)
     job_inputs.check_documents(job)
     earlier = _seconds(job)
     decided: dict[str, str] = {}
@@ -77,13 +78,14 @@ def show(job: JobConfig, write: Callable[[str], None]) -> dict[str, Any]:
         lines.append(f"  {stage.name:<10} {decision:<8} {shown}")
         if stage.name == "prepare":
             lines += [f"    {line}" for line in in_words(prepare)]
-    for line in lines:
+    for line in [*lines, *(f"  warning: {warning}" for warning in warnings)]:
         write(line)
     return {
         "workdir": job.workdir,
         "stages": decided,
         "prepare": [one.to_json() for one in prepare],
         "seconds": {name: [round(value) for value in both] for name, both in seconds.items()},
+        "warnings": warnings,
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -13,6 +14,8 @@ from ..units import Unit
 from . import lines, rows
 
 _MISSING = object()
+# Nested objects whose fields a message names.
+_DEEPEST = 8
 
 
 def read(unit: Unit, fields: Sequence[str], raw: bool) -> Iterator[pa.RecordBatch]:
@@ -76,6 +79,40 @@ def _parse(
             return lines.NOT_UTF8, [None] * len(paths)
         values.append(value)
     return None, values
+
+
+def are_without_text(bodies: Sequence[bytes], field: str) -> bool:
+    """Whether there are objects among these lines and no one has text in the field."""
+    records = _objects(bodies)
+    path = field.split(".")
+    return bool(records) and not any(isinstance(_find(r, field, path), str) for r in records)
+
+
+def fields_with_text(bodies: Sequence[bytes]) -> list[str]:
+    """The fields in which any of these lines has text, in their order; with dots where they are in
+    nested objects."""
+    found: dict[str, None] = {}
+    waiting = [("", record, 0) for record in reversed(_objects(bodies))]
+    while waiting:
+        prefix, value, depth = waiting.pop()
+        if isinstance(value, str):
+            found[prefix] = None
+        elif isinstance(value, dict) and depth <= _DEEPEST:
+            before = f"{prefix}." if depth else ""
+            nested = [(f"{before}{name}", part, depth + 1) for name, part in value.items()]
+            waiting += reversed(nested)
+    return [*found]
+
+
+def _objects(bodies: Sequence[bytes]) -> list[dict[str, Any]]:
+    """Those of the lines that are JSON objects."""
+    found = []
+    for body in bodies:
+        with contextlib.suppress(orjson.JSONDecodeError):
+            record = orjson.loads(body)
+            if isinstance(record, dict):
+                found.append(record)
+    return found
 
 
 def _find(record: dict[str, Any], field: str, path: list[str]) -> Any:

@@ -145,7 +145,8 @@ def test_a_file_of_which_nothing_was_kept(tmp_path):
     first = write_tsv(tmp_path / "first.tsv", pairs[:100])
     info = run(make_config(tmp_path, train=[first, str(other), str(few)]))
     assert [text for text in info["warnings"] if "nothing of" in text] == [
-        f"nothing of {other} was kept: its 30 records were rejected (missing_field 30); look "
-        "whether it is the right file, and whether its fields are those that data names"
+        f"nothing of {other} was kept: its 30 records were rejected (missing_field 30); they have "
+        "no text in 'source' and 'target', but in translation.en, translation.de; say which it is "
+        "in data.source_field and data.target_field, which hold for all files of pairs of the job"
     ]
     assert info["ledger"]["rejected"] == {"empty": 10, "missing_field": 30}

@@ -125,6 +125,18 @@ def test_a_single_record_that_is_rejected(tmp_path):
         run(config)
 
 
+def test_a_job_none_of_whose_records_has_its_fields_is_told_where_the_text_is(tmp_path):
+    (tmp_path / "a.jsonl").write_text('{"doc": {"body": "ein Satz"}, "n": 1}\n' * 3)
+    train = write_tsv(tmp_path / "train.tsv", sentences(30))
+    config = make_config(tmp_path, train=[train], monolingual={"de": [str(tmp_path / "a.jsonl")]})
+    with pytest.raises(
+        WorkError,
+        match=r"all of the 3 records for pretrain .*\(missing_field 3\).*/rejected.*; they have no "
+        "text in 'text', but in doc.body; say which it is in data.text_field, which holds",
+    ):
+        run(config)
+
+
 def test_too_many_rejections_fail_the_work(tmp_path):
     pairs = sentences(30)
     train = write_tsv(tmp_path / "train.tsv", pairs + [(source, source) for source, _ in pairs])

@@ -185,6 +185,7 @@ def test_init_plan_and_the_last_line(electra, tmp_path):
             "translate": "skip", "report": "run",
         },
         "seconds": {"prepare": [10, 10], "train": [3600, 3600]},
+        "warnings": [],
     }  # fmt: skip
 
 

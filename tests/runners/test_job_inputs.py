@@ -5,7 +5,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from electra_model.errors import InputError
-from runners import job_inputs, stages, work
+from runners import doctor, job_inputs, planning, stages, work
 from runners.job import make_job
 from tests.runners.conftest import toy_job
 
@@ -115,3 +115,22 @@ def test_a_model_that_is_none_leaves_complete_translations_complete(documents, t
     with pytest.raises(InputError, match="no model.json in .*no-model"):
         work.do_stages(job, [stages.BY_NAME["translate"]])
     assert receipt.read_text() == "what was complete"
+
+
+def test_records_without_their_fields_are_warned_of(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.tsv").write_text("yes\tja\n")
+    (tmp_path / "b.jsonl").write_text('{"doc": {"body": "x"}}\n')
+    data = {"train": ["a.tsv"], "monolingual": {"en": ["b.jsonl"]}}
+    expected = (
+        "b.jsonl: its first records have no text in the field 'text', but in doc.body; say which "
+        "it is in data.text_field, which holds for all monolingual files of the job"
+    )
+    shown: list[str] = []
+    assert planning.show(job(tmp_path, data=data), shown.append)["warnings"] == [expected]
+    assert shown[-1] == f"  warning: {expected}"
+    assert [*doctor._inputs(job(tmp_path, data=data))] == [
+        ("ok", "data.train", "1 file, 0.0 MB"),
+        ("ok", "data.monolingual.en", "1 file, 0.0 MB"),
+        ("warn", "data", expected),
+    ]

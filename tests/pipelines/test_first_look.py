@@ -1,0 +1,87 @@
+import gzip
+import json
+
+import pytest
+
+from electra_model.errors import InputError
+from pipelines import first_look, prepare
+from tests.pipelines.small_jobs import make_config
+
+CR = (
+    "its lines end with CR alone, as those of old Macs did, which is no line end here; convert it: "
+    "tr '\\r' '\\n' < old > new"
+)
+PAIRS = "data.source_field and data.target_field, which hold for all files of pairs of the job"
+
+
+def found(tmp_path, **data):
+    config = make_config(tmp_path, **data)
+    return first_look.find(config, prepare.plan_prepare(config).units)
+
+
+def write_lines(path, records, packed=False):
+    data = "".join(json.dumps(record) + "\n" for record in records).encode()
+    path.write_bytes(gzip.compress(data) if packed else data)
+    return str(path)
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_jsonl_without_the_fields(tmp_path, packed):
+    name = "train.jsonl.gz" if packed else "train.jsonl"
+    record = {"id": 7, "translation": {"en": "yes", "de": "ja"}, "source": None, "by": "x"}
+    train = write_lines(tmp_path / name, [record] * 3000, packed)
+    assert found(tmp_path, train=[train]) == [
+        f"{train}: its first records have no text in the fields 'source' and 'target', but in "
+        f"translation.en, translation.de, by; say which it is in {PAIRS}"
+    ]
+    named = {"source_field": "translation.en", "target_field": "translation.de"}
+    assert found(tmp_path, train=[train], **named) == []
+
+
+def test_files_of_which_the_same_is_to_be_said_share_a_warning(tmp_path):
+    for name in "abc":
+        write_lines(tmp_path / f"{name}.jsonl", [{"body": "one"}])
+    write_lines(tmp_path / "d.jsonl", [{"n": 1}, ["x"]])
+    docs = str(tmp_path / "*.jsonl")
+    assert found(tmp_path, monolingual={"en": [docs]}) == [
+        f"{tmp_path}/a.jsonl and 2 other files: its first records have no text in the field 'text'"
+        ", but in body; say which it is in data.text_field, which holds for all monolingual files "
+        "of the job",
+        f"{tmp_path}/d.jsonl: its first records have no text in the field 'text', nor in any "
+        "other; say which it is in data.text_field, which holds for all monolingual files of the "
+        "job",
+    ]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b'{"other": 1}\n' * 19 + b'{"text": "late"}\n',  # a record that has it
+        b'\xef\xbb\xbf{"text": "marked"}',
+        b"no JSON\n[1]\n",
+        b'{"text": "' + b"x" * 100_000 + b'"}\n{"other": 1}\n',  # a first record that is long
+        b"",
+    ],
+)
+def test_what_says_nothing(tmp_path, content):
+    (tmp_path / "a.jsonl").write_bytes(content)
+    (tmp_path / "b.txt").write_text("line\n")
+    assert found(tmp_path, monolingual={"en": [str(tmp_path / "*.*")]}) == []
+
+
+def test_lines_that_end_with_cr_alone(tmp_path):
+    (tmp_path / "a.tsv").write_bytes(b"one\teins\rtwo\tzwei\r")
+    (tmp_path / "b.en").write_bytes(b"one\rtwo\r")
+    (tmp_path / "b.de").write_bytes("eins\rzwei\r".encode("utf-16"))
+    (tmp_path / "c.tsv").write_bytes(b"one\teins\r")  # one line, ended oddly
+    (tmp_path / "d.tsv").write_bytes(b"one\rmore\teins\ntwo\tzwei\r\n")  # CR within a cell
+    names = ("a.tsv", "b.en", "c.tsv", "d.tsv")
+    warnings = found(tmp_path, train=[str(tmp_path / name) for name in names])
+    assert warnings == [f"{tmp_path}/a.tsv and 2 other files: {CR}"]
+
+
+def test_a_damaged_file(tmp_path):
+    data = gzip.compress(b'{"text": "one"}\n' * 100)
+    (tmp_path / "a.jsonl.gz").write_bytes(data[:-12])
+    with pytest.raises(InputError, match="a.jsonl.gz: the gzip data ends in the middle"):
+        found(tmp_path, monolingual={"en": [str(tmp_path / "a.jsonl.gz")]})
