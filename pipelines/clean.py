@@ -27,7 +27,7 @@ from .stages import Stage, Task, folder_of, load_index
 from .units import Parts, Unit
 
 # To be raised when the same input and settings give other results than before.
-_VERSION = 3
+_VERSION = 4
 
 MONOLINGUAL = "monolingual:"
 

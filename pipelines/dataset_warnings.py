@@ -14,6 +14,7 @@ import numpy as np
 from . import clean, header_rows, langid, missing_fields
 from .config import PrepareConfig
 from .formats.columns import MISSING_FIELD
+from .formats.gettext_catalogue import NO_PLURAL_FORM
 from .records import Ledger
 from .scripts import is_spaced
 from .stages import load_index
@@ -47,7 +48,7 @@ def find(
     Args:
       ledgers: split -> what became of its records. vocabularies: what `vocabulary.json` says.
     """
-    warnings = large_rejections(ledgers) + lost_files(config)
+    warnings = large_rejections(ledgers) + lost_files(config) + lost_plurals(config)
     chunks = clean.chunks(config)
     texts = sample_by_language(config, chunks)
     warnings += header_rows.find(config, chunks)
@@ -206,6 +207,24 @@ def lost_files(config: PrepareConfig) -> list[str]:
             )
         )
     return found
+
+
+def lost_plurals(config: PrepareConfig) -> list[str]:
+    """Catalogues that lost messages because their headers say nothing of plurals."""
+    counts: Counter[str] = Counter()
+    for receipt in load_index(config, "clean").receipts:
+        for chunk in receipt.facts["chunks"]:
+            if NO_PLURAL_FORM in chunk["rejected"]:
+                counts[receipt.facts["path"]] += chunk["rejected"][NO_PLURAL_FORM]["records"]
+    if not counts:
+        return []
+    path, *others = counts
+    such = f" (one of {len(counts)} such catalogues)" if others else ""
+    return [
+        f"the header of {path}{such} has no usable line Plural-Forms, so that {counts.total():,} "
+        "texts of messages with a plural were rejected (no_plural_form); add the line, for two "
+        'forms as in German "Plural-Forms: nplurals=2; plural=(n != 1);\\n"'
+    ]
 
 
 def swapped_sides(

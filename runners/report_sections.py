@@ -65,7 +65,7 @@ RULES = {
     "untranslated": "the message is not translated",
     "fuzzy": "the translation is marked as a guess (fuzzy)",
     "obsolete": "the message is no longer in use (obsolete)",
-    "no_plural_form": "the catalogue has no usable rule for plural forms",
+    "no_plural_form": "the header of the catalogue has no usable line Plural-Forms",
     "malformed_html": "the page cannot be parsed: its elements are nested too deep",
     "malformed_markdown": "the file cannot be parsed: its quotes and lists are nested too deep",
     "not_a_document": "the record of the archive is neither a page nor its text",

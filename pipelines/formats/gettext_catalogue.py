@@ -9,7 +9,7 @@ from __future__ import annotations
 import gettext
 import io
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -33,8 +33,10 @@ def read(unit: Unit, fields: Sequence[str], languages: Sequence[str]) -> Iterato
     """One or two rows per message; the columns are its texts in `languages`.
 
     Errors: "obsolete", "fuzzy", "untranslated" and "no_plural_form" (the catalogue has no usable
-    rule for plurals); of text in the source language alone only "obsolete". One language is the
-    source unless it is the catalogue's own (its header `Language`). The texts are kept.
+    rule for plurals in its header `Plural-Forms`); of text in the source language alone only
+    "obsolete". One language is the source unless it is the catalogue's own (its header `Language`).
+    The texts are kept; without such a rule, the first form beside the singular, the others beside
+    the plural.
 
     Raises:
       InputError: no catalogue, or one of another language.
@@ -74,12 +76,20 @@ def _entries(
             yield header, rule or _missing(target), message.singular, target
             continue
         for text, number in ((message.singular, 1), (message.plural, _MANY)):
-            target, missing = "", NO_PLURAL_FORM
             index = form_of(number) if form_of else None
-            if index is not None:
+            if index is None:
+                target, missing = _unsorted(message.forms, number), NO_PLURAL_FORM
+            else:
                 target = message.forms.get(index, "")
                 missing = _missing(target)
             yield header, rule or missing, text, target
+
+
+def _unsorted(forms: Mapping[int, str], number: int) -> str:
+    """Which forms to show where no rule says: the first for 1, else the others, a line each."""
+    _, *others = sorted(forms)
+    shown = others if number != 1 and others else [min(forms)]
+    return "\n".join(forms[index] for index in shown)
 
 
 def _missing(target: str) -> str | None:

@@ -84,6 +84,13 @@ def test_catalogues_as_training_data_balance(tmp_path):
     assert found == [("only English", None), (None, None)]
     (row,) = read_rejected(config, "missing_target")
     assert row["source"] == "not yet" and row["path"].endswith("b.xlf") and row["row"] == 80
+    found = [(row["source"], row.get("target")) for row in read_rejected(config, "no_plural_form")]
+    assert found == [("a day", "Tag"), ("days", "Tage"), ("Tag", None), ("Tage", None)]
+    assert [text for text in info["warnings"] if "plural" in text] == [
+        f"the header of {tmp_path}/c.po (one of 2 such catalogues) has no usable line Plural-Forms,"
+        " so that 4 texts of messages with a plural were rejected (no_plural_form); add the line, "
+        'for two forms as in German "Plural-Forms: nplurals=2; plural=(n != 1);\\n"'
+    ]
     (row,) = read_rejected(config, "fuzzy")
     assert (row["source"], row["target"]) == ("not sure", "unsicher")
 

@@ -84,26 +84,44 @@ def test_compiled(tmp_path):
         ),
         (
             "plural=__import__('os')",
-            ("no_plural_form", "%d file", ""),
-            ("no_plural_form", "%d files", ""),
+            ("no_plural_form", "%d file", "%d Datei"),
+            ("no_plural_form", "%d files", "%d Dateien"),
         ),
         (
             "plural=1/(n-1)",
-            ("no_plural_form", "%d file", ""),
+            ("no_plural_form", "%d file", "%d Datei"),
             (None, "%d files", "%d Datei"),
         ),
         (
             "plural=" + "(" * 5000 + "n",
-            ("no_plural_form", "%d file", ""),
-            ("no_plural_form", "%d files", ""),
+            ("no_plural_form", "%d file", "%d Datei"),
+            ("no_plural_form", "%d files", "%d Dateien"),
         ),
-        ("x=1", ("no_plural_form", "%d file", ""), ("no_plural_form", "%d files", "")),
+        (
+            "x=1",
+            ("no_plural_form", "%d file", "%d Datei"),
+            ("no_plural_form", "%d files", "%d Dateien"),
+        ),
     ],
     ids=range(6),
 )
 def test_plural_rules(tmp_path, plural, singular_row, plural_row):
     rows = rows_of(write(tmp_path / "a.po", po(plural=plural)), "en", "de")
     assert rows == [*PAIRS[:5], singular_row, plural_row, PAIRS[7]]
+
+
+def test_no_form_is_lost_where_nothing_says_which_is_which(tmp_path):
+    forms = "".join(f'msgstr[{n}] "{text}"\n' for n, text in enumerate(("plik", "pliki", "plików")))
+    path = write(tmp_path / "a.po", 'msgid "file"\nmsgid_plural "files"\n' + forms)
+    assert rows_of(path, "en", "pl") == [
+        ("no_plural_form", "file", "plik"),
+        ("no_plural_form", "files", "pliki\nplików"),
+    ]
+    path = write(tmp_path / "a.po", 'msgid "file"\nmsgid_plural "files"\nmsgstr[0] "fairu"\n')
+    assert rows_of(path, "en", "ja") == [
+        ("no_plural_form", "file", "fairu"),
+        ("no_plural_form", "files", "fairu"),
+    ]
 
 
 def test_one_language(tmp_path):
