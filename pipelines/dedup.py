@@ -9,7 +9,7 @@ The first of equal records, in the order of the input, stays; validation and tes
 before training records. They themselves lose nothing here: a test set is a measure.
 
 On paper. A record takes 40 bytes in the part `keys` of its chunk: 4 GB on disk for 100 million, and
-13 more for each that is dropped. Of the groups of training pairs that are left, those with the
+29 more for each that is dropped. Of the groups of training pairs that are left, those with the
 smallest places are listed, some kB a task; or, where near copies will be dropped of them before
 validation data are split off, all of them: 16 bytes each, 1.6 GB on disk for 100 million. A
 partition is 512 MB of input, so records of 100 bytes are 5.4 million a task and 100 million are 19
@@ -33,7 +33,7 @@ from .config import PrepareConfig
 from .stages import Index, Stage, Task, load_index, part_path
 from .units import Parts
 
-_VERSION = 2
+_VERSION = 3
 
 RULES = ("leak", "duplicate")
 LEAK, DUPLICATE = range(2)
@@ -57,8 +57,8 @@ def partition_of(hashes: np.ndarray, partitions: int) -> np.ndarray:
 
 def find_rejected(
     keys: np.ndarray, measure: np.ndarray, *, leak: bool, duplicate: bool
-) -> np.ndarray:
-    """Which records are dropped because of another one.
+) -> tuple[np.ndarray, np.ndarray]:
+    """Which records are dropped because of another one, and of which.
 
     Args:
       keys: uint64 [n, 4], group hash and equal hash in halves; the rows in the order of the input.
@@ -66,12 +66,14 @@ def find_rejected(
       leak, duplicate: whether the rule is on.
 
     Returns:
-      int8 [n]: -1 for records that stay, else a position in `RULES`.
+      int8 [n]: -1 for records that stay, else a position in `RULES`; and int64 [k], of those that
+      are dropped, in their order, the record that each is dropped because of: the first of equal
+      ones, or a validation or test record of the group, an equal one where there is any.
     """
     count = len(keys)
     rule = np.full(count, -1, np.int8)
     if count == 0:
-        return rule
+        return rule, np.empty(0, np.int64)
     # Sorted by group, then equal hash, then validation and test first, then order of the input.
     order = np.lexsort((~measure, keys[:, 3], keys[:, 2], keys[:, 1], keys[:, 0]))
     ordered, in_measure = keys[order], measure[order]
@@ -79,6 +81,7 @@ def find_rejected(
     new_group[1:] = (ordered[1:, :2] != ordered[:-1, :2]).any(axis=1)
     new_equal = new_group.copy()
     new_equal[1:] |= (ordered[1:, 2:] != ordered[:-1, 2:]).any(axis=1)
+    del ordered
     found = np.full(count, -1, np.int8)
     if duplicate:
         found[~new_equal & ~in_measure] = DUPLICATE
@@ -86,8 +89,18 @@ def find_rejected(
         group = np.cumsum(new_group) - 1
         exposed = np.bincount(group, weights=in_measure) > 0
         found[exposed[group] & ~in_measure] = LEAK
+        del group
     rule[order] = found
-    return rule
+    dropped = np.flatnonzero(found >= 0)
+    equal = np.flatnonzero(new_equal)
+    because = equal[np.searchsorted(equal, dropped, side="right") - 1]
+    elsewhere = np.flatnonzero((found[dropped] == LEAK) & ~in_measure[because])
+    if len(elsewhere):
+        # The first of those of the group: behind where it begins there is one.
+        groups, measures = np.flatnonzero(new_group), np.flatnonzero(in_measure)
+        begins = groups[np.searchsorted(groups, dropped[elsewhere], side="right") - 1]
+        because[elsewhere] = measures[np.searchsorted(measures, begins)]
+    return rule, order[because][np.argsort(order[dropped])]
 
 
 def plan(config: PrepareConfig) -> list[Task]:
@@ -124,15 +137,12 @@ def work(config: PrepareConfig, task: Task, parts: Parts) -> dict[str, Any]:
       {"groups": how many groups of training pairs are left, "records": how many of such pairs}.
     """
     rows, keys, chunk_number, role = _read_partition(config, task.payload["partition"])
-    rule = find_rejected(
+    rule, because = find_rejected(
         keys, role == _MEASURE, leak=config.clean.leak, duplicate=bool(config.clean.duplicate)
     )
     dropped = np.flatnonzero(rule >= 0)
-    batch = pa.RecordBatch.from_arrays(
-        [pa.array(chunk_number[dropped]), pa.array(rows[dropped]), pa.array(rule[dropped])],
-        schema=records.DROPPED,
-    )
-    parts.add("dropped", records.to_bytes(records.DROPPED, [batch]))
+    of = chunk_number[because], rows[because]
+    add_dropped(config, parts, chunk_number[dropped], rows[dropped], rule[dropped], *of)
 
     left = keys[(role == _TRAIN) & (rule < 0), :2]
     places, sizes = split.count_groups(left[:, 0], left[:, 1])
@@ -178,21 +188,41 @@ def digest_of_dropped(index: Index) -> str:
     )
 
 
-def dropped_of(
-    config: PrepareConfig, stage: str, chunk: clean.Chunk
-) -> tuple[np.ndarray, np.ndarray]:
-    """The records of a chunk that a stage with parts `dropped` has dropped: rows, int64 [m], and
-    rules, int8 [m].
-    """
-    rows, rules = [np.empty(0, np.int64)], [np.empty(0, np.int8)]
+def add_dropped(
+    config: PrepareConfig,
+    parts: Parts,
+    chunk_number: np.ndarray,
+    rows: np.ndarray,
+    rule: np.ndarray,
+    of_chunk: np.ndarray,
+    of_rows: np.ndarray,
+) -> None:
+    """Adds the part `dropped` (`records.DROPPED`), of columns [k] in the order of the input."""
+    chunks = clean.chunks(config)
+    met, index = np.unique(of_chunk, return_inverse=True)
+    names = [
+        pa.DictionaryArray.from_arrays(
+            pa.array(index.astype(np.int32)),
+            pa.array([getattr(chunks[number], name) for number in met.tolist()], pa.string()),
+        )
+        for name in ("path", "unit")
+    ]
+    columns = [*map(pa.array, (chunk_number, rows, rule)), *names, pa.array(of_rows)]
+    batch = pa.RecordBatch.from_arrays(columns, schema=records.DROPPED)
+    parts.add("dropped", records.to_bytes(records.DROPPED, [batch]))
+
+
+def dropped_of(config: PrepareConfig, stage: str, chunk: clean.Chunk) -> pa.Table:
+    """The records of a chunk that a stage with parts `dropped` has dropped (`records.DROPPED`)."""
+    found = []
     for receipt in load_index(config, stage).receipts:
         dropped = records.open_table(part_path(config, stage, receipt, "dropped")).get_batch(0)
         start, stop = np.searchsorted(
             dropped.column("chunk").to_numpy(), [chunk.number, chunk.number + 1]
         )
-        rows.append(dropped.column("row").to_numpy()[start:stop])
-        rules.append(dropped.column("rule").to_numpy()[start:stop])
-    return np.concatenate(rows), np.concatenate(rules)
+        # A copy, so that no more than one file is held open.
+        found.append(dropped.take(pa.array(np.arange(start, stop))))
+    return pa.Table.from_batches(found, records.DROPPED)
 
 
 _MEASURE, _TRAIN, _TEXT = range(3)

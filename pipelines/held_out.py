@@ -59,7 +59,7 @@ def work(config: PrepareConfig, task: Task, parts: Parts) -> dict[str, Any]:
     if inside.any():
         rows = kept.column("row").to_numpy()
         for stage, _ in split.dropping_stages(config):
-            inside &= ~np.isin(rows, dedup.dropped_of(config, stage, chunk)[0])
+            inside &= ~np.isin(rows, dedup.dropped_of(config, stage, chunk)["row"].to_numpy())
     sources = kept.column("source").filter(pa.array(inside))
     held_out = task.payload["overlap"]
     ngrams = split.ngrams_of_files(config, held_out)

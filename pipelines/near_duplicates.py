@@ -31,7 +31,7 @@ text: 368 bytes and that, 43 GB for 100 million of 100 bytes. There are as many 
 records: 5 million if they have 100 bytes (100 million are 20 times 18 tasks). It needs 60 bytes for
 each, 0.3 GB, 300 for each record that shares a band with another, 1.6 GB if all of them do, 165 for
 each key that more than 33 records have, 0.8 GB if all are such, and 250 MB for what is compared at
-once. The last stage needs some 250 bytes for each record in a cluster: 2.5 GB where 10 of 100
+once. The last stage needs some 300 bytes for each record in a cluster: 3 GB where 10 of 100
 million records are near duplicates; and, before data are split off, 50 for each group of a
 partition of `dedup`, 0.3 GB.
 
@@ -55,7 +55,7 @@ from .units import Parts
 
 _VERSION = 2
 # Of the stages `bands` and `near`.
-_LINKS_VERSION = 3
+_LINKS_VERSION = 4
 
 RULES = ("near_leak", "near_duplicate")
 _LEAK, _DUPLICATE = range(2)
@@ -128,7 +128,7 @@ def sign_chunk(config: PrepareConfig, task: Task, parts: Parts) -> dict[str, Any
     payload = task.payload
     chunk = clean.Chunk(**payload["chunk"])
     kept = clean.read_kept(config, chunk)
-    gone, _ = dedup.dropped_of(config, "dedup", chunk)
+    gone = dedup.dropped_of(config, "dedup", chunk)["row"].to_numpy()
     kept = kept.filter(pa.array(~np.isin(kept.column("row").to_numpy(), gone)))
     kind = chunk.role if chunk.role.startswith(clean.MONOLINGUAL) else "pair"
     signed, signatures, sets, keys = [], [], [], []
@@ -287,17 +287,17 @@ def drop(config: PrepareConfig, task: Task, parts: Parts) -> dict[str, Any]:
     measure = (role == "valid") | (role == "test")
     exposed = np.isin(head, head[measure])
     dropped = ~measure & (exposed | (head != ids))
+    because = _because(ids, head, measure)[dropped]
     ids, role = ids[dropped], role[dropped]
     rule = np.where(exposed[dropped], _LEAK, _DUPLICATE).astype(np.int8)
     rows, places = (
         _joined([column.to_numpy() for column in _signed_of(config, ids, name)], dtype)
         for name, dtype in (("row", np.int64), ("place", np.uint64))
     )
-    batch = pa.RecordBatch.from_arrays(
-        [pa.array((ids >> _POSITION_BITS).astype(np.int32)), pa.array(rows), pa.array(rule)],
-        schema=records.DROPPED,
-    )
-    parts.add("dropped", records.to_bytes(records.DROPPED, [batch]))
+    kept, place = np.unique(because, return_inverse=True)
+    rows_kept = _joined([column.to_numpy() for column in _signed_of(config, kept, "row")], np.int64)
+    of = _chunks_of(because), rows_kept[place]
+    dedup.add_dropped(config, parts, _chunks_of(ids), rows, rule, *of)
     facts = {"clusters": len(heads)}
     if "most" in task.payload:
         lost = np.unique(places[role == "train"], return_counts=True)
@@ -305,6 +305,23 @@ def drop(config: PrepareConfig, task: Task, parts: Parts) -> dict[str, Any]:
         parts.add("groups", records.to_bytes(split.GROUPS, [groups]))
         facts |= left
     return facts
+
+
+def _because(ids: np.ndarray, head: np.ndarray, measure: np.ndarray) -> np.ndarray:
+    """Of records in clusters, rising ids, int64 [n], with the smallest id of the cluster of each:
+    the cluster's first validation or test record, or else its first one, int64 [n].
+
+    measure: bool [n], validation and test records.
+    """
+    heads, place = np.unique(head, return_inverse=True)
+    found = heads.copy()
+    clusters, first = np.unique(place[measure], return_index=True)
+    found[clusters] = ids[measure][first]
+    return found[place]
+
+
+def _chunks_of(ids: np.ndarray) -> np.ndarray:
+    return (ids >> _POSITION_BITS).astype(np.int32)
 
 
 def _groups_left(

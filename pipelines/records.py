@@ -49,12 +49,15 @@ KEYS = pa.schema(
 
 # Records that are dropped because of another record, sorted by chunk (its position among all
 # chunks) and row. `rule` counts in `RULES` of the module that drops them, `dedup` or
-# `near_duplicates`.
+# `near_duplicates`; the last three say because of which record, by its file, unit and row there.
 DROPPED = pa.schema(
     [
         pa.field("chunk", pa.int32(), nullable=False),
         ROW,
         pa.field("rule", pa.int8(), nullable=False),
+        pa.field("of_path", pa.dictionary(pa.int32(), pa.string()), nullable=False),
+        pa.field("of_unit", pa.dictionary(pa.int32(), pa.string()), nullable=False),
+        pa.field("of_row", pa.int64(), nullable=False),
     ]
 )
 

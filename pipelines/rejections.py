@@ -35,8 +35,10 @@ def reject(
     source: str | None = None,
     target: str | None = None,
     raw: bytes | None = None,
+    of: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """A rejected record. `raw`: its bytes, where it could not be read."""
+    """A rejected record. `raw`: its bytes, where it could not be read. `of`: "path", "unit" and
+    "row" of the record because of which it was rejected."""
     record: dict[str, Any] = {"rule": rule, "path": path, "unit": unit_id, "row": int(row)}
     if raw is not None:
         record["raw"] = raw.decode("utf-8", errors="backslashreplace")
@@ -44,6 +46,8 @@ def reject(
         record["source"] = source
         if target is not None:
             record["target"] = target
+    if of is not None:
+        record["of"] = of
     return record
 
 

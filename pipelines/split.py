@@ -38,7 +38,7 @@ from .config import PrepareConfig
 from .stages import Stage, Task, folder_of, load_index, part_path
 from .units import Parts
 
-_VERSION = 4
+_VERSION = 5
 
 # What can become of a record: a split of pairs, text for pretraining only, or a rule: the last ones
 # are those of `dedup` and of `near_duplicates`.
@@ -235,9 +235,12 @@ def work(config: PrepareConfig, task: Task, parts: Parts) -> dict[str, Any]:
     if task.payload["overlap"]:
         _mark_overlapping(config, task.payload["overlap"], kept, fates)
     rows = kept.column("row").to_numpy()
+    because: dict[int, dict[str, Any]] = {}
     for stage, rules in dropping_stages(config):
-        dropped, rule = dedup.dropped_of(config, stage, chunk)
-        fates[np.searchsorted(rows, dropped)] = rule + FATES.index(rules[0])
+        dropped = dedup.dropped_of(config, stage, chunk)
+        positions = np.searchsorted(rows, dropped["row"].to_numpy())
+        fates[positions] = dropped["rule"].to_numpy() + FATES.index(rules[0])
+        because.update(zip(positions.tolist(), _places_of(dropped), strict=True))
     used = np.flatnonzero(fates <= TEXT)
     numbered, words_of = sequences.number_words(
         kept.take(pa.array(used)) if len(used) < len(fates) else kept,
@@ -257,7 +260,14 @@ def work(config: PrepareConfig, task: Task, parts: Parts) -> dict[str, Any]:
     source, target = kept.column("source"), kept.column("target")
     bad = pa.array(np.flatnonzero(fates > TEXT))
     rejected = [
-        rejections.reject(FATES[fates[position]], chunk.path, chunk.unit, row, *sides)
+        rejections.reject(
+            FATES[fates[position]],
+            chunk.path,
+            chunk.unit,
+            row,
+            *sides,
+            of=because.get(position),
+        )
         for position, row, *sides in zip(
             bad.to_pylist(),
             kept.column("row").take(bad).to_pylist(),
@@ -282,6 +292,13 @@ def work(config: PrepareConfig, task: Task, parts: Parts) -> dict[str, Any]:
             if code <= TEXT
         },
     }
+
+
+def _places_of(dropped: pa.Table) -> list[dict[str, Any]]:
+    """Where the records stand because of which those of `records.DROPPED` were dropped."""
+    names = ("path", "unit", "row")
+    columns = (dropped[f"of_{name}"].to_pylist() for name in names)
+    return [dict(zip(names, values, strict=True)) for values in zip(*columns, strict=True)]
 
 
 def ngrams_of_files(config: PrepareConfig, compared: dict[str, Any]) -> frozenset[str]:

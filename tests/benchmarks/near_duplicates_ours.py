@@ -50,7 +50,7 @@ def main(documents: str, output: str, processes: str) -> None:
     dropped = []
     for chunk in clean.chunks(config):
         kept = clean.read_kept(config, chunk)
-        rows, _ = dedup.dropped_of(config, "near", chunk)
+        rows = dedup.dropped_of(config, "near", chunk)["row"].to_numpy()
         gone = np.isin(kept.column("row").to_numpy(), rows)
         texts = kept.column("source").filter(pa.array(gone))
         dropped += [places[text] for text in texts.to_pylist()]

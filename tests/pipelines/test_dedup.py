@@ -20,7 +20,26 @@ def find(rows, leak=True, duplicate=True):
     """rows: (group, equal, is it a validation or test record)."""
     keys = np.array([[group, group, equal, equal] for group, equal, _ in rows], np.uint64)
     measure = np.array([row[2] for row in rows], bool)
-    return find_rejected(keys.reshape(-1, 4), measure, leak=leak, duplicate=duplicate).tolist()
+    found, _ = find_rejected(keys.reshape(-1, 4), measure, leak=leak, duplicate=duplicate)
+    return found.tolist()
+
+
+def because(rows, **rules):
+    """Dropped record -> the record that it is dropped because of."""
+    keys = np.array([[group, group, equal, equal] for group, equal, _ in rows], np.uint64)
+    measure = np.array([row[2] for row in rows], bool)
+    found, of = find_rejected(keys, measure, **{"leak": True, "duplicate": True, **rules})
+    return dict(zip(np.flatnonzero(found >= 0).tolist(), of.tolist(), strict=True))
+
+
+def test_what_each_is_dropped_because_of():
+    equal = [(2, 6, False), (1, 5, False), (1, 7, False), (1, 5, False), (2, 6, False)]
+    assert because([*equal, (1, 5, False)]) == {3: 1, 4: 0, 5: 1}
+    # Of test records an equal one, or else the first of the group in the order of the hashes.
+    rows = [(1, 5, False), (1, 7, False), (1, 7, True), (1, 6, True), (0, 9, False), (1, 7, True)]
+    assert because(rows) == {0: 3, 1: 2}
+    assert because(rows, leak=False) == {1: 2}
+    assert because([(1, 9, False), (2, 1, True), (1, 8, True), (3, 3, False)]) == {0: 2}
 
 
 def test_the_first_of_equal_records_stays():
@@ -46,7 +65,7 @@ def test_a_leak_is_of_the_group_and_not_of_the_record():
 
 def test_halves_are_compared_both():
     keys = np.array([[1, 2, 3, 4], [1, 2, 3, 5], [1, 2, 3, 4], [9, 2, 3, 4]], np.uint64)
-    found = find_rejected(keys, np.zeros(4, bool), leak=True, duplicate=True)
+    found, _ = find_rejected(keys, np.zeros(4, bool), leak=True, duplicate=True)
     assert found.tolist() == [-1, -1, DUPLICATE, -1]
 
 

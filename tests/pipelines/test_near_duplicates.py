@@ -99,6 +99,9 @@ def test_near_copies_are_dropped_but_for_the_first(corpus):
         [(train[row], row) for row in (100, 102, 103, 104, 207)] + [(documents[60], 60)]
     )
     assert all(row.get("target") for row in read_rejected(config, "near_duplicate")[:5])
+    because = {row["row"]: row["of"]["row"] for row in read_rejected(config, "near_duplicate")}
+    # The end of the chain by what lies between.
+    assert because == {100: 0, 102: 4, 103: 1, 104: 1, 207: 157, 60: 7}
 
 
 def test_near_copies_of_test_data_are_dropped(corpus):
@@ -107,6 +110,8 @@ def test_near_copies_of_test_data_are_dropped(corpus):
     assert [(row["source"], row["row"]) for row in found] == [
         (made["train"][row], row) for row in (105, 106)
     ]
+    test = {"path": config.data.test[0], "unit": "00001-00000", "row": 0}
+    assert [row["of"] for row in found] == [test, test]
 
 
 def test_books_balance(corpus):
@@ -272,7 +277,7 @@ def places_split_off(config):
     for chunk in clean.chunks(config):
         batch = clean.read_kept(config, chunk)
         place = batch.column("place").to_numpy()
-        gone, _ = dedup.dropped_of(config, "near", chunk)
+        gone = dedup.dropped_of(config, "near", chunk)["row"].to_numpy()
         left = ~np.isin(batch.column("row").to_numpy(), gone)
         found.append(place[left & split.is_split_off(place, split.choose_places(config))])
     return np.sort(np.concatenate(found)).tolist()

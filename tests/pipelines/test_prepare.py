@@ -106,6 +106,15 @@ def test_rejected_records_are_kept_with_their_reason(prepared):
     assert unreadable["raw"] == "bad \\xff\tx\r\n" and unreadable["path"].endswith("train.tsv")
 
 
+def test_records_dropped_because_of_another_name_it(prepared):
+    config, made = prepared
+    (duplicate,) = read_rejected(config, "duplicate")
+    assert duplicate["row"] == 203
+    assert duplicate["of"] == {"path": f"{config.data.train[0]}", "unit": "00000-00000", "row": 0}
+    (leak,) = read_rejected(config, "leak")
+    assert leak["of"] == {"path": f"{config.data.test[0]}", "unit": "00003-00000", "row": 0}
+
+
 def test_training_records_are_the_pairs_shuffled(prepared):
     config, made = prepared
     import tensorflow as tf

@@ -55,10 +55,11 @@ def kept(folder, train, test):
         batch = clean.read_kept(config, chunk)
         gone = set()
         for name, rules in split.dropping_stages(config):
-            rows, codes = dedup.dropped_of(config, name, chunk)
-            assert not gone & set(rows.tolist())
-            gone |= set(rows.tolist())
-            rejected.update(rules[code] for code in codes.tolist())
+            dropped = dedup.dropped_of(config, name, chunk)
+            rows = set(dropped["row"].to_pylist())
+            assert not gone & rows
+            gone |= rows
+            rejected.update(rules[code] for code in dropped["rule"].to_pylist())
         assert chunk.role == "train" or not gone
         if chunk.role == "train":
             names = ["row", "source", "target"]
