@@ -163,8 +163,8 @@ def work(config: PrepareConfig, task: Task, parts: Parts) -> dict[str, Any]:
     """Reads a unit, normalises, applies the rules, writes the chunks.
 
     Returns:
-      {"role", "path", "chunks": [{"rows", "kept", "mended", "rejected", "rejected_part"}]};
-      "mended" counts the records that `clean.mend` has changed.
+      {"role", "path", "format", "chunks": [{"rows", "kept", "mended", "rejected",
+      "rejected_part"}]}; "mended" counts the records that `clean.mend` has changed.
 
     Raises:
       InputError: the file is damaged, cannot be read, or is not as it was when it was cut.
@@ -184,7 +184,7 @@ def work(config: PrepareConfig, task: Task, parts: Parts) -> dict[str, Any]:
             facts = _work_on_chunk(config, unit, batch, len(found), task, parts)
             found.append({**facts, "rejected_part": f"rejected-{len(found):05d}"})
     _check_unchanged(unit, task)
-    return {"role": unit.role, "path": unit.path, "chunks": found}
+    return {"role": unit.role, "path": unit.path, "format": unit.format, "chunks": found}
 
 
 def _check_unchanged(unit: Unit, task: Task) -> None:

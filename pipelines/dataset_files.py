@@ -18,7 +18,7 @@ CARD_FILE = "vocabulary.json"
 _TEMPORARY = r".*\.tmp-\d+-\w+"
 _SHARD = r"[a-z]+-\d{5,}-of-\d{5,}\.tfrecord(\.gz)?"
 _FOLDERS = (
-    ("", re.compile(rf"{_SHARD}|(valid|test)\.jsonl|{_TEMPORARY}")),
+    ("", re.compile(rf"{_SHARD}|(valid|test|units)\.jsonl|{_TEMPORARY}")),
     ("rejected", re.compile(rf".*\.jsonl\.gz|{_TEMPORARY}")),
     ("samples", re.compile(rf".*\.jsonl|{_TEMPORARY}")),
     (provenance.FOLDER, provenance.FILES),

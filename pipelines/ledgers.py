@@ -10,7 +10,7 @@ from typing import Any
 
 from electra_model.errors import WorkError
 
-from . import clean, examples, failure, missing_fields, packing, rejections, split
+from . import clean, examples, failure, missing_fields, packing, places, rejections, split
 from .config import PrepareConfig
 from .formats.columns import MISSING_FIELD
 from .records import EMPTY_LEDGER, Ledger
@@ -102,7 +102,8 @@ def check_rejections(config: PrepareConfig, *, encoded: bool = False) -> None:
     except WorkError as error:
         if not is_assuming():
             failure.empty_dataset(config)
-            rejections.publish(config, all_spans(config, encoded=encoded))
+            spans = all_spans(config, encoded=encoded)
+            rejections.publish(config, spans, places.of_units(config))
             failure.write(config, str(error), found)
         raise
 

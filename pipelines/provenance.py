@@ -13,7 +13,8 @@ record, by record and then by place:
                         divided by the first one's end mark
     file    dictionary  the file, as in `rejected/` its "path"
     unit    dictionary  the unit of the file, as in `rejected/`
-    row     int64       the record of the input, counted from 0 in the unit, as in `rejected/`
+    row     int64       the record of the input, counted from 0 in the unit, as in `rejected/`;
+                        `places` says which line that is
 
 The pieces of a record are side by side and cover it. A text on which a window ends is two pieces.
 Records of `dataset/replaced-*` are those of a shard of windows, in its order.

@@ -16,6 +16,7 @@ from . import (
     examples,
     files,
     ledgers,
+    places,
     rejections,
     repeated_sides,
     replacement,
@@ -50,7 +51,7 @@ def publish(config: PrepareConfig, plan_fingerprint: str) -> dict[str, Any]:
         shards.setdefault(receipt.facts["split"], []).append(receipt.facts)
     cards = _publish_vocabularies(config)
     ledgers.check_written(by_split, shards)
-    samples = rejections.publish(config, ledgers.all_spans(config))
+    samples = rejections.publish(config, ledgers.all_spans(config), places.of_units(config))
     texts = [name for name in ("valid", "test") if name in shards]
     for name in texts:
         files.write_atomic(_path(config, "dataset", f"{name}.jsonl"), _texts_of(config, name))
@@ -180,7 +181,7 @@ def _texts_of(config: PrepareConfig, name: str) -> Iterator[bytes]:
 
 
 def _dataset_files(info: dict[str, Any]) -> list[str]:
-    names = [INFO_FILE, *info["samples"].values()]
+    names = [INFO_FILE, places.FILE, *info["samples"].values()]
     names += [f"rejected/{rule}.jsonl.gz" for rule in info["samples"]]
     names += [shard["file"] for shard in info.get("replacements", {"shards": []})["shards"]]
     for name, described in info["splits"].items():

@@ -13,7 +13,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any, TypeVar
 
 from . import files
+from . import places as unit_places
 from .config import PrepareConfig
+from .places import Place
 from .stages import Index, part_path
 from .units import Parts
 
@@ -107,8 +109,13 @@ def spans_of(config: PrepareConfig, stage: str, index: Index) -> dict[str, list[
     return found
 
 
-def publish(config: PrepareConfig, spans: dict[str, list[Span]]) -> dict[str, str]:
-    """Writes `dataset/rejected/<rule>.jsonl.gz` and `dataset/samples/<rule>.jsonl`.
+def publish(
+    config: PrepareConfig, spans: dict[str, list[Span]], places: dict[str, Place]
+) -> dict[str, str]:
+    """Writes `dataset/rejected/<rule>.jsonl.gz` and `dataset/samples/<rule>.jsonl`, and the places
+    of units.
+
+    Of samples the numbers in the file are looked up; the many others are only copied.
 
     Returns:
       rule -> the sample file's name below `dataset/`.
@@ -119,8 +126,9 @@ def publish(config: PrepareConfig, spans: dict[str, list[Span]]) -> dict[str, st
         files.write_atomic(target, _copied(spans[rule]))
         names[rule] = f"samples/{rule}.jsonl"
         files.write_atomic(
-            files.join(config.workdir, "dataset", names[rule]), _spread_lines(spans[rule])
+            files.join(config.workdir, "dataset", names[rule]), _spread_lines(spans[rule], places)
         )
+    unit_places.write(config, places)
     return names
 
 
@@ -131,25 +139,38 @@ def _copied(spans: list[Span]) -> Iterator[bytes]:
             yield stream.read(stop - start)
 
 
-def _spread_lines(spans: list[Span]) -> bytes:
+def _spread_lines(spans: list[Span], places: dict[str, Place]) -> bytes:
     """Some of the records, evenly spread over all units and within each that is looked at."""
     chosen = spread(spans, SAMPLES)
     lines: list[bytes] = []
     for data in _copied(chosen):
         found = zlib.decompress(data, wbits=31).splitlines(keepends=True)
-        lines += map(_shortened, spread(found, -(-SAMPLES // len(chosen))))
-    return b"".join(spread(lines, SAMPLES))
+        lines += spread(found, -(-SAMPLES // len(chosen)))
+    return b"".join(_sample(line, places) for line in spread(lines, SAMPLES))
 
 
-def _shortened(line: bytes) -> bytes:
-    """A record as it is, or with the beginnings of its texts where they are long."""
-    if len(line) <= _LONG_SAMPLE:
-        return line
-    record = {
-        key: value if not isinstance(value, str) or len(value) <= _SHOWN else f"{value[:_SHOWN]}..."
-        for key, value in json.loads(line).items()
-    }
+def _sample(line: bytes, places: dict[str, Place]) -> bytes:
+    """A record with its numbers in the file; with the beginnings of its texts where it is long."""
+    record = json.loads(line)
+    if len(line) > _LONG_SAMPLE:
+        record = {
+            key: f"{value[:_SHOWN]}..." if isinstance(value, str) and len(value) > _SHOWN else value
+            for key, value in record.items()
+        }
+    record = _numbered(record, places)
+    if "of" in record:
+        record["of"] = _numbered(record["of"], places)
     return json.dumps(record, ensure_ascii=False).encode("utf-8", "backslashreplace") + b"\n"
+
+
+def _numbered(record: dict[str, Any], places: dict[str, Place]) -> dict[str, Any]:
+    """With "record" and "line" behind "row"."""
+    found: dict[str, Any] = {}
+    for key, value in record.items():
+        found[key] = value
+        if key == "row":
+            found |= places[record["unit"]].number(value)
+    return found
 
 
 def spread(some: Sequence[T], most: int) -> list[T]:

@@ -159,12 +159,10 @@ def rejection_examples(workdir: str, rule: str) -> list[dict[str, Any]]:
     rows = spread(samples, EXAMPLES_PER_RULE)
     examples = []
     for row in rows:
-        name = os.path.basename(str(row.get("path", "")))
-        place = (
-            f"{name}, unit {row.get('unit')}, row {row['row']}"
-            if name and isinstance(row.get("row"), int)
-            else name
-        )
+        place = os.path.basename(str(row.get("path", "")))
+        number = next((key for key in ("line", "record") if isinstance(row.get(key), int)), None)
+        if place and number is not None:
+            place = f"{place}, {number} {row[number]:,}"
         sides = {key: _shortened(row.get(key)) for key in ("source", "target")}
         if sides["source"] is None and row.get("raw") is not None:
             sides["source"] = _shortened(row["raw"])

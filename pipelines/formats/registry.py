@@ -66,6 +66,8 @@ FORMATS = {
 LINE_FORMATS = ("tsv", "csv", "jsonl", "text")
 # Those whose rows have raw bytes.
 RAW_FORMATS = (*LINE_FORMATS, "paragraphs", "moses")
+# Of these a record is a line (of Moses pairs, of both files); a CSV cell may hold line ends.
+ONE_LINE_FORMATS = ("tsv", "jsonl", "text", "moses")
 # Of these a line end is always a row's end, or is looked for by the reader; a CSV cell may hold
 # one.
 _CUT_AT_LINES = ("tsv", "jsonl", "text", "paragraphs")
