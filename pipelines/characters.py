@@ -203,6 +203,33 @@ class TextColumn:
             places |= data == code
         return self._rows_with(places)
 
+    def has_longer_word(self, bound: int) -> np.ndarray:
+        """bool [n]: whether a row has more than so many characters without U+0020 among them.
+
+        Takes as long for any bound, and for text of any kind.
+        """
+        data, starts = self._layout
+        found = np.zeros(len(self), bool)
+        before = np.zeros(1, np.int64)
+        for start in range(0, len(data), _BLOCK):
+            stop = min(start + _BLOCK, len(data))
+            spaces = np.flatnonzero(data[start:stop] == 0x20) + start
+            rows = starts[slice(*np.searchsorted(starts, [start, stop + 1]))]
+            # Between two of these lies a word, or nothing.
+            ends = np.concatenate([before, spaces, rows])
+            ends.sort(kind="stable")
+            before = ends[-1:]
+            long = np.flatnonzero(np.diff(ends) > bound)
+            begins, ends = ends[long] + (data[ends[long]] == 0x20), ends[long + 1]
+            sizes = ends - begins
+            # A character has four bytes at most: the others are too long whatever they are made of.
+            few = np.flatnonzero((sizes > bound) & (sizes <= 4 * bound))
+            if len(few):
+                leads = (_gathered(data, begins[few], sizes[few]) & 0xC0) != 0x80
+                sizes[few] = row_sums(leads, np.concatenate([[0], np.cumsum(sizes[few])]))
+            found[self._rows_at(begins[sizes > bound])] = True
+        return found
+
     def rows(self, positions: np.ndarray) -> list[str]:
         """The texts at these positions, int64 [k]."""
         return self.texts.take(pa.array(positions, pa.int64())).to_pylist()
@@ -228,6 +255,12 @@ class TextColumn:
 
     def _rows_at(self, places: np.ndarray) -> np.ndarray:
         return np.searchsorted(self._layout[1], places, side="right") - 1
+
+
+def _gathered(data: np.ndarray, begins: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+    """The bytes of runs that begin so and are so long, int64 [k], end to end."""
+    offsets = np.cumsum(sizes) - sizes
+    return data[np.repeat(begins - offsets, sizes) + np.arange(sizes.sum())]
 
 
 def columns_of(sides: Iterable[pa.StringArray]) -> tuple[TextColumn, ...]:

@@ -103,8 +103,7 @@ def max_words(records: Records, config: CleanConfig) -> np.ndarray:
 def max_word_length(records: Records, config: CleanConfig) -> np.ndarray:
     """A side with a word of more characters than the bound."""
     bound = int(config.max_word_length)
-    pattern = f"[^ ]{{{bound}}}[^ ]"
-    return _any_side(records, lambda side: _numpy(pc.match_substring_regex(side.texts, pattern)))
+    return _any_side(records, lambda side: side.has_longer_word(bound))
 
 
 def min_letters_share(records: Records, config: CleanConfig) -> np.ndarray:

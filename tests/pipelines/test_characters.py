@@ -134,3 +134,22 @@ def test_blocks_leave_no_trace(texts, size):
         patch.setattr(characters, "_BLOCK", size)
         patch.setattr(word_columns, "_AT_ONCE", size)
         assert facts(column(*texts)) == expected
+
+
+@given(
+    st.lists(st.text(st.sampled_from("ab漢é😀  ")), max_size=8),
+    st.integers(1, 7),
+    st.sampled_from([1, 2, 3, 7, 1 << 20]),
+)
+def test_words_longer_than_a_bound(texts, bound, size):
+    expected = [any(len(word) > bound for word in text.split(" ")) for text in texts]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(characters, "_BLOCK", size)
+        assert column(*texts).has_longer_word(bound).tolist() == expected
+
+
+def test_the_largest_bound_takes_no_longer_than_others():
+    """A regular expression that counts to 1,000 takes a minute and more for these 2 MB."""
+    texts = ["x" * 999 + " " + "y" * 1000] * 1000
+    assert not column(*texts).has_longer_word(1000).any()
+    assert column(*texts, "é" * 1001).has_longer_word(1000).tolist() == [False] * 1000 + [True]
