@@ -93,6 +93,7 @@ def tasks_for(config: PrepareConfig, units: list[Unit], stamps: dict[str, str]) 
                 "fields": fields_for(config, unit.role),
                 "languages": languages_for(config, unit.role),
                 "header": config.data.tsv_header,
+                "csv_delimiter": config.data.csv_delimiter if unit.format == "csv" else ",",
                 "clean": _rules_for(config, unit.role),
                 "partitions": partitions,
             },
@@ -176,6 +177,7 @@ def work(config: PrepareConfig, task: Task, parts: Parts) -> dict[str, Any]:
         task.payload["fields"],
         raw=unit.format in registry.RAW_FORMATS,
         header=task.payload["header"],
+        csv_delimiter=task.payload["csv_delimiter"],
         languages=task.payload["languages"],
     )
     found = []
@@ -326,6 +328,7 @@ _SETTINGS = (
     "data.text_field",
     "data.text_rows",
     "data.tsv_header",
+    "data.csv_delimiter",
     "dataset.unit_megabytes",
     *(f"clean.{name}" for name, _, _ in filters.RULES),
     "clean.documents",

@@ -48,6 +48,7 @@ class DataConfig:
         (Markdown: 2) are not read but rejected as "too_large"; a line, a paragraph or a document
         of text of more than 256 MiB is an error.
       tsv_header: whether the first row of TSV files names the columns; CSV always has such a row.
+      csv_delimiter: what stands between the columns of CSV files, all of them.
     """
 
     train: tuple[str, ...] = ()
@@ -59,6 +60,7 @@ class DataConfig:
     text_field: str = "text"
     text_rows: Literal["line", "paragraph", "document"] = "line"
     tsv_header: bool = False
+    csv_delimiter: Literal[",", ";", "|", "\t"] = ","
 
 
 def _problem_of_symbol(symbol: str) -> str:

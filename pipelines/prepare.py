@@ -123,6 +123,7 @@ def plan_prepare(config: PrepareConfig) -> PreparePlan:
         max(1, int(config.dataset.unit_megabytes * 1e6)),
         text_rows=config.data.text_rows,
         partners=partners,
+        csv_delimiter=config.data.csv_delimiter,
     )
     for unit in {unit.path: unit for unit in planned}.values():
         try:
@@ -130,6 +131,7 @@ def plan_prepare(config: PrepareConfig) -> PreparePlan:
                 unit,
                 clean.fields_for(config, unit.role),
                 header=config.data.tsv_header,
+                csv_delimiter=config.data.csv_delimiter,
                 languages=clean.languages_for(config, unit.role),
             )
         except MissingColumnError as error:

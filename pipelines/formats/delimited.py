@@ -3,9 +3,9 @@
 TSV is what corpora use: columns between tabs, one row per line, and a quotation mark is a character
 like any other.
 
-CSV is RFC 4180: a header row, commas, and cells in quotation marks may hold commas, line ends and
-(doubled) quotation marks. A row whose quotation marks do not come out costs itself only: the next
-line is read as a new row.
+CSV is RFC 4180: a header row, commas (or another delimiter, where the job says so), and cells in
+quotation marks may hold commas, line ends and (doubled) quotation marks. A row whose quotation
+marks do not come out costs itself only: the next line is read as a new row.
 """
 
 # pyarrow.compute makes its functions while it is imported.
@@ -26,13 +26,14 @@ from .. import files
 from ..units import Unit
 from . import compression, lines
 
+COMMA = ","
 WRONG_COLUMNS = "wrong_columns"
 MALFORMED_CSV = "malformed_csv"
 
 # A quoted cell that goes on for longer than this has lost its closing mark.
 _LONGEST_RECORD = 1 << 20
 # What stands between columns, in words.
-_SEPARATORS = {",": "commas", "\t": "tabs", ";": "semicolons", "|": "bars"}
+_DELIMITERS = {",": "commas", "\t": "tabs", ";": "semicolons", "|": "bars"}
 # Rows handed on at once.
 _BATCH_ROWS = 20_000
 
@@ -56,7 +57,7 @@ def read_tsv(
     or column n when its name is the number n.
     """
     names = read_header(unit)[0] if header else None
-    places = _places(unit, names, fields)
+    places = _places(unit, names, fields, "\t")
     width = len(names) if names is not None else len(fields) if len(fields) > 1 else None
     row = 0
     skip = header and unit.start == 0
@@ -103,17 +104,19 @@ def _tsv_columns(
     return errors, columns
 
 
-def read_csv(unit: Unit, fields: Sequence[str], raw: bool) -> Iterator[pa.RecordBatch]:
+def read_csv(
+    unit: Unit, fields: Sequence[str], raw: bool, delimiter: str = COMMA
+) -> Iterator[pa.RecordBatch]:
     """One row per record after the header. Errors: "not_utf8", "empty_line", "malformed_csv",
     "wrong_columns" and "too_large".
     """
-    names, _ = read_header(unit)
-    places = _places(unit, names, fields)
+    names, _ = read_header(unit, delimiter)
+    places = _places(unit, names, fields, delimiter)
     if unit.compression is not None:
         blocks = compression.read_packed(unit.path, unit.compression)
     else:
         blocks = compression.read_range(unit.path, unit.start, unit.stop)
-    records = csv_records(blocks, unit.path, unit.start == 0)
+    records = csv_records(blocks, unit.path, unit.start == 0, delimiter)
     if unit.start == 0:
         next(records, None)  # the header
     row = 0
@@ -159,7 +162,7 @@ def _csv_cells(
         return lines.NOT_UTF8, nothing
 
 
-def cut_csv(path: str, unit_bytes: int) -> list[tuple[int, int]]:
+def cut_csv(path: str, unit_bytes: int, delimiter: str = COMMA) -> list[tuple[int, int]]:
     """Byte ranges that end where a record ends; found by reading, since a line end may lie inside a
     cell.
     """
@@ -167,7 +170,8 @@ def cut_csv(path: str, unit_bytes: int) -> list[tuple[int, int]]:
     if total <= unit_bytes:
         return [(0, total)]
     bounds, position = [0], 0
-    for raw, _ in csv_records(compression.read_range(path, 0, total), path):
+    blocks = compression.read_range(path, 0, total)
+    for raw, _ in csv_records(blocks, path, True, delimiter):
         position += raw.size if isinstance(raw, _Beginning) else len(raw)
         if position - bounds[-1] >= unit_bytes:
             bounds.append(position)
@@ -176,8 +180,8 @@ def cut_csv(path: str, unit_bytes: int) -> list[tuple[int, int]]:
     return list(zip(bounds[:-1], bounds[1:], strict=True))
 
 
-def read_header(unit: Unit) -> tuple[list[str], bytes]:
-    """The column names, and the header row byte for byte, of the unit's file.
+def read_header(unit: Unit, delimiter: str = COMMA) -> tuple[list[str], bytes]:
+    """The column names, and the header row byte for byte, of the unit's file. delimiter: of CSV.
 
     Raises:
       InputError: the file is empty, or the row is not UTF-8 or not CSV.
@@ -187,7 +191,7 @@ def read_header(unit: Unit) -> tuple[list[str], bytes]:
     else:
         blocks = compression.read_range(unit.path, 0, files.size(unit.path))
     if unit.format == "csv":
-        raw, cells = next(csv_records(blocks, unit.path), (b"", []))
+        raw, cells = next(csv_records(blocks, unit.path, True, delimiter), (b"", []))
     else:
         some = next(lines.split_lines(blocks, unit.path, batch_bytes=1), lines.Lines([], True))
         raw = some.raw()[0] if some.bodies else b""
@@ -207,12 +211,15 @@ def read_header(unit: Unit) -> tuple[list[str], bytes]:
     return names, raw
 
 
-def check(unit: Unit, fields: Sequence[str]) -> None:
-    """Raises `InputError` when the header row lacks a field."""
-    _places(unit, read_header(unit)[0], fields)
+def check(unit: Unit, fields: Sequence[str], delimiter: str = COMMA) -> None:
+    """Raises `InputError` when the header row lacks a field. delimiter: of CSV."""
+    own = delimiter if unit.format == "csv" else "\t"
+    _places(unit, read_header(unit, delimiter)[0], fields, own)
 
 
-def _places(unit: Unit, names: list[str] | None, fields: Sequence[str]) -> list[int]:
+def _places(
+    unit: Unit, names: list[str] | None, fields: Sequence[str], delimiter: str
+) -> list[int]:
     """Where each field stands in a row."""
     if names is None:
         if len(fields) == 1:
@@ -223,7 +230,7 @@ def _places(unit: Unit, names: list[str] | None, fields: Sequence[str]) -> list[
         return [0] * len(fields)  # an empty file: there is no row to look into
     missing = [field for field in fields if field not in names]
     if missing:
-        if problem := problem_of_header(unit, names):
+        if problem := problem_of_header(unit, names, delimiter, "data.csv_delimiter"):
             raise InputError(problem)
         raise MissingColumnError(
             f"{unit.path}: has no column {missing[0]!r}; it has {', '.join(names)}"
@@ -231,31 +238,35 @@ def _places(unit: Unit, names: list[str] | None, fields: Sequence[str]) -> list[
     return [names.index(field) for field in fields]
 
 
-def problem_of_header(unit: Unit, names: Sequence[str]) -> str:
-    """What is wrong with a header row that lacks a column, and the remedy: line ends or separators
-    of another kind; "" where neither shows. names: as of `read_header`.
+def problem_of_header(unit: Unit, names: Sequence[str], own: str, key: str = "") -> str:
+    """What is wrong with a header row that lacks a column, and the remedy: line ends or delimiters
+    of another kind; "" where neither shows.
+
+    Args:
+      names: as of `read_header`. own: the delimiter that they were found by.
+      key: of the job file, that names the delimiter of CSV, where there is one.
     """
-    own = "," if unit.format == "csv" else "\t"
     first, *others = own.join(names).rstrip("\r").split("\r")
     if others:
         return f"{unit.path}: {lines.ONLY_CR}"
-    counts = {separator: first.count(separator) for separator in (own, *_SEPARATORS)}
-    used = max(counts, key=lambda separator: counts[separator])
+    counts = {delimiter: first.count(delimiter) for delimiter in (own, *_DELIMITERS)}
+    used = max(counts, key=lambda delimiter: counts[delimiter])
     if used == own:
         return ""
     found = (
-        f"{unit.path}: its first row is {first[:60]!r}, with {_SEPARATORS[used]} between the "
-        f"columns, and not {_SEPARATORS[own]}"
+        f"{unit.path}: its first row is {first[:60]!r}, with {_DELIMITERS[used]} between the "
+        f"columns, and not {_DELIMITERS[own]}"
     )
-    if used == ",":
+    if unit.format == "csv" and key:
+        shown = '"\\t"' if used == "\t" else f'"{used}"'
+        return f"{found}; set {key}: {shown}, which holds for all CSV files of the job"
+    if used == "," and unit.format == "tsv":
         return f"{found}; name it .csv"
-    if used == "\t":
-        return f"{found}; name it .tsv and set data.tsv_header: true"
-    return f"{found}; write it with {_SEPARATORS[own]}"
+    return f"{found}; write it with {_DELIMITERS[own]}"
 
 
 def csv_records(
-    blocks: Iterator[bytes], path: str, first_of_file: bool = True
+    blocks: Iterator[bytes], path: str, first_of_file: bool = True, delimiter: str = COMMA
 ) -> Iterator[_Record]:
     """Every record byte for byte, with its cells, or "malformed_csv" where its quotation marks do
     not come out; the beginning of a line that is too large, with "too_large".
@@ -264,6 +275,7 @@ def csv_records(
     cell.
     """
     source = _raw_lines(blocks, path)
+    comma = delimiter.encode()
     # Lines that an attempt to close a cell has looked at. All but perhaps the last are known to
     # leave an open cell open, so that the next attempt passes over them: each line is parsed twice
     # at most, whatever a file is made of.
@@ -285,9 +297,9 @@ def csv_records(
             yield line, lines.TOO_LARGE
             continue
         if b'"' not in body:
-            yield line, _without_end(body).split(b",")
+            yield line, _without_end(body).split(comma)
             continue
-        state, cells = _parse(body)
+        state, cells = _parse(body, comma)
         while state == _OPEN:
             if open_lines == len(ahead):
                 more = next(source, None)
@@ -297,7 +309,7 @@ def csv_records(
             more = ahead[-1]
             if isinstance(more, _Beginning) or len(body) + open_bytes + len(more) > _LONGEST_RECORD:
                 break
-            last = last or _parse(more, inside=True)
+            last = last or _parse(more, comma, inside=True)
             if last[0] != _OPEN:
                 state = last[0]
                 break
@@ -311,7 +323,7 @@ def csv_records(
         rest = b"".join(ahead)
         ahead.clear()
         open_lines, open_bytes, last = 0, 0, None
-        yield line + rest, _parse(body + rest)[1]
+        yield line + rest, _parse(body + rest, comma)[1]
 
 
 def _raw_lines(blocks: Iterator[bytes], path: str) -> Iterator[bytes]:
@@ -329,7 +341,7 @@ _ENDED, _OPEN, _BROKEN = range(3)
 _Parsed = tuple[int, list[bytes]]
 
 
-def _parse(text: bytes, inside: bool = False) -> _Parsed:
+def _parse(text: bytes, comma: bytes, inside: bool = False) -> _Parsed:
     """How whole lines end, and the cells up to there.
 
     inside: the text begins within a cell in quotation marks.
@@ -339,8 +351,8 @@ def _parse(text: bytes, inside: bool = False) -> _Parsed:
     position = 0
     while True:
         if not inside and text[position : position + 1] != b'"':
-            comma = text.find(b",", position, end)
-            stop = comma if comma >= 0 else end
+            found = text.find(comma, position, end)
+            stop = found if found >= 0 else end
             cells.append(text[position:stop])
         else:
             start = look = position + (not inside)
@@ -351,7 +363,7 @@ def _parse(text: bytes, inside: bool = False) -> _Parsed:
                 return _OPEN, cells
             cells.append(text[start:quote].replace(b'""', b'"'))
             stop = quote + 1
-            if stop < end and text[stop : stop + 1] != b",":
+            if stop < end and text[stop : stop + 1] != comma:
                 return _BROKEN, cells
         if stop >= end:
             return _ENDED, cells

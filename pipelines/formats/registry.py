@@ -136,6 +136,7 @@ def plan(
     *,
     text_rows: str = "line",
     partners: Mapping[str, str | None] | None = None,
+    csv_delimiter: str = delimited.COMMA,
 ) -> list[Unit]:
     """Files -> units, in the order of the files; every file has at least one.
 
@@ -147,6 +148,7 @@ def plan(
       paths: the files. roles: what each is in the job. unit_bytes: aim of the size of a unit.
       text_rows: what is a row of monolingual .txt files: "line", "paragraph" or "document".
       partners: the second file of each Moses pair, see `moses.pair_up`.
+      csv_delimiter: what stands between the columns of CSV.
 
     Raises:
       InputError: an unknown kind of file, or one whose content is not what its name says.
@@ -162,7 +164,7 @@ def plan(
             name, packed = format_of(path, languages, pairs=kind in _PAIR_ROLES)
         if name == "text" and kind == "monolingual" and not moses.has_language(path, language):
             name = _TEXT_ROWS[text_rows]
-        for place, piece in enumerate(_cut(path, partner, name, packed, unit_bytes)):
+        for place, piece in enumerate(_cut(path, partner, name, packed, unit_bytes, csv_delimiter)):
             unit_id = f"{number:05d}-{place:05d}"
             start, stop, size, packed_as, *second = piece
             units.append(
@@ -175,7 +177,12 @@ def plan(
 
 
 def _cut(
-    path: str, partner: str | None, name: str, packed: str | None, unit_bytes: int
+    path: str,
+    partner: str | None,
+    name: str,
+    packed: str | None,
+    unit_bytes: int,
+    csv_delimiter: str,
 ) -> Sequence[Piece]:
     """What is read by each unit of a file."""
     try:
@@ -196,7 +203,7 @@ def _cut(
             ranges = [(0, -1)]
         else:
             packed = compression.packed_as(path, packed)
-            ranges = _cut_text(path, name, packed, unit_bytes)
+            ranges = _cut_text(path, name, packed, unit_bytes, csv_delimiter)
         return [
             (start, stop, total if stop < 0 else stop - start, packed) for start, stop in ranges
         ]
@@ -205,12 +212,14 @@ def _cut(
 
 
 def _cut_text(
-    path: str, name: str, packed: str | None, unit_bytes: int
+    path: str, name: str, packed: str | None, unit_bytes: int, csv_delimiter: str
 ) -> Sequence[tuple[int, int]]:
     if name == "document":
         return [(0, -1)]
     if packed is None:
-        return (delimited.cut_csv if name == "csv" else lines.cut)(path, unit_bytes)
+        if name == "csv":
+            return delimited.cut_csv(path, unit_bytes, csv_delimiter)
+        return lines.cut(path, unit_bytes)
     if name in _CUT_AT_LINES:
         return members.cut(path, packed, unit_bytes)
     return [(0, -1)]
@@ -222,6 +231,7 @@ def read(
     *,
     raw: bool = False,
     header: bool = False,
+    csv_delimiter: str = delimited.COMMA,
     languages: Sequence[str] = (),
 ) -> Iterator[pa.RecordBatch]:
     """The rows of a unit, in batches of a few MB.
@@ -230,7 +240,7 @@ def read(
       fields: the names of the columns that are wanted. For text and documents the one field is the
         text, whatever its name; for Moses pairs the two fields are source and target.
       raw: adds the column `raw`; for `RAW_FORMATS` only. header: TSV files begin with a row of
-        names (CSV always does).
+        names (CSV always does). csv_delimiter: as of `plan`.
       languages: the language of each field, for catalogues, which know texts by their language.
 
     Raises:
@@ -247,7 +257,7 @@ def read(
     if unit.format == "tsv":
         return delimited.read_tsv(unit, fields, raw, header)
     if unit.format == "csv":
-        return delimited.read_csv(unit, fields, raw)
+        return delimited.read_csv(unit, fields, raw, csv_delimiter)
     if unit.format == "jsonl":
         return jsonl.read(unit, fields, raw)
     if unit.format == "moses":
@@ -261,7 +271,12 @@ def read(
 
 
 def check_fields(
-    unit: Unit, fields: list[str], *, header: bool = False, languages: Sequence[str] = ()
+    unit: Unit,
+    fields: list[str],
+    *,
+    header: bool = False,
+    csv_delimiter: str = delimited.COMMA,
+    languages: Sequence[str] = (),
 ) -> None:
     """Raises `InputError` when the unit's file cannot have the fields, listing the columns that it
     has; or, of a catalogue, when it does not begin as its name says or is of other languages.
@@ -273,7 +288,7 @@ def check_fields(
     elif unit.format in _TABLES:
         _TABLES[unit.format].check(unit.path, fields)
     elif unit.format == "csv" or (unit.format == "tsv" and header):
-        delimited.check(unit, fields)
+        delimited.check(unit, fields, csv_delimiter)
     elif unit.format in _ONE_COLUMN:
         text.check(unit, fields)
 

@@ -1,3 +1,4 @@
+import csv
 import dataclasses
 import json
 
@@ -13,6 +14,7 @@ from tests.pipelines.small_jobs import (
     read_info,
     read_rejected,
     run,
+    run_until,
     sentences,
     write_tsv,
 )
@@ -129,3 +131,21 @@ def test_a_line_that_is_too_large_is_rejected_with_its_place(tmp_path, monkeypat
     assert bad == {
         "rule": "too_large", "path": str(path), "unit": "00000-00000", "row": 20, "raw": "y" * 200,
     }  # fmt: skip
+
+
+def test_csv_with_semicolons(tmp_path):
+    """One key for all that reads a file: the look at its header, the cut into units, the rows."""
+    pairs = sentences(60)
+    with open(tmp_path / "a.csv", "w", newline="") as stream:
+        rows = [(source.replace(" ", " \n", 1), target) for source, target in pairs]
+        csv.writer(stream, delimiter=";").writerows([("source", "target"), *rows])
+    train = [str(tmp_path / "a.csv")]
+    with pytest.raises(InputError, match='set data.csv_delimiter: ";", which holds for all CSV'):
+        prepare.plan_prepare(make_config(tmp_path, train=train))
+    config = make_config(
+        tmp_path, train=train, csv_delimiter=";", dataset={"unit_megabytes": 0.0005}
+    )
+    run_until(config, "clean")
+    kept = [read_kept(config, chunk).to_pylist() for chunk in chunks(config)]
+    assert len(kept) > 3
+    assert [(row["source"], row["target"]) for some in kept for row in some] == pairs

@@ -50,6 +50,11 @@ def test_documents_that_can_be_translated(documents, name, content):
         ("a.csv", b"id,body\n1,one\n", "a.csv: has no column 'text'; it has 'id', 'body'"),
         ("a.csv.gz", gzip.compress(b"id,body\n", mtime=0), "a.csv.gz: has no column 'text'"),
         ("a.csv", b"text,translation\n", "has the column 'translation' already"),
+        (
+            "a.csv",
+            b"id;text\n",
+            "'id;text', with semicolons .*, and not commas; write it with commas$",
+        ),
         ("a.parquet", b"no parquet", "cannot be read as Parquet"),
         ("a.doc", b"x", "unknown kind of file"),
         ("a.txt.gz", b"plain", "its name says gzip"),

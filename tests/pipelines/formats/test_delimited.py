@@ -1,3 +1,4 @@
+import csv
 import gzip
 import time
 
@@ -197,10 +198,11 @@ def test_csv_without_the_column(tmp_path):
     "name, header, message",
     [
         ("a.csv", "source;target", "first row is 'source;target', with semicolons between the "
-         "columns, and not commas; write it with commas$"),
+         'columns, and not commas; set data.csv_delimiter: ";", which holds for all CSV files'),
         ("a.csv", "id;source, long;target", "with semicolons"),
         ("a.csv", "source|target", "with bars between the columns"),
-        ("a.csv", "source\ttarget", "with tabs .*; name it .tsv and set data.tsv_header: true$"),
+        ("a.csv", "source\ttarget", r'with tabs .*; set data.csv_delimiter: "\\t", which holds'),
+        ("a.tsv", "source|target", "with bars .*, and not tabs; write it with tabs$"),
         ("a.tsv", "source,target", "with commas between the columns, and not tabs; name it .csv$"),
         ("a.csv", "en,de;x", "has no column 'source'; it has en, de;x$"),
         ("a.csv", "source,target\ryes,ja\rno,nein\r", "its lines end with CR alone, .*; convert"),
@@ -214,3 +216,24 @@ def test_a_header_with_other_separators_or_line_ends(tmp_path, name, header, mes
     (tmp_path / "good.csv").write_text("a;b,source,target\r\n", newline="")
     (good,) = registry.plan([str(tmp_path / "good.csv")], ["train"], 1 << 20)
     registry.check_fields(good, ["source", "target"])
+
+
+@pytest.mark.parametrize("delimiter", [";", "|", "\t"])
+def test_csv_with_another_delimiter(tmp_path, delimiter):
+    """In units that are cut between records, with the delimiter and line ends within cells."""
+    rows = [(f'{n}, "x"{delimiter} y', f"line\n{n}") for n in range(50)]
+    rows += [("plain", "cells"), ("a,b", "c")]
+    with open(tmp_path / "a.csv", "w", newline="") as stream:
+        csv.writer(stream, delimiter=delimiter).writerows([("source", "target"), *rows])
+    with open(tmp_path / "a.csv", "a", newline="") as stream:
+        stream.write(f'one\r\n"open{delimiter}x\r\n')
+    planned = registry.plan([str(tmp_path / "a.csv")], ["train"], 100, csv_delimiter=delimiter)
+    assert len(planned) > 5
+    found = []
+    for unit in planned:
+        registry.check_fields(unit, ["target", "source"], csv_delimiter=delimiter)
+        for batch in registry.read(unit, ["target", "source"], csv_delimiter=delimiter):
+            columns = batch.to_pydict()
+            found += zip(columns["error"], columns["source"], columns["target"], strict=True)
+    assert found[:-2] == [(None, *row) for row in rows]
+    assert [error for error, *_ in found[-2:]] == ["wrong_columns", "malformed_csv"]
