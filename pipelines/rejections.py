@@ -26,6 +26,9 @@ _SHOWN = 2000
 # Characters of a text that are written as JSON at once.
 _JSON_AT_ONCE = 1 << 20
 
+# `json.dumps` makes a new one for every value.
+_ENCODER = json.JSONEncoder(ensure_ascii=False)
+
 T = TypeVar("T")
 
 
@@ -79,7 +82,10 @@ def add_part(
 
 
 def _json_of(record: dict[str, Any]) -> Iterator[str]:
-    """A record as a line of JSON, in pieces: as JSON a character may be six."""
+    """A record as a line of JSON; in pieces where a text is long, for a character may be six."""
+    if not any(isinstance(text, str) and len(text) > _JSON_AT_ONCE for text in record.values()):
+        yield _ENCODER.encode(record) + "\n"
+        return
     before = "{"
     for key, value in record.items():
         yield f"{before}{json.dumps(key)}: "
