@@ -214,6 +214,7 @@ def test_nothing_of_an_earlier_run_stays_beside_what_was_rejected(failed_after_g
     good, made, bad = failed_after_good
     assert set(tree(bad)) == {
         "dataset/rejected/min_characters.jsonl.gz", "dataset/samples/min_characters.jsonl",
+        "dataset/units.jsonl",
     }  # fmt: skip
     with open(f"{bad.workdir}/prepare/failed.json") as stream:
         said = json.load(stream)
