@@ -1,8 +1,8 @@
-"""How good is the model: translates the held-out pairs and scores them, beside copying the source.
+"""How good is the model: its outputs for the held-out pairs, scored, beside what costs nothing.
 
     dataset/test.jsonl + model/  ->  evaluation/test.hyp.txt, attention.json and, last, scores.json
 
-The sentences are translated in pieces that are committed one by one, so that a kill loses little.
+The sources are worked on in pieces that are committed one by one, so that a kill loses little.
 Scores that were made for the same model, the same pairs and the same decoding are never made again.
 """
 
@@ -17,10 +17,10 @@ from typing import Any, Protocol
 import numpy as np
 
 from electra_model.errors import InputError, WorkError
-from pipelines import files, units
+from pipelines import files, tasks, units, whole_texts
 
 from .job import JobConfig
-from .scores import compared_with_copying, sentence_chrf
+from .scores import SCORING, compared_with_copying, perplexities, sentence_chrf
 
 SCORES_VERSION = 1  # raised when the meaning or the shape of scores.json changes
 PIECE_SENTENCES = 512  # translated and committed as one piece
@@ -49,6 +49,12 @@ class Translator(Protocol):
         """One translation and one score per text, in order."""
         ...
 
+    def log_likelihoods(
+        self, sources: list[str], targets: list[str]
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """The log-probability of each target given its source, and its tokens."""
+        ...
+
     def attention(self, source: str, *, beam_size: int, length_penalty: float) -> dict[str, Any]:
         """Pieces of both sides, the attention scores of every layer and head, and the flow."""
         ...
@@ -61,7 +67,7 @@ def evaluate(job: JobConfig, *, progress: Report | None = None) -> dict[str, Any
     """Scores the job's model on its test split, or on its validation split if it has no test data.
 
     Args:
-      job: a `JobConfig`; its `workdir`, `source_lang`, `target_lang` and `translate` are used.
+      job: a `JobConfig`; its `task`, `workdir`, `target_lang` and `translate` are used.
       progress: is told the sentences done and the sentences in all, piece by piece.
 
     Returns the content of `evaluation/scores.json`. Raises `InputError` where the dataset or the
@@ -73,7 +79,12 @@ def evaluate(job: JobConfig, *, progress: Report | None = None) -> dict[str, Any
         "max_length": job.translate.max_length,
     }
     scores = evaluate_folder(
-        job.workdir, job.target_lang, decoding, load=_load_model, progress=progress
+        job.workdir,
+        job.target_lang,
+        decoding,
+        task=job.task,
+        load=_load_model,
+        progress=progress,
     )
     # The documents' scores come after and are kept in the same file, but are not this stage's.
     return {key: value for key, value in scores.items() if key != "documents"}
@@ -92,6 +103,7 @@ def evaluate_folder(
     decoding: dict[str, Any],
     *,
     load: Callable[[str], Translator],
+    task: str = "translate",
     progress: Report | None = None,
 ) -> dict[str, Any]:
     """`evaluate` with all it depends on named; `load` makes a `Translator` of a model folder."""
@@ -105,6 +117,7 @@ def evaluate_folder(
         "pairs_sha256": files.sha256(pairs_path),
         "decoding": decoding,
         "target_lang": target_lang,
+        **({"task": task} if task != "translate" else {}),
     }
     scores_path = files.join(folder, "scores.json")
     finished = read_json(scores_path)
@@ -122,10 +135,24 @@ def evaluate_folder(
             f"{model_folder}: model.json says fingerprint {made_under['model_fingerprint']}, "
             f"the model itself {model.fingerprint}; train or export it again"
         )
-    hypotheses, seconds = _translate(model, sources, decoding, folder, made_under, progress)
+    counts = model.count_tokens(sources)
+    read = sources
+    if tasks.of(task).whole_texts:  # as `electra translate` does it
+        read, _ = whole_texts.fit_all(
+            sources,
+            target_lang,
+            model.count_tokens,
+            model.source_max_length,
+            tasks.of(task).keeps,
+        )
+    hypotheses, seconds = _translate(model, read, decoding, folder, made_under, progress)
 
     attention_path = files.join(folder, "attention.json")
-    files.write_atomic(attention_path, _attention(model, sources, hypotheses, references, decoding))
+    files.write_atomic(attention_path, _attention(model, read, hypotheses, references, decoding))
+    compared = compared_with_copying(sources, hypotheses, references, target_lang, task)
+    if SCORING[task].perplexity:
+        likelihoods, tokens = model.log_likelihoods(read, references)
+        compared["model"] |= perplexities(likelihoods.tolist(), tokens.tolist(), references)
     hypotheses_path = files.join(folder, "test.hyp.txt")
     text = "".join(line + "\n" for line in hypotheses)
     result = {
@@ -135,8 +162,8 @@ def evaluate_folder(
             "sentences": len(sources),
             # Sources that the model sees only the beginning of.
             "empty": sum(not hypothesis for hypothesis in hypotheses),
-            "too_long": int(np.sum(model.count_tokens(sources) > model.source_max_length)),
-            **compared_with_copying(sources, hypotheses, references, target_lang),
+            "too_long": int(np.sum(counts > model.source_max_length)),
+            **compared,
             "seconds": round(seconds, 2),
             "hypotheses_sha256": files.write_atomic(hypotheses_path, text.encode()),
         },

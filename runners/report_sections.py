@@ -71,6 +71,7 @@ RULES = {
     "not_a_document": "the record of the archive is neither a page nor its text",
     "unreadable_http": "the headers or the compression of the archived page cannot be read",
     "too_large": "the line or document is too large to be read",
+    "no_continuation": "the text is too short to be cut into a beginning and a continuation",
 }
 
 

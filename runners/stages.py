@@ -112,7 +112,8 @@ def _receipt(stage: Stage, job: JobConfig) -> str:
 def _settings(stage: Stage, job: JobConfig) -> dict[str, Any]:
     """Key -> value, sections spread out."""
     values = {**dataclasses.asdict(job), "model": job.model.resolved().settings()}
-    values = plain({**values, "pretrain": job.pretrain.identity(), "train": job.train.identity()})
+    values |= {name: getattr(job, name).identity() for name in ("dataset", "pretrain", "train")}
+    values = plain(values)
     flat: dict[str, Any] = {}
     for key in stage.settings:
         value: Any = values

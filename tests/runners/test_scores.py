@@ -1,6 +1,14 @@
+import math
+
 import pytest
 
-from runners.scores import bleu_tokenizer, compared_with_copying, corpus_scores, sentence_chrf
+from runners.scores import (
+    bleu_tokenizer,
+    compared_with_copying,
+    corpus_scores,
+    perplexities,
+    sentence_chrf,
+)
 
 
 @pytest.mark.parametrize(
@@ -56,3 +64,19 @@ def test_lists_of_other_lengths_and_empty_ones_are_refused():
 def test_sentence_chrf():
     assert sentence_chrf("Haus", "Haus") == 100
     assert sentence_chrf("", "Haus") == 0
+
+
+def test_summaries_are_scored_beside_the_first_sentence():
+    sources = ["The cat sat. It slept.", "No end"]
+    hypotheses, references = ["a cat", "no"], ["The cat sat", "No"]
+    scores = compared_with_copying(sources, hypotheses, references, "en", "summarise")
+    assert list(scores) == ["model", "lead_1"]
+    assert set(scores["model"]) == {"rouge1", "rouge2", "rougeL", "chrf"}
+    assert scores["lead_1"]["rouge1"]["score"] == pytest.approx((100 + 200 / 3) / 2, abs=0.01)
+    assert scores["model"]["rougeL"]["signature"].startswith("lcs|f1|mean")
+
+
+def test_perplexities_are_of_all_references_together():
+    found = perplexities([math.log(0.5) * 4, math.log(0.5) * 6], [2, 3], ["abc", "abcde"])
+    assert found["perplexity"] == {"score": 4.0, "signature": "tokens:5|end:yes"}
+    assert found["character_perplexity"] == {"score": 2.0, "signature": "characters:10|end:yes"}
