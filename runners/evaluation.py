@@ -24,6 +24,7 @@ from .scores import SCORING, compared_with_copying, perplexities, sentence_chrf
 
 SCORES_VERSION = 1  # raised when the meaning or the shape of scores.json changes
 PIECE_SENTENCES = 512  # translated and committed as one piece
+DRAWN_TOKENS = 48  # of the source whose attention is drawn, where sources are whole texts
 
 
 class Translator(Protocol):
@@ -148,7 +149,8 @@ def evaluate_folder(
     hypotheses, seconds = _translate(model, read, decoding, folder, made_under, progress)
 
     attention_path = files.join(folder, "attention.json")
-    files.write_atomic(attention_path, _attention(model, read, hypotheses, references, decoding))
+    drawn = _drawn(model, read, hypotheses, references, decoding, target_lang, tasks.of(task))
+    files.write_atomic(attention_path, _attention(model, drawn, decoding))
     compared = compared_with_copying(sources, hypotheses, references, target_lang, task)
     if SCORING[task].perplexity:
         likelihoods, tokens = model.log_likelihoods(read, references)
@@ -284,27 +286,45 @@ def _translate(
     return hypotheses, seconds
 
 
-def _attention(
+def _drawn(
     model: Translator,
     sources: list[str],
     hypotheses: list[str],
     references: list[str],
     decoding: dict[str, Any],
-) -> bytes:
-    """JSON of the attention in one real sentence that is short enough to be drawn, and its flow."""
+    language: str,
+    task: tasks.JobTask,
+) -> dict[str, Any]:
+    """One real source that is short enough to be drawn, with its output and reference.
+
+    Of a text that is too long a part is taken, as for a model that takes no more, and its output is
+    that of the part.
+    """
     chosen = _readable_sentence(model.count_tokens(sources), hypotheses, references)
+    source, output = sources[chosen], hypotheses[chosen]
+    if task.whole_texts:
+        source = whole_texts.fit(source, language, model.count_tokens, DRAWN_TOKENS, task.keeps)
+        if source != sources[chosen]:
+            output = one_line(model.translate([source], **decoding)[0][0])
+    return {
+        "index": chosen,
+        "source": source,
+        "translation": output,
+        "reference": references[chosen],
+    }
+
+
+def _attention(model: Translator, drawn: dict[str, Any], decoding: dict[str, Any]) -> bytes:
+    """JSON of what is drawn, of its attention and flow."""
     found = model.attention(
-        sources[chosen],
+        drawn["source"],
         beam_size=decoding["beam_size"],
         length_penalty=decoding["length_penalty"],
     )
     flow = found["flow"]
     return _compact_json(
         {
-            "index": chosen,
-            "source": sources[chosen],
-            "translation": hypotheses[chosen],
-            "reference": references[chosen],
+            **drawn,
             "source_pieces": [str(piece) for piece in found["source_pieces"]],
             "target_pieces": [str(piece) for piece in found["target_pieces"]],
             "cross": _rounded(found["cross"]),

@@ -14,7 +14,7 @@ from typing import Any
 from sacrebleu.metrics.bleu import BLEU
 from sacrebleu.metrics.chrf import CHRF
 
-from pipelines import segmentation
+from pipelines import segmentation, tasks
 
 from . import rouge
 
@@ -155,3 +155,32 @@ def perplexities(
         }
         for name, (unit, count) in counted.items()
     }
+
+
+def in_words(scored: dict[str, Any]) -> str:
+    """The two scores that count most, and what should be known of them.
+
+    Args:
+      scored: of scores.json the key "test"; its metrics say which task's it is.
+    """
+    task, scoring = next(
+        (task, scoring)
+        for task, scoring in SCORING.items()
+        if scored.get(scoring.baseline, {}).keys() == scoring.metrics.keys()
+    )
+    shown = sorted([*scoring.metrics][:2], key=scoring.metrics.__getitem__)
+    model, other = (
+        ", ".join(f"{scoring.metrics[name]} {scored[who][name]['score']:.1f}" for name in shown)
+        for who in ("model", scoring.baseline)
+    )
+    words = f"{model} ({scoring.baseline_title.lower()}: {other})"
+    if scoring.perplexity:
+        words += f", perplexity {scored['model']['perplexity']['score']:.1f}"
+    if scored.get("empty"):
+        outputs = tasks.of(task).outputs
+        words += f"; {scored['empty']:,} of {scored['sentences']:,} {outputs} are empty"
+    main = next(iter(scoring.metrics))
+    if scored["model"][main]["score"] < scored[scoring.baseline][main]["score"]:
+        worse = scoring.baseline_title.lower().removesuffix(" the source")
+        words += f"; the model is worse than {worse}: train for longer, or on more pairs"
+    return words

@@ -14,7 +14,7 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-from pipelines import files
+from pipelines import files, tasks
 from pipelines.formats import moses
 from pipelines.units import fingerprint
 
@@ -251,7 +251,8 @@ def _evaluate(job: JobConfig) -> dict[str, Any]:
     from . import evaluation
     from .progress import Progress
 
-    with Progress("evaluate", unit="sentences") as bar:
+    what = "texts" if tasks.of(job.task).whole_texts else "sentences"
+    with Progress("evaluate", unit=what) as bar:
         return evaluation.evaluate(job, progress=bar.update)["test"]
 
 

@@ -213,3 +213,11 @@ def test_continuations_are_of_the_end_and_have_a_perplexity(workdir):
     assert scores["test"]["model"]["perplexity"]["score"] == 2.0
     assert scores["test"]["model"]["character_perplexity"]["score"] == round(2 ** (5 / 18), 4)
     assert "perplexity" not in scores["test"]["copy_source"]
+
+
+def test_of_a_long_text_a_part_is_drawn(workdir, monkeypatch):
+    monkeypatch.setattr(evaluation, "DRAWN_TOKENS", 4)
+    write_pairs(workdir, "test", [("The house. It is old and big.", "Old.")])
+    run(workdir, WordByWord(), task="summarise")
+    drawn = json.loads((workdir / "evaluation" / "attention.json").read_text())
+    assert (drawn["source"], drawn["translation"]) == ("The house.", "The house.")
