@@ -132,6 +132,8 @@ def _rules_for(config: PrepareConfig, role: str) -> dict[str, Any]:
         rules["mend"] = config.clean.mend
     if kind != "text":
         rules["duplicate"] = config.clean.duplicate == "source"  # see `hash_records`
+    if kind == "pair" and holds_texts(config, role):
+        rules["documents"] = config.clean.documents.bounds()
     return rules
 
 
@@ -198,7 +200,8 @@ def work(config: PrepareConfig, task: Task, parts: Parts) -> dict[str, Any]:
         languages=task.payload["languages"],
     )
     if stretch := task.payload.get("stretch_characters"):
-        batches = continuations.pairs(batches, task.payload["languages"][0], stretch)
+        bounds = task.payload["clean"].get("documents", {})
+        batches = continuations.pairs(batches, task.payload["languages"][0], stretch, bounds)
     found = []
     for batch in batches:
         if batch.num_rows:

@@ -11,17 +11,18 @@ stretches gives n - 1 pairs.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 import pyarrow as pa
 
-from . import dedup, records, segmentation
+from . import dedup, document_rules, records, segmentation
 from .normalize import normalize_column, reduce_sources
 
 # The rule for a text that is all one stretch.
 TOO_SHORT = "no_continuation"
 
+_NO_BOUNDS: Mapping[str, float] = {}
 _COLUMNS = ("source", "target", *records.KEYS.names[1:])
 
 
@@ -45,32 +46,42 @@ def stretches(text: str, language: str, most: int) -> list[str]:
     return [*found, held] if held else found
 
 
-def pairs(batches: Iterator[pa.RecordBatch], language: str, most: int) -> Iterator[pa.RecordBatch]:
+def pairs(
+    batches: Iterator[pa.RecordBatch],
+    language: str,
+    most: int,
+    bounds: Mapping[str, float] = _NO_BOUNDS,
+) -> Iterator[pa.RecordBatch]:
     """Rows of texts -> rows of pairs.
 
     Args:
       batches: as a reader gives them (see `formats.registry`), with one field. most: characters of
-        a stretch.
+        a stretch. bounds: of the rules of `clean.documents` that are on.
 
     Yields the same columns with two fields, source and target, for the one, and the hashes of
     `records.KEYS` behind them: of the whole text, and of a pair's place in it, so that pairs of a
     text are split off, or dropped as duplicates, together. `row` counts pairs; a text that gives
-    none is one row with the error `TOO_SHORT`, and one that could not be read keeps its own.
+    none is one row with an error: its own where it could not be read, the rule of `bounds` that
+    rejects it, or `TOO_SHORT`.
     """
     first_row = 0
     for batch in batches:
-        made = _cut(batch, language, most, first_row)
+        made = _cut(batch, language, most, bounds, first_row)
         first_row += made.num_rows
         yield made
 
 
-def _cut(batch: pa.RecordBatch, language: str, most: int, first_row: int) -> pa.RecordBatch:
+def _cut(
+    batch: pa.RecordBatch, language: str, most: int, bounds: Mapping[str, float], first_row: int
+) -> pa.RecordBatch:
     errors: list[str | None] = []
     sides: list[tuple[str | None, str | None]] = []
     row_of: list[int] = []
     place: list[int] = []
     given, texts = batch.columns[1].to_pylist(), batch.columns[-1].to_pylist()
     for row, (error, text) in enumerate(zip(given, texts, strict=True)):
+        if text is not None and bounds and not error:
+            error = document_rules.judge(text, language, bounds)
         cut = [] if text is None or error else stretches(text, language, most)
         made = list(itertools.pairwise(cut))
         errors += [None] * len(made) if made else [error or TOO_SHORT]

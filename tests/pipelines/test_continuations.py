@@ -64,6 +64,13 @@ def test_texts_become_pairs_of_neighbours():
     assert second.column("row").to_pylist() == [6, 7]
 
 
+def test_rules_for_whole_texts_reject_them_as_wholes():
+    (made,) = pairs(
+        iter([rows([TEXT, "# a # b # c. Some words."])]), "en", 30, {"max_symbol_word_ratio": 0.2}
+    )
+    assert made.column("error").to_pylist() == [None, None, "max_symbol_word_ratio"]
+
+
 def test_hashes_are_those_of_the_text_and_of_the_place_in_it():
     other = TEXT.replace("red", "green")
     (made,) = pairs(iter([rows([TEXT, other, TEXT])]), "en", 30)
