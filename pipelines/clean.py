@@ -199,7 +199,9 @@ def work(config: PrepareConfig, task: Task, parts: Parts) -> dict[str, Any]:
         csv_delimiter=task.payload["csv_delimiter"],
         languages=task.payload["languages"],
     )
+    form = unit.format
     if stretch := task.payload.get("stretch_characters"):
+        form = continuations.FORMAT
         bounds = task.payload["clean"].get("documents", {})
         batches = continuations.pairs(batches, task.payload["languages"][0], stretch, bounds)
     found = []
@@ -208,7 +210,7 @@ def work(config: PrepareConfig, task: Task, parts: Parts) -> dict[str, Any]:
             facts = _work_on_chunk(config, unit, batch, len(found), task, parts)
             found.append({**facts, "rejected_part": f"rejected-{len(found):05d}"})
     _check_unchanged(unit, task)
-    return {"role": unit.role, "path": unit.path, "format": unit.format, "chunks": found}
+    return {"role": unit.role, "path": unit.path, "format": form, "chunks": found}
 
 
 def _check_unchanged(unit: Unit, task: Task) -> None:

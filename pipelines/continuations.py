@@ -11,7 +11,7 @@ stretches gives n - 1 pairs.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 import numpy as np
 import pyarrow as pa
@@ -22,7 +22,10 @@ from .normalize import normalize_column, reduce_sources
 # The rule for a text that is all one stretch.
 TOO_SHORT = "no_continuation"
 
-_NO_BOUNDS: Mapping[str, float] = {}
+# What the receipts of units call such rows, which are no lines of a file.
+FORMAT = "stretches"
+
+_NO_BOUNDS: dict[str, float] = {}
 _COLUMNS = ("source", "target", *records.KEYS.names[1:])
 
 
@@ -50,7 +53,7 @@ def pairs(
     batches: Iterator[pa.RecordBatch],
     language: str,
     most: int,
-    bounds: Mapping[str, float] = _NO_BOUNDS,
+    bounds: dict[str, float] = _NO_BOUNDS,
 ) -> Iterator[pa.RecordBatch]:
     """Rows of texts -> rows of pairs.
 
@@ -72,7 +75,7 @@ def pairs(
 
 
 def _cut(
-    batch: pa.RecordBatch, language: str, most: int, bounds: Mapping[str, float], first_row: int
+    batch: pa.RecordBatch, language: str, most: int, bounds: dict[str, float], first_row: int
 ) -> pa.RecordBatch:
     errors: list[str | None] = []
     sides: list[tuple[str | None, str | None]] = []

@@ -5,7 +5,7 @@ import pyarrow as pa
 import pytest
 
 from electra_model.errors import InputError
-from pipelines import prepare
+from pipelines import places, prepare
 from pipelines.config import (
     CleanConfig,
     DataConfig,
@@ -114,6 +114,9 @@ def test_a_dataset_of_texts(tmp_path):
     assert ledger["rejected"]["duplicate"] == copies > 1
     assert ledger["in"] == ledger["out"] + sum(ledger["rejected"].values())
     assert small_jobs.read_rejected(config, "no_continuation")[0]["raw"] == lines[-1]
+
+    first, _ = places.of_units(config).values()
+    assert (first.first_record, first.first_line) == (1, None)
 
     # Texts are held out as wholes, so that no continuation is known from another pair.
     def stretches_of(row):

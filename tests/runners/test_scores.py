@@ -86,7 +86,7 @@ def test_perplexities_are_of_all_references_together():
 def test_scores_in_words():
     scored = compared_with_copying(["One two"], ["Eins zwei"], ["Eins zwei"], "de")
     assert in_words(scored).startswith("BLEU 0.0, chrF 100.0 (copying the source: BLEU 0.0, ")
-    bad = compared_with_copying(["A b. C"], ["no"], ["A b"], "en", "summarise")
+    bad = compared_with_copying(["The end. More."], ["no"], ["The end"], "en", "summarise")
     assert in_words(bad | {"empty": 1, "sentences": 2}) == (
         "ROUGE-1 0.0, ROUGE-L 0.0 (the first sentence: ROUGE-1 100.0, ROUGE-L 100.0); 1 of 2 "
         "summaries are empty; the model is worse than the first sentence: train for longer, or on "
