@@ -130,7 +130,8 @@ def _differences(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
     """What differs, by the names that a user knows."""
     found = []
     for part in ("settings", "data"):
-        for key in sorted(set(before[part]) | set(now[part])):
+        # Another task changes defaults of many keys: it is what to name.
+        for key in sorted(set(before[part]) | set(now[part]), key=lambda key: (key != "task", key)):
             if before[part].get(key) != now[part].get(key):
                 found.append(key)
     return found
