@@ -11,6 +11,7 @@ import tensorflow as tf
 from electra_model import attention_flow
 from electra_model import buckets as bucketing
 from electra_model.electra import Electra
+from electra_model.likelihood import compiled_log_likelihoods
 from electra_model.search import search, target_limit
 from electra_model.tokenizer import BOS_ID, PAD_ID, Tokenizer
 
@@ -48,6 +49,7 @@ class LoadedModel:
         self.buckets: tuple[int, ...] = tuple(metadata["buckets"])
         self.source_max_length: int = self.buckets[-1]
         self._compiled: dict[tuple, Any] = {}
+        self._likelihoods: Any = None
 
     def count_tokens(self, texts: Sequence[str]) -> np.ndarray:
         """n texts -> int64 [n], tokens of each, end mark included."""
@@ -88,6 +90,36 @@ class LoadedModel:
                     outputs[position] = string
                 scores[batch] = found[: len(batch)]
         return outputs, scores
+
+    def log_likelihoods(
+        self, sources: Sequence[str], targets: Sequence[str]
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """n sources and n targets -> float64 [n], the log-probability (natural) of each target
+        given its source, and int64 [n], its tokens, end mark included.
+
+        Texts with more tokens than `source_max_length` are cut. One function is compiled for each
+        bucket, that of a pair's longer side.
+        """
+        columns = [
+            self.tokenizer.encode_columns(sources),
+            self.target_tokenizer.encode_columns(targets),
+        ]
+        lengths = [np.diff(offsets) for _, offsets in columns]
+        longest = np.minimum(np.maximum(*lengths), self.buckets[-1])
+        bucket = bucketing.bucket_of(longest, self.buckets)
+        if self._likelihoods is None:
+            self._likelihoods = compiled_log_likelihoods(self.model)
+        found = np.zeros(len(sources))
+        for index, length in enumerate(self.buckets):
+            members = np.flatnonzero(bucket == index)
+            rows = bucketing.rows_for(length, BATCH_TOKENS, BATCH_ROWS)
+            for start in range(0, len(members), rows):
+                batch = members[start : start + rows]
+                filled = np.concatenate([batch, np.repeat(batch[-1:], rows - len(batch))])
+                padded = [bucketing.pad(*column, filled, length) for column in columns]
+                values = self._likelihoods(*map(tf.constant, padded))
+                found[batch] = values.numpy()[: len(batch)]
+        return found, np.minimum(lengths[1], self.buckets[-1])
 
     def search_ids(
         self,

@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 
 from electra_model.errors import InputError
 
-from . import dedup, files, filters, records, rejections
+from . import continuations, dedup, files, filters, records, rejections, tasks
 from .config import PrepareConfig
 from .formats import registry
 from .mending import mend_texts
@@ -57,15 +57,22 @@ class Chunk:
     sha256: str
 
 
+def holds_texts(config: PrepareConfig, role: str) -> bool:
+    """Whether the rows of a file are texts, not pairs."""
+    return role.startswith(MONOLINGUAL) or tasks.of(config.task).reads_texts
+
+
 def fields_for(config: PrepareConfig, role: str) -> list[str]:
     """The columns that are read of a file."""
-    if role.startswith(MONOLINGUAL):
+    if holds_texts(config, role):
         return [config.data.text_field]
     return [config.data.source_field, config.data.target_field]
 
 
-def field_keys(role: str) -> str:
+def field_keys(config: PrepareConfig, role: str) -> str:
     """The keys of the job file that name those columns, and for which files they hold."""
+    if tasks.of(config.task).reads_texts:
+        return "data.text_field, which holds for all files of the job"
     if role.startswith(MONOLINGUAL):
         return "data.text_field, which holds for all monolingual files of the job"
     return "data.source_field and data.target_field, which hold for all files of pairs of the job"
@@ -75,6 +82,8 @@ def languages_for(config: PrepareConfig, role: str) -> list[str]:
     """The language of each of those columns."""
     if role.startswith(MONOLINGUAL):
         return [role.removeprefix(MONOLINGUAL)]
+    if holds_texts(config, role):
+        return [config.source_lang]
     return [config.source_lang, config.target_lang]
 
 
@@ -96,10 +105,18 @@ def tasks_for(config: PrepareConfig, units: list[Unit], stamps: dict[str, str]) 
                 "csv_delimiter": config.data.csv_delimiter if unit.format == "csv" else ",",
                 "clean": _rules_for(config, unit.role),
                 "partitions": partitions,
+                **_stretches_for(config, unit.role),
             },
         )
         for unit in units
     ]
+
+
+def _stretches_for(config: PrepareConfig, role: str) -> dict[str, int]:
+    """Of files whose texts are cut into pairs, the characters of a stretch."""
+    if role.startswith(MONOLINGUAL) or not holds_texts(config, role):
+        return {}
+    return {"stretch_characters": config.dataset.stretch_characters}
 
 
 def kind_of(role: str) -> str:
@@ -115,6 +132,8 @@ def _rules_for(config: PrepareConfig, role: str) -> dict[str, Any]:
         rules["mend"] = config.clean.mend
     if kind != "text":
         rules["duplicate"] = config.clean.duplicate == "source"  # see `hash_records`
+    if kind == "pair" and holds_texts(config, role):
+        rules["documents"] = config.clean.documents.bounds()
     return rules
 
 
@@ -180,13 +199,18 @@ def work(config: PrepareConfig, task: Task, parts: Parts) -> dict[str, Any]:
         csv_delimiter=task.payload["csv_delimiter"],
         languages=task.payload["languages"],
     )
+    form = unit.format
+    if stretch := task.payload.get("stretch_characters"):
+        form = continuations.FORMAT
+        bounds = task.payload["clean"].get("documents", {})
+        batches = continuations.pairs(batches, task.payload["languages"][0], stretch, bounds)
     found = []
     for batch in batches:
         if batch.num_rows:
             facts = _work_on_chunk(config, unit, batch, len(found), task, parts)
             found.append({**facts, "rejected_part": f"rejected-{len(found):05d}"})
     _check_unchanged(unit, task)
-    return {"role": unit.role, "path": unit.path, "format": unit.format, "chunks": found}
+    return {"role": unit.role, "path": unit.path, "format": form, "chunks": found}
 
 
 def _check_unchanged(unit: Unit, task: Task) -> None:
@@ -217,27 +241,30 @@ def _work_on_chunk(
     task: Task,
     parts: Parts,
 ) -> dict[str, Any]:
-    rows_read, fields = batch.num_rows, task.payload["fields"]
+    rows_read = batch.num_rows
+    monolingual = unit.role.startswith(MONOLINGUAL)
+    has_raw = unit.format in registry.RAW_FORMATS
+    first = 3 if has_raw else 2  # the columns of the sides; behind them there may be hashes
+    last = first + (1 if monolingual else 2)
     rejected = []
     # By position: a field may itself be called "row", "error" or "raw".
     errors = batch.column(1)
     if errors.null_count != rows_read:
         bad = batch.filter(errors.is_valid())
-        has_raw = unit.format in registry.RAW_FORMATS
         # Without raw bytes, what texts there are.
-        kept = bad.columns[2:3] if has_raw else bad.columns[2:]
+        kept = bad.columns[2:3] if has_raw else bad.columns[2:last]
         columns = [column.to_pylist() for column in [*bad.columns[:2], *kept]]
         for row, rule, *texts in zip(*columns, strict=True):
             what = {"raw": texts[0]} if has_raw else dict(zip(_SIDES, texts, strict=False))
             rejected.append(rejections.reject(rule, unit.path, unit.id, row, **what))
         # The raw bytes have served.
-        wanted = [0, 1, *range(batch.num_columns - len(fields), batch.num_columns)]
-        batch = batch.select(wanted).filter(errors.is_null())
+        batch = batch.select([0, *range(first, batch.num_columns)]).filter(errors.is_null())
+        first, last = 1, 1 + last - first
 
     rows = batch.column(0).to_numpy()
-    texts = batch.columns[-len(fields) :]
+    texts = batch.columns[first:last]
+    hashes = batch.columns[last:]
     del batch, errors
-    monolingual = unit.role.startswith(MONOLINGUAL)
     kind = kind_of(unit.role)
     mended = 0
     if config.clean.mend and kind != "measure":
@@ -248,7 +275,10 @@ def _work_on_chunk(
     documents = None
     if monolingual and config.clean.documents.bounds():
         documents = texts[0].to_pylist()  # with their line ends
-    verdict = filters.judge(sides, kind, config.clean, task.payload["languages"], documents)
+    languages = task.payload["languages"]
+    if len(languages) < len(sides):
+        languages = languages * 2  # both sides are stretches of one text
+    verdict = filters.judge(sides, kind, config.clean, languages, documents)
     bad = np.flatnonzero(verdict.astype(bool))
     taken = [side.take(pa.array(bad)).to_pylist() for side in sides]
     for position, *texts in zip(bad, *taken, strict=True):
@@ -259,7 +289,10 @@ def _work_on_chunk(
     good = np.flatnonzero(~verdict.astype(bool))
     rows = rows[good]
     sides = tuple(side.take(pa.array(good)) for side in sides)
-    keys = hash_records(sides, unit.role, config)
+    if hashes:
+        keys = np.stack([column.to_numpy()[good] for column in hashes], axis=1)
+    else:
+        keys = hash_records(sides, unit.role, config)
     _write_kept(config, parts, piece, rows, sides, keys)
     _write_keys(parts, piece, rows, keys, task.payload["partitions"])
     rejected.sort(key=lambda record: record["row"])
@@ -272,7 +305,8 @@ def _work_on_chunk(
 
 
 def hash_records(sides: tuple[pa.StringArray, ...], role: str, config: PrepareConfig) -> np.ndarray:
-    """uint64 [n, 4]: the group's hash and the equal records' hash, see `dedup`."""
+    """uint64 [n, 4]: the group's hash and the equal records' hash, see `dedup`; of pairs and texts
+    (pairs that texts were cut into come with theirs, see `continuations`)."""
     if role.startswith(MONOLINGUAL):
         return np.concatenate([dedup.hash_texts(role, sides[0])] * 2, axis=1)
     groups = dedup.hash_texts("group", reduce_sources(sides[0]))
@@ -321,6 +355,7 @@ def stage(units: list[Unit], stamps: dict[str, str]) -> Stage:
 
 
 _SETTINGS = (
+    "task",
     "source_lang",
     "target_lang",
     "data.source_field",
@@ -330,6 +365,7 @@ _SETTINGS = (
     "data.tsv_header",
     "data.csv_delimiter",
     "dataset.unit_megabytes",
+    "dataset.stretch_characters",
     *(f"clean.{name}" for name, _, _ in filters.RULES),
     "clean.documents",
     "clean.mend",

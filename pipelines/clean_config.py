@@ -113,7 +113,8 @@ class CleanConfig:
     Validation and test pairs that are named in `data` are a measure, so they lose nothing but what
     cannot be scored: unreadable and empty records (and, when they are tokenised, those above
     `dataset.max_tokens`). Monolingual texts go through `duplicate`, the rules marked [text] and
-    `documents`.
+    `documents`. Of `task: generate`, `documents`, `duplicate` and `leak` look at whole texts, all
+    other rules at the pairs that these are cut into.
 
     Attributes:
       mend: before all rules, mends texts that were decoded wrongly, HTML entities, ligatures,

@@ -10,7 +10,7 @@ import dataclasses
 import json
 import re
 import unicodedata
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import pydantic
 from pydantic import Field
@@ -31,7 +31,8 @@ class DataConfig:
     """Where the text is.
 
     Attributes:
-      train, valid, test: globs of files with pairs. Without `valid` (or `test`) none is used but
+      train, valid, test: globs of files with pairs (of `task: generate`: with texts, which are read
+        like monolingual ones). Without `valid` (or `test`) none is used but
         what `dataset` splits off. A pair of line-aligned files, `x.en` and `x.de`, is named by the
         file of the source; its endings are the languages of the job.
       monolingual: language -> globs of documents or lines, for pretraining; pairs are used for it
@@ -189,6 +190,11 @@ class DatasetConfig:
         learned of each language by itself, and a pair is about twice as long, so that more are cut
         where a window ends: a window should hold several.
       max_tokens: longest side of a pair, end mark included; longer ones are rejected.
+      stretch_characters: of `task: generate`, most characters of the stretches, of whole sentences,
+        that texts are cut into; each is the source of the next one (see `continuations`).
+      long_sources: what becomes of a pair whose source is longer than that: "reject", or "cut",
+        where the pair is kept with the beginning of its source. For `task: summarise`, whose
+        default is "cut"; pretraining reads the whole source all the same.
       length_buckets: rising lengths, the last at least `max_tokens`: pairs are sorted by them, by
         their longer side, within their shard, unless they are packed. None means 16, 32, 64 ... up
         to `max_tokens`; an empty list leaves shards in the order of the shuffle.
@@ -205,6 +211,8 @@ class DatasetConfig:
       replacements: pretraining windows with their replaced tokens.
     """
 
+    came_later: ClassVar[tuple[str, ...]] = ("long_sources", "stretch_characters")
+
     seed: int = Field(default=1, ge=0, lt=1 << 63)
     unit_megabytes: float = Field(default=4.0, ge=0.0001, le=100_000)
     valid_fraction: float = Field(default=0.01, ge=0, lt=0.5)
@@ -212,12 +220,27 @@ class DatasetConfig:
     window_length: int = Field(default=128, ge=8, le=MOST_TOKENS)
     pair_windows: bool = False
     max_tokens: int = Field(default=128, ge=2, le=MOST_TOKENS)
+    long_sources: Literal["reject", "cut"] = "reject"
+    stretch_characters: int = Field(default=300, ge=20, le=100_000)
     length_buckets: tuple[Annotated[int, Field(ge=1, le=MOST_TOKENS)], ...] | None = None
     pack_pairs: bool = False
     records_per_shard: int = Field(default=50_000, ge=1, le=10_000_000)
     compression: Literal["none", "gzip"] = "none"
     provenance: bool = False
     replacements: ReplacementsConfig = Field(default_factory=ReplacementsConfig)
+
+    def identity(self) -> dict[str, Any]:
+        """Name -> value of the settings that a dataset is known by.
+
+        Those of `came_later` are left out where they have their default: what was made before they
+        existed was made with it.
+        """
+        default = type(self)()
+        return {
+            name: value
+            for name, value in dataclasses.asdict(self).items()
+            if name not in self.came_later or value != getattr(default, name)
+        }
 
     @pydantic.model_validator(mode="after")
     def _check_buckets(self) -> DatasetConfig:
@@ -250,7 +273,7 @@ def settings_of(config: PrepareConfig) -> dict[str, Any]:
     """All settings but the place of the work, for fingerprints."""
     settings = dataclasses.asdict(config)
     del settings["workdir"]
-    return settings
+    return {**settings, "dataset": config.dataset.identity()}
 
 
 def flat_settings(config: PrepareConfig) -> dict[str, Any]:
@@ -277,7 +300,7 @@ class TranslateConfig:
         header when its first row has this name; without one the text is its first column, or
         column n when the field is the number n. Text files have no fields.
       output_field: the field that is added; the score goes to `<output_field>_score`, a reason for
-        a missing translation to `<output_field>_error`.
+        a missing translation to `<output_field>_error`. Its default goes by the task (`tasks`).
       unit_segments: sentences that are translated and committed as one piece.
       max_length: tokens of the longest output sentence; none means the model's own bound.
     """

@@ -49,6 +49,7 @@ def find(
       ledgers: split -> what became of its records. vocabularies: what `vocabulary.json` says.
     """
     warnings = large_rejections(ledgers) + lost_files(config) + lost_plurals(config)
+    warnings += cut_sources(config)
     chunks = clean.chunks(config)
     texts = sample_by_language(config, chunks)
     warnings += header_rows.find(config, chunks)
@@ -224,6 +225,20 @@ def lost_plurals(config: PrepareConfig) -> list[str]:
         f"the header of {path}{such} has no usable line Plural-Forms, so that {counts.total():,} "
         "texts of messages with a plural were rejected (no_plural_form); add the line, for two "
         'forms as in German "Plural-Forms: nplurals=2; plural=(n != 1);\\n"'
+    ]
+
+
+def cut_sources(config: PrepareConfig) -> list[str]:
+    """Whether more than 30 % of the training sources are longer than what is kept of them."""
+    facts = [receipt.facts for receipt in load_index(config, "encode").receipts]
+    cut = sum(some["cut"]["train"] for some in facts if "cut" in some)
+    pairs = sum(some["pairs"]["train"] for some in facts)
+    if pairs < _FEW_RECORDS or cut <= LARGEST_SHARE * pairs:
+        return []
+    return [
+        f"{cut / pairs:.0%} of the {pairs:,} sources for train have more than dataset.max_tokens "
+        f"({config.dataset.max_tokens}) tokens, of which the beginnings were kept; raise it "
+        "together with model.max_length and train.buckets if the rest matters"
     ]
 
 

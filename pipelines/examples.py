@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from electra_model.tokenizer import EOS_ID
 from electra_model.word_columns import lay_end_to_end
 
 from . import clean, files, pieces, provenance, records, rejections, sequences, split
@@ -72,6 +73,7 @@ def plan(config: PrepareConfig) -> list[Task]:
         "window_length": dataset.window_length,
         "pair_windows": dataset.pair_windows,
         "provenance": dataset.provenance,
+        **({"long_sources": "cut"} if dataset.long_sources == "cut" else {}),
     }
     return [
         Task(
@@ -92,8 +94,8 @@ def work(config: PrepareConfig, task: Task, parts: Parts) -> dict[str, Any]:
     Returns:
       {"chunks": as in the earlier stages, "pairs": {split: n}, "too_long": {split: n},
       "lengths": {split: {side: how many have 0, 1, 2 ... tokens}}, "texts": pieces of text,
-      "words", "tokens": {side: of all texts, without end marks}}, and with provenance "origin":
-      {"file", "unit"}.
+      "words", "tokens": {side: of all texts, without end marks}}, with `long_sources: cut` "cut":
+      {split: pairs whose source was}, and with provenance "origin": {"file", "unit"}.
     """
     payload = task.payload
     chunk = clean.Chunk(**payload["chunk"])
@@ -107,7 +109,9 @@ def work(config: PrepareConfig, task: Task, parts: Parts) -> dict[str, Any]:
     is_pair = fate < len(split.SPLITS)
     most = payload["max_tokens"]
     known = ~texts_of.source.is_null().to_numpy(zero_copy_only=False)
-    fits = known & (_lengths(source_ids) <= most) & (_lengths(target_ids) <= most)
+    cuts = payload.get("long_sources") == "cut"
+    is_long = _lengths(source_ids) > most
+    fits = known & (cuts | ~is_long) & (_lengths(target_ids) <= most)
     long = np.flatnonzero(is_pair & ~fits)
     rejected = _reject_long(config, chunk, row[long])
 
@@ -117,7 +121,8 @@ def work(config: PrepareConfig, task: Task, parts: Parts) -> dict[str, Any]:
     order = mix(order_of[fitting], payload["seed"])
     traced = payload["provenance"]
     origins = provenance.origins([("pair", row[fitting])]) if traced else None
-    _write_pairs(parts, payload["layout"], split_of_pair, order, source, target, origins)
+    read = shorten(source, most) if cuts else source
+    _write_pairs(parts, payload["layout"], split_of_pair, order, read, target, origins)
     for name in ("valid", "test"):
         chosen = split_of_pair == split.SPLITS.index(name)
         _write_jsonl(config, parts, name, chunk, row[fitting[chosen]])
@@ -145,7 +150,7 @@ def work(config: PrepareConfig, task: Task, parts: Parts) -> dict[str, Any]:
 
     lengths = {
         name: {
-            "source": _histogram(source, split_of_pair == code),
+            "source": _histogram(read, split_of_pair == code),
             "target": _histogram(target, split_of_pair == code),
         }
         for code, name in enumerate(split.SPLITS)
@@ -168,6 +173,7 @@ def work(config: PrepareConfig, task: Task, parts: Parts) -> dict[str, Any]:
             "source": len(source_ids.values) - len(source_ids),
             "target": len(target_ids.values) - len(target_ids),
         },
+        **({"cut": _counts(split_of_pair[is_long[fitting]])} if cuts else {}),
         **({"origin": {"file": chunk.path, "unit": chunk.unit}} if traced else {}),
     }
 
@@ -181,6 +187,25 @@ def encode(texts: pa.ListArray, values: np.ndarray, starts: np.ndarray) -> tuple
     rows, offsets = sequences.word_rows(texts)
     ids, ends = lay_end_to_end(rows.astype(np.int32) + 1, offsets, values, starts)
     return pa.ListArray.from_arrays(pa.array(ends.astype(np.int32)), pa.array(ids)), len(rows)
+
+
+def shorten(ids: pa.ListArray, most: int) -> pa.ListArray:
+    """Lists of ids with their end marks -> the same with at most `most` ids: of longer ones the
+    beginning and the end mark.
+
+    >>> shorten(pa.array([[7, 8, 9, 3], [7, 3]], pa.list_(pa.int32())), 3).to_pylist()
+    [[7, 8, 3], [7, 3]]
+    """
+    lengths = _lengths(ids)
+    starts = np.cumsum(lengths) - lengths
+    kept = np.minimum(lengths, most)
+    ends = np.cumsum(kept)
+    values = ids.flatten().to_numpy()[
+        np.repeat(starts - (ends - kept), kept) + np.arange(kept.sum())
+    ]
+    values[ends[lengths > most] - 1] = EOS_ID
+    offsets = np.concatenate([[0], ends]).astype(np.int32)
+    return pa.ListArray.from_arrays(pa.array(offsets), pa.array(values))
 
 
 def mix(hashes: np.ndarray, seed: int) -> np.ndarray:
@@ -335,6 +360,7 @@ STAGE = Stage(
     (
         "dataset.seed",
         "dataset.max_tokens",
+        "dataset.long_sources",
         "dataset.window_length",
         "dataset.pair_windows",
         "dataset.records_per_shard",

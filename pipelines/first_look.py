@@ -72,7 +72,7 @@ def _warnings(config: PrepareConfig, unit: Unit, head: bytes, whole: bool) -> It
         fields = f"field{'s' if missing[1:] else ''} {' and '.join(map(repr, missing))}"
         yield (
             f"its first records have no text in the {fields}, {texts_are_in(bodies)}; say which "
-            f"it is in {clean.field_keys(unit.role)}"
+            f"it is in {clean.field_keys(config, unit.role)}"
         )
 
 

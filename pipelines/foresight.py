@@ -204,7 +204,7 @@ def _changes(config: PrepareConfig, stage: str, keys: Sequence[str]) -> list[str
     now = flat_settings(config)
     return [
         f"{key} {_shown(before.get(key))} -> {_shown(now.get(key))}"
-        for key in sorted({*before, *now})
+        for key in sorted({*before, *now}, key=lambda key: (key != "task", key))
         if before.get(key) != now.get(key)
         and any(not name or key == name or key.startswith(f"{name}.") for name in keys)
     ]

@@ -19,7 +19,7 @@ from apache_beam.ml.inference.base import ModelHandler
 
 from electra_model.errors import InputError, WorkError
 
-from . import files, segmentation
+from . import files, segmentation, tasks, whole_texts
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,11 +77,14 @@ class UnitText:
 class UnitTranslation:
     """A unit's translations, one for each of its segments, with scores (None where there is no
     number).
+
+    `cut`: for whole texts, whether the model was given a part of each; else empty.
     """
 
     translations: tuple[str, ...]
     scores: tuple[float | None, ...]
     context: Any = None
+    cut: tuple[bool, ...] = ()
 
 
 def read_model_card(model_dir: str) -> dict[str, Any]:
@@ -120,6 +123,8 @@ class TranslationHandler(ModelHandler[UnitText, UnitTranslation, TranslationMode
       decoding: beam size and so on.
       batch_segments: units are put together until they have about so many sentences.
       load: model folder -> model; importable in every worker.
+      task: of the model; it says whether segments are sentences or whole texts. language: of the
+        texts, where they are whole.
     """
 
     def __init__(
@@ -129,6 +134,8 @@ class TranslationHandler(ModelHandler[UnitText, UnitTranslation, TranslationMode
         decoding: Decoding,
         batch_segments: int,
         load: Callable[[str], TranslationModel] = load_exported_model,
+        task: str | None = None,
+        language: str = "",
     ) -> None:
         super().__init__()
         self._model_dir = model_dir
@@ -136,6 +143,8 @@ class TranslationHandler(ModelHandler[UnitText, UnitTranslation, TranslationMode
         self._decoding = decoding
         self._batch_segments = batch_segments
         self._load = load
+        self._task = tasks.of(task)
+        self._language = language
 
     def load_model(self) -> TranslationModel:
         """Called once in each process. Raises `WorkError` when it is not the planned model."""
@@ -154,6 +163,15 @@ class TranslationHandler(ModelHandler[UnitText, UnitTranslation, TranslationMode
     ) -> Iterable[UnitTranslation]:
         """Translates the sentences of all units of the batch together."""
         segments = [segment for unit in batch for segment in unit.segments]
+        cut: list[bool] = []
+        if self._task.whole_texts:
+            segments, cut = whole_texts.fit_all(
+                segments,
+                self._language,
+                model.count_tokens,
+                model.source_max_length,
+                self._task.keeps,
+            )
         translations, scores = translate_segments(model, segments, self._decoding)
         results = []
         start = 0
@@ -161,7 +179,10 @@ class TranslationHandler(ModelHandler[UnitText, UnitTranslation, TranslationMode
             stop = start + len(unit.segments)
             results.append(
                 UnitTranslation(
-                    tuple(translations[start:stop]), tuple(scores[start:stop]), unit.context
+                    tuple(translations[start:stop]),
+                    tuple(scores[start:stop]),
+                    unit.context,
+                    tuple(cut[start:stop]),
                 )
             )
             start = stop

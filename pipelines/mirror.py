@@ -26,6 +26,7 @@ import dataclasses
 import json
 
 RAW_KEY = "_raw"
+SOURCE_CUT = "source_cut"  # the model was given a part of the text
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -36,12 +37,19 @@ class Answer:
     Attributes:
       translation: None when the row could not be translated.
       score: None also where nothing had to be translated, as in a blank text.
-      reason: the slug of the rule, such as "missing_field".
+      reason: the slug of the rule, such as "missing_field". note: what is to be known of a
+        translation that is there, `SOURCE_CUT`; it stands where a reason would.
     """
 
     translation: str | None
     score: float | None = None
     reason: str | None = None
+    note: str | None = None
+
+    @property
+    def error(self) -> str | None:
+        """What `<field>_error` says."""
+        return self.reason or self.note
 
 
 def field_names(output_field: str) -> tuple[str, str, str]:
@@ -71,8 +79,8 @@ def jsonl_row(raw: bytes, answer: Answer, output_field: str) -> bytes:
         return raw
     translation, score, error = field_names(output_field)
     added = {translation: answer.translation, score: answer.score}
-    if answer.reason is not None:
-        added[error] = answer.reason
+    if answer.error is not None:
+        added[error] = answer.error
     if _parse(body) is None:
         added[RAW_KEY] = body.decode("utf-8", errors="backslashreplace")
         return _dump(added) + end

@@ -69,7 +69,7 @@ def extend_table(table: pa.Table, answers: Sequence[Answer], output_field: str) 
     for name, kind, values in (
         (translation, pa.string(), [answer.translation for answer in answers]),
         (score, pa.float64(), [answer.score for answer in answers]),
-        (error, pa.string(), [answer.reason for answer in answers]),
+        (error, pa.string(), [answer.error for answer in answers]),
     ):
         table = table.append_column(pa.field(name, kind), pa.array(values, kind))
     return table

@@ -31,7 +31,7 @@ def remedy(config: PrepareConfig, receipts: Iterable[Receipt]) -> str:
             fields = " and ".join(map(repr, clean.fields_for(config, role)))
             return (
                 f"they have no text in {fields}, {first_look.texts_are_in(bodies)}; say which it "
-                f"is in {clean.field_keys(role)}"
+                f"is in {clean.field_keys(config, role)}"
             )
     return ""
 

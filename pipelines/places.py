@@ -26,7 +26,8 @@ class Place:
     Attributes:
       unit: its id. path: the file. records: how many there are in the unit.
       first_record: the number of its row 0 among all records of the file, from 1. Rows that name
-        columns are none; blank lines and all that was rejected are some.
+        columns are none; blank lines and all that was rejected are some. Where texts were cut into
+        pairs (`continuations`), records are pairs.
       first_line: the number of that row's line, from 1; None where records are no lines.
     """
 

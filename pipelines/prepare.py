@@ -44,6 +44,7 @@ from . import (
     shards,
     split,
     stages,
+    tasks,
     units,
     vocabulary,
     words,
@@ -124,8 +125,10 @@ def plan_prepare(config: PrepareConfig) -> PreparePlan:
         text_rows=config.data.text_rows,
         partners=partners,
         csv_delimiter=config.data.csv_delimiter,
+        texts_in=config.source_lang if tasks.of(config.task).reads_texts else None,
     )
     for unit in {unit.path: unit for unit in planned}.values():
+        _check_catalogue(config, unit)
         try:
             registry.check_fields(
                 unit,
@@ -135,11 +138,11 @@ def plan_prepare(config: PrepareConfig) -> PreparePlan:
                 languages=clean.languages_for(config, unit.role),
             )
         except MissingColumnError as error:
-            keys = clean.field_keys(unit.role)
+            keys = clean.field_keys(config, unit.role)
             raise InputError(f"{error}; say which it is in {keys}") from None
-    tasks = [task.payload for task in clean.tasks_for(config, planned, stamps)]
+    payloads = [task.payload for task in clean.tasks_for(config, planned, stamps)]
     made_by = generator.to_json() if generator else None
-    return PreparePlan(planned, stamps, units.fingerprint(settings_of(config), tasks, made_by))
+    return PreparePlan(planned, stamps, units.fingerprint(settings_of(config), payloads, made_by))
 
 
 def _check_packing(config: PrepareConfig) -> None:
@@ -147,6 +150,17 @@ def _check_packing(config: PrepareConfig) -> None:
         raise InputError(
             "dataset.pack_pairs: packs training pairs, and data.train names none; name pairs, or "
             "leave it out"
+        )
+
+
+def _check_catalogue(config: PrepareConfig, unit: Unit) -> None:
+    """A catalogue is read by language, so two sides in one language would be the same text."""
+    if unit.format not in registry.CATALOGUES or unit.role.startswith(clean.MONOLINGUAL):
+        return
+    if len(set(clean.languages_for(config, unit.role))) < len(clean.fields_for(config, unit.role)):
+        raise InputError(
+            f"{unit.path}: is a catalogue of translations, which has no pairs in one language for "
+            f"task: {config.task}; name files whose rows have two fields"
         )
 
 

@@ -77,6 +77,7 @@ def publish(config: PrepareConfig, plan_fingerprint: str) -> dict[str, Any]:
         "mended": sum(facts["mended"] for facts in clean.chunk_facts(config)),
         "warnings": dataset_warnings.find(config, by_split, cards.values()),
         "max_tokens": config.dataset.max_tokens,
+        **_cut(config),
         "window_length": config.dataset.window_length,
         "compression": config.dataset.compression,
         "seed": config.dataset.seed,
@@ -102,6 +103,16 @@ def publish(config: PrepareConfig, plan_fingerprint: str) -> dict[str, Any]:
 
 def _order(shards: dict[str, Any]) -> list[str]:
     return [name for name in (*split.SPLITS, examples.PRETRAIN) if name in shards]
+
+
+def _cut(config: PrepareConfig) -> dict[str, Any]:
+    """With `long_sources: cut` {"cut_sources": {split: pairs of whose source the beginning was
+    kept}}; else nothing."""
+    found: dict[str, int] = {}
+    for receipt in load_index(config, "encode").receipts:
+        for name, count in receipt.facts.get("cut", {}).items():
+            found[name] = found.get(name, 0) + count
+    return {"cut_sources": found} if config.dataset.long_sources == "cut" else {}
 
 
 def _packed(config: PrepareConfig, shards: list[dict[str, Any]]) -> dict[str, Any]:

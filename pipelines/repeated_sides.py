@@ -42,23 +42,28 @@ def bound_of(config: PrepareConfig) -> int:
     return (1 << 64) * MOST // max(MOST, kept)
 
 
-def add_part(parts: Parts, pairs: pa.RecordBatch, bound: int) -> None:
+def add_part(parts: Parts, pairs: pa.RecordBatch, bound: int, *, by_place: bool = True) -> None:
     """Writes the hashes of a chunk's training pairs that are looked at.
 
     Args:
       pairs: `records.KEPT` of the pairs. A source's hash is its `place`, that of the reduced text
         (see `normalize.reduce_sources`); a target is hashed as it is.
-      bound: as of `bound_of`.
+      bound: as of `bound_of`. by_place: False where `place` is that of the text which a source was
+        cut from; then sources are hashed like targets.
     """
-    targets = pairs.column("target").cast(pa.binary()).to_pylist()
-    hashed = np.fromiter(map(xxhash.xxh3_64_intdigest, targets), np.uint64, len(targets))
+    sources = pairs.column("place").to_numpy() if by_place else _hashed(pairs, "source")
     batches = [
         pa.RecordBatch.from_arrays(
             [pa.array(hashes[hashes <= np.uint64(bound - 1)])], schema=HASHES
         )
-        for hashes in (pairs.column("place").to_numpy(), hashed)
+        for hashes in (sources, _hashed(pairs, "target"))
     ]
     parts.add(PART, records.to_bytes(HASHES, batches))
+
+
+def _hashed(pairs: pa.RecordBatch, side: str) -> np.ndarray:
+    texts = pairs.column(side).cast(pa.binary()).to_pylist()
+    return np.fromiter(map(xxhash.xxh3_64_intdigest, texts), np.uint64, len(texts))
 
 
 def count(config: PrepareConfig) -> dict[str, dict[str, int]]:

@@ -92,6 +92,11 @@ def one_line(translation: str) -> str:
     return _BREAKS.sub(" ", translation).strip()
 
 
+def has_letter(text: str) -> bool:
+    """Whether there is anything in a text that a model can be asked about."""
+    return _LETTER.search(text) is not None
+
+
 def _sentences(line: str, language: str) -> list[str]:
     """Consecutive pieces of one line that together are the line."""
     if len(line) <= _MAX_LINE:
@@ -127,7 +132,7 @@ def _core(sentence: str) -> tuple[int, int]:
     """Where the translatable part of a sentence starts and stops; (0, 0) when it holds no
     letter.
     """
-    if not _LETTER.search(sentence):
+    if not has_letter(sentence):
         return 0, 0
     return len(sentence) - len(sentence.lstrip()), len(sentence.rstrip())
 

@@ -32,6 +32,7 @@ from . import (
     rejections,
     repeated_sides,
     sequences,
+    tasks,
     words,
 )
 from .config import PrepareConfig
@@ -255,7 +256,12 @@ def work(config: PrepareConfig, task: Task, parts: Parts) -> dict[str, Any]:
         parts.add(words.part_name(name), records.to_bytes(records.WORDS, batches))
     if task.payload["repeated_bound"] is not None:
         trained = kept.filter(pa.array(fates == FATES.index("train")))
-        repeated_sides.add_part(parts, trained, task.payload["repeated_bound"])
+        repeated_sides.add_part(
+            parts,
+            trained,
+            task.payload["repeated_bound"],
+            by_place=not tasks.of(config.task).reads_texts,
+        )
 
     source, target = kept.column("source"), kept.column("target")
     bad = pa.array(np.flatnonzero(fates > TEXT))

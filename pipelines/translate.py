@@ -22,7 +22,17 @@ from apache_beam.pvalue import AsIter, PCollection
 
 from electra_model.errors import InputError, WorkError
 
-from . import files, inference, mirror, mirror_parquet, segmentation, translation_output, units
+from . import (
+    files,
+    inference,
+    mirror,
+    mirror_parquet,
+    segmentation,
+    tasks,
+    translation_output,
+    units,
+    whole_texts,
+)
 from .config import TranslateConfig
 from .formats import registry
 from .formats.lines import LONGEST_LINE, TOO_LARGE
@@ -74,7 +84,7 @@ def build_translate(
     """
     if plan.complete:
         return pipeline | "NothingToDo" >> beam.Create([{"complete": True}])
-    language = plan.settings["model"]["source_lang"] or ""
+    task, language = (plan.settings["model"][key] or "" for key in ("task", "source_lang"))
     if plan.pending:
         decoding = Decoding(config.beam_size, config.length_penalty, config.max_length)
         handler = TranslationHandler(
@@ -83,12 +93,14 @@ def build_translate(
             decoding,
             config.unit_segments,
             load,
+            task,
+            language,
         )
         done = (
             pipeline
             | "ListUnits" >> beam.Create(plan.pending)
             | "SpreadUnits" >> beam.Reshuffle()
-            | "ReadUnits" >> beam.ParDo(_ReadUnitFn(config.text_field, language))
+            | "ReadUnits" >> beam.ParDo(_ReadUnitFn(config.text_field, language, task))
             | "Translate" >> RunInference(handler)
             | "CommitUnits" >> beam.ParDo(_CommitUnitFn(config, plan.output))
         )
@@ -115,12 +127,13 @@ def _finish(plan: TranslatePlan, made) -> dict[str, Any]:
 
 
 class _ReadUnitFn(beam.DoFn):
-    """`PlannedUnit` -> `UnitText`: the sentences of all rows, and the rows as context. Never drops
-    a row."""
+    """`PlannedUnit` -> `UnitText`: sentences, or whole texts, of all rows, which are its context.
+    Never drops a row."""
 
-    def __init__(self, text_field: str, language: str) -> None:
+    def __init__(self, text_field: str, language: str, task: str | None = None) -> None:
         self._text_field = text_field
         self._language = language
+        self._whole = tasks.of(task).whole_texts
 
     def process(self, element: PlannedUnit) -> Iterator[UnitText]:
         """Reads one unit."""
@@ -130,7 +143,11 @@ class _ReadUnitFn(beam.DoFn):
             if text is None:
                 rows.append(_Row(raw, (), error or "missing_field"))
                 continue
-            layout = segmentation.split_text(text, self._language)
+            layout = (
+                whole_texts.lay_out(text)
+                if self._whole
+                else segmentation.split_text(text, self._language)
+            )
             segments += layout.segments
             rows.append(_Row(raw, layout.gaps, None))
         yield UnitText(tuple(segments), _UnitRows(element, tuple(rows)))
@@ -194,6 +211,7 @@ class _CommitUnitFn(beam.DoFn):
                 "out": len(answers) - sum(rejected.values()),
                 "rejected": dict(sorted(rejected.items())),
                 "segments": len(element.translations),
+                **({"cut": sum(element.cut)} if element.cut else {}),
                 "bytes": sum(len(row.raw) for row in context.rows),
             },
         )
@@ -213,7 +231,9 @@ def _answers(element: UnitTranslation, rows: tuple[_Row, ...]) -> Iterator[Answe
             yield Answer(None, None, "empty_translation")  # a sentence would be lost
         else:
             text = segmentation.join_text(row.gaps, element.translations[start:stop])
-            yield Answer(text, inference.mean_score(element.scores[start:stop]))
+            cut = any(element.cut[start:stop])
+            score = inference.mean_score(element.scores[start:stop])
+            yield Answer(text, score, note=mirror.SOURCE_CUT if cut else None)
         start = stop
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from electra_model.errors import WorkError
 
-from . import files, mirror, mirror_parquet, translation_inputs, units
+from . import files, mirror, mirror_parquet, tasks, translation_inputs, units
 from .records import Ledger
 from .translation_inputs import DELIMITERS, InputFile
 from .translation_plan import PlannedFile, TranslatePlan, read_rejected, sha256_of, working
@@ -68,7 +68,7 @@ def assemble(planned: PlannedFile, plan: TranslatePlan) -> dict[str, Any]:
         "bytes": size,
         "sha256": digest,
         "input": {"path": file.path, "bytes": file.bytes, "sha256": file.sha256},
-        "counts": ledger.to_json(),
+        "counts": ledger.to_json() | _cut(plan, receipts),
         "segments": sum(receipt.facts["segments"] for receipt in receipts),
         "rejected_sha256": sha256_of(rejected),
     }
@@ -118,16 +118,24 @@ def _manifest(plan: TranslatePlan, entries: list[dict[str, Any]]) -> dict[str, A
     for entry in entries:
         counts = entry["counts"]
         total += Ledger(counts["in"], counts["out"], counts["rejected"])
+    cut = [entry["counts"]["cut"] for entry in entries if "cut" in entry["counts"]]
     return {
         "format_version": MANIFEST_VERSION,
         "fingerprint": plan.fingerprint,
         "model_fingerprint": plan.settings["model"]["fingerprint"],
         "decoding_fingerprint": plan.settings["decoding"]["fingerprint"],
         "settings": plan.settings,
-        "counts": total.to_json() | {"files": len(entries)},
+        "counts": total.to_json() | ({"cut": sum(cut)} if cut else {}) | {"files": len(entries)},
         "segments": sum(entry["segments"] for entry in entries),
         "files": entries,
     }
+
+
+def _cut(plan: TranslatePlan, receipts: list[Receipt]) -> dict[str, int]:
+    """Where texts are taken as wholes, {"cut": of how many the model was given a part}."""
+    if not tasks.of(plan.settings["model"]["task"]).whole_texts:
+        return {}
+    return {"cut": sum(receipt.facts.get("cut", 0) for receipt in receipts)}
 
 
 def _digest_now(file: InputFile) -> str:

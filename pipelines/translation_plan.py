@@ -29,7 +29,7 @@ from typing import Any
 
 from electra_model.errors import InputError, WorkError
 
-from . import files, inference, translation_inputs, units
+from . import files, inference, tasks, translation_inputs, units
 from .config import TranslateConfig
 from .formats import registry
 from .inference import Decoding
@@ -121,7 +121,9 @@ def plan_translate(config: TranslateConfig) -> TranslatePlan:
         raise InputError("translate.output_field: is empty; name the field for the translation")
     assert config.output is not None and config.model is not None
     output = config.output
-    settings = _settings(config, inference.read_model_card(config.model))
+    card = inference.read_model_card(config.model)
+    tasks.of(card.get("task"), f"{files.join(config.model, 'model.json')}: task")
+    settings = _settings(config, card)
     paths = translation_inputs.find_inputs(config.input)
     names = translation_inputs.output_names(paths)
     translation_inputs.check_places(config.input, paths, output, names)

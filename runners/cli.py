@@ -65,7 +65,8 @@ class Commands(click.Group):
 @click.version_option(package_name=_DISTRIBUTION, prog_name="electra")
 @DEBUG
 def electra() -> None:
-    """Train translation models and translate document sets, offline.
+    """Train models that translate, summarise or continue texts, and run them on document sets,
+    offline.
 
     A job is described by one YAML file; `electra init NAME` writes one to start from.
     """
@@ -145,7 +146,7 @@ def _add_training(name: str, help_text: str) -> None:
 _add_stage("prepare", "Clean the text, learn the vocabulary, write the dataset.")
 _add_training("pretrain", "Pretrain the encoder by replaced-token detection.")
 _add_training("train", "Train the encoder-decoder and write the model folder.")
-_add_stage("evaluate", "Score the model on the held-out pairs, beside copying the source.")
+_add_stage("evaluate", "Score the model on the held-out pairs, beside what costs nothing.")
 
 
 @_command("translate")
@@ -154,13 +155,20 @@ _add_stage("evaluate", "Score the model on the held-out pairs, beside copying th
 @click.option("--model", metavar="DIR", help="The model folder.")
 @click.option("--input", "inputs", multiple=True, metavar="GLOB", help="May be repeated.")
 @click.option("--output", metavar="DIR", help="The folder that will mirror the input.")
-@click.option("--text-field", metavar="NAME", help="The field that is translated.")
-@click.option("--output-field", metavar="NAME", help="The field that is added.")
+@click.option("--text-field", metavar="NAME", help="The field that is read.")
+@click.option(
+    "--output-field",
+    metavar="NAME",
+    help="The field that is added.  [default: by the model's task]",
+)
 @click.option("--beam-size", metavar="N", help="1 is greedy.")
 @click.option("--runner", metavar="NAME", help="local, flink or dataflow.")
 @click.option("--workers", metavar="N", help="Worker processes.")
 def translate_command(job_file: str | None, overrides: tuple[str, ...], **options: Any) -> None:
-    """Translate documents: those of a job file, or any with --model, --input and --output."""
+    """Run the model on documents: those of a job file, or any with --model, --input and --output.
+
+    It translates them, or summarises or continues them, as the model has learned.
+    """
     from . import document_command
 
     if job_file is not None:
@@ -208,11 +216,18 @@ def doctor_command(job_file: str | None, overrides: tuple[str, ...], model: str 
 
 @_command("init")
 @click.argument("name", metavar="NAME")
-def init_command(name: str) -> None:
+@click.option(
+    "--task",
+    type=click.Choice(["translate", "summarise", "generate"]),
+    default="translate",
+    show_default=True,
+    help="What the job's model is to learn.",
+)
+def init_command(name: str, task: str) -> None:
     """Write a commented job file NAME.yaml to start from."""
     from . import recipe_files
 
-    result("init", {"job_file": recipe_files.write_template(name)})
+    result("init", {"job_file": recipe_files.write_template(name, task)})
 
 
 @_command("corpus")

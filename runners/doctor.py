@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from electra_model.errors import InputError, WorkError
-from pipelines import files
+from pipelines import files, tasks
 
 from .job import JobConfig
 from .run_record import machine
@@ -221,5 +221,5 @@ def _model(folder: str) -> Finding:
     except Exception as error:
         reason = " ".join(str(error).split())[:200]
         return "wrong", "model", f"{folder} cannot be loaded: {reason}"
-    languages = f"{card.get('source_lang')}-{card.get('target_lang')}"
-    return "ok", "model", f"{folder}: {languages}, fingerprint {card['fingerprint']}"
+    what = tasks.in_words(card.get("task"), card.get("source_lang"), card.get("target_lang"))
+    return "ok", "model", f"{folder}: {what}, fingerprint {card['fingerprint']}"

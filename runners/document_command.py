@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
 import pydantic
 
 from electra_model.errors import InputError
+from pipelines import files, tasks
 from pipelines.config import TranslateConfig
 
 from . import job_checks, launch
@@ -57,6 +59,8 @@ def translate(options: dict[str, Any], overrides: Sequence[str]) -> dict[str, An
     arranged = job_checks.arrange(values, JobConfig, origins)
     config = _config(TranslateConfig, arranged["translate"], "translate", origins)
     runner = _config(RunnerConfig, arranged["runner"], "runner", origins)
+    if "output_field" not in arranged["translate"]:
+        config = dataclasses.replace(config, output_field=_output_field(options["model"]))
     counts = launch.run_translate(config, runner)
     rejected = sum(counts["rejected"].values())
     say(
@@ -64,6 +68,14 @@ def translate(options: dict[str, Any], overrides: Sequence[str]) -> dict[str, An
         f"the result is in {config.output}"
     )
     return {"output": config.output, **counts}
+
+
+def _output_field(model: str) -> str:
+    """What the new field is called where nobody says it: that of the model's task."""
+    from pipelines import inference
+
+    card = inference.read_model_card(model)
+    return tasks.of(card.get("task"), f"{files.join(model, 'model.json')}: task").output_field
 
 
 def _given(options: dict[str, Any], *names: str) -> dict[str, Any]:

@@ -1,8 +1,8 @@
-"""How good is the model: translates the held-out pairs and scores them, beside copying the source.
+"""How good is the model: its outputs for the held-out pairs, scored, beside what costs nothing.
 
     dataset/test.jsonl + model/  ->  evaluation/test.hyp.txt, attention.json and, last, scores.json
 
-The sentences are translated in pieces that are committed one by one, so that a kill loses little.
+The sources are worked on in pieces that are committed one by one, so that a kill loses little.
 Scores that were made for the same model, the same pairs and the same decoding are never made again.
 """
 
@@ -17,13 +17,14 @@ from typing import Any, Protocol
 import numpy as np
 
 from electra_model.errors import InputError, WorkError
-from pipelines import files, units
+from pipelines import files, tasks, units, whole_texts
 
 from .job import JobConfig
-from .scores import compared_with_copying, sentence_chrf
+from .scores import SCORING, compared_with_copying, perplexities, sentence_chrf
 
 SCORES_VERSION = 1  # raised when the meaning or the shape of scores.json changes
 PIECE_SENTENCES = 512  # translated and committed as one piece
+DRAWN_TOKENS = 48  # of the source whose attention is drawn, where sources are whole texts
 
 
 class Translator(Protocol):
@@ -49,6 +50,12 @@ class Translator(Protocol):
         """One translation and one score per text, in order."""
         ...
 
+    def log_likelihoods(
+        self, sources: list[str], targets: list[str]
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """The log-probability of each target given its source, and its tokens."""
+        ...
+
     def attention(self, source: str, *, beam_size: int, length_penalty: float) -> dict[str, Any]:
         """Pieces of both sides, the attention scores of every layer and head, and the flow."""
         ...
@@ -61,7 +68,7 @@ def evaluate(job: JobConfig, *, progress: Report | None = None) -> dict[str, Any
     """Scores the job's model on its test split, or on its validation split if it has no test data.
 
     Args:
-      job: a `JobConfig`; its `workdir`, `source_lang`, `target_lang` and `translate` are used.
+      job: a `JobConfig`; its `task`, `workdir`, `target_lang` and `translate` are used.
       progress: is told the sentences done and the sentences in all, piece by piece.
 
     Returns the content of `evaluation/scores.json`. Raises `InputError` where the dataset or the
@@ -73,7 +80,12 @@ def evaluate(job: JobConfig, *, progress: Report | None = None) -> dict[str, Any
         "max_length": job.translate.max_length,
     }
     scores = evaluate_folder(
-        job.workdir, job.target_lang, decoding, load=_load_model, progress=progress
+        job.workdir,
+        job.target_lang,
+        decoding,
+        task=job.task,
+        load=_load_model,
+        progress=progress,
     )
     # The documents' scores come after and are kept in the same file, but are not this stage's.
     return {key: value for key, value in scores.items() if key != "documents"}
@@ -92,6 +104,7 @@ def evaluate_folder(
     decoding: dict[str, Any],
     *,
     load: Callable[[str], Translator],
+    task: str = "translate",
     progress: Report | None = None,
 ) -> dict[str, Any]:
     """`evaluate` with all it depends on named; `load` makes a `Translator` of a model folder."""
@@ -105,6 +118,7 @@ def evaluate_folder(
         "pairs_sha256": files.sha256(pairs_path),
         "decoding": decoding,
         "target_lang": target_lang,
+        **({"task": task} if task != "translate" else {}),
     }
     scores_path = files.join(folder, "scores.json")
     finished = read_json(scores_path)
@@ -122,10 +136,25 @@ def evaluate_folder(
             f"{model_folder}: model.json says fingerprint {made_under['model_fingerprint']}, "
             f"the model itself {model.fingerprint}; train or export it again"
         )
-    hypotheses, seconds = _translate(model, sources, decoding, folder, made_under, progress)
+    counts = model.count_tokens(sources)
+    read = sources
+    if tasks.of(task).whole_texts:  # as `electra translate` does it
+        read, _ = whole_texts.fit_all(
+            sources,
+            target_lang,
+            model.count_tokens,
+            model.source_max_length,
+            tasks.of(task).keeps,
+        )
+    hypotheses, seconds = _translate(model, read, decoding, folder, made_under, progress)
 
     attention_path = files.join(folder, "attention.json")
-    files.write_atomic(attention_path, _attention(model, sources, hypotheses, references, decoding))
+    drawn = _drawn(model, read, hypotheses, references, decoding, target_lang, tasks.of(task))
+    files.write_atomic(attention_path, _attention(model, drawn, decoding))
+    compared = compared_with_copying(sources, hypotheses, references, target_lang, task)
+    if SCORING[task].perplexity:
+        likelihoods, tokens = model.log_likelihoods(read, references)
+        compared["model"] |= perplexities(likelihoods.tolist(), tokens.tolist(), references)
     hypotheses_path = files.join(folder, "test.hyp.txt")
     text = "".join(line + "\n" for line in hypotheses)
     result = {
@@ -135,8 +164,8 @@ def evaluate_folder(
             "sentences": len(sources),
             # Sources that the model sees only the beginning of.
             "empty": sum(not hypothesis for hypothesis in hypotheses),
-            "too_long": int(np.sum(model.count_tokens(sources) > model.source_max_length)),
-            **compared_with_copying(sources, hypotheses, references, target_lang),
+            "too_long": int(np.sum(counts > model.source_max_length)),
+            **compared,
             "seconds": round(seconds, 2),
             "hypotheses_sha256": files.write_atomic(hypotheses_path, text.encode()),
         },
@@ -257,27 +286,45 @@ def _translate(
     return hypotheses, seconds
 
 
-def _attention(
+def _drawn(
     model: Translator,
     sources: list[str],
     hypotheses: list[str],
     references: list[str],
     decoding: dict[str, Any],
-) -> bytes:
-    """JSON of the attention in one real sentence that is short enough to be drawn, and its flow."""
+    language: str,
+    task: tasks.JobTask,
+) -> dict[str, Any]:
+    """One real source that is short enough to be drawn, with its output and reference.
+
+    Of a text that is too long a part is taken, as for a model that takes no more, and its output is
+    that of the part.
+    """
     chosen = _readable_sentence(model.count_tokens(sources), hypotheses, references)
+    source, output = sources[chosen], hypotheses[chosen]
+    if task.whole_texts:
+        source = whole_texts.fit(source, language, model.count_tokens, DRAWN_TOKENS, task.keeps)
+        if source != sources[chosen]:
+            output = one_line(model.translate([source], **decoding)[0][0])
+    return {
+        "index": chosen,
+        "source": source,
+        "translation": output,
+        "reference": references[chosen],
+    }
+
+
+def _attention(model: Translator, drawn: dict[str, Any], decoding: dict[str, Any]) -> bytes:
+    """JSON of what is drawn, of its attention and flow."""
     found = model.attention(
-        sources[chosen],
+        drawn["source"],
         beam_size=decoding["beam_size"],
         length_penalty=decoding["length_penalty"],
     )
     flow = found["flow"]
     return _compact_json(
         {
-            "index": chosen,
-            "source": sources[chosen],
-            "translation": hypotheses[chosen],
-            "reference": references[chosen],
+            **drawn,
             "source_pieces": [str(piece) for piece in found["source_pieces"]],
             "target_pieces": [str(piece) for piece in found["target_pieces"]],
             "cross": _rounded(found["cross"]),

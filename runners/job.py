@@ -22,7 +22,7 @@ from electra_model.config import (
     TrainConfig,
 )
 from electra_model.errors import InputError
-from pipelines import files
+from pipelines import files, tasks
 from pipelines.config import (
     CleanConfig,
     DataConfig,
@@ -48,15 +48,17 @@ class JobConfig:
     """Everything that one job is.
 
     Attributes:
-      task: what the model learns. workdir: the folder of everything that the job makes.
-      source_lang, target_lang: language codes such as `en`, `de`, `pt-BR`.
+      task: what the model learns; some defaults go by it (`pipelines.tasks`).
+      workdir: the folder of everything that the job makes.
+      source_lang, target_lang: language codes such as `en`, `de`, `pt-BR`. Only a translation has
+        two; in a job file of another task `target_lang` is left out.
       data, clean, vocabulary, dataset: of `prepare`.
       model, pretrain, train: of the network and its two trainings.
       translate: of `translate` and, for the decoding, of `evaluate`.
       runner: where pipelines run.
     """
 
-    task: Literal["translate"] = "translate"
+    task: Literal["translate", "summarise", "generate"] = "translate"
     workdir: str = Field(min_length=1)
     source_lang: str = Field(pattern=_LANGUAGE)
     target_lang: str = Field(pattern=_LANGUAGE)
@@ -72,17 +74,31 @@ class JobConfig:
 
     @pydantic.model_validator(mode="after")
     def _check_together(self) -> JobConfig:
-        if self.source_lang == self.target_lang:
+        languages = list(dict.fromkeys((self.source_lang, self.target_lang)))
+        task = tasks.of(self.task)
+        if len(languages) < task.languages:
             raise ValueError(
                 f"target_lang: {self.target_lang} is source_lang as well; a translation has two "
                 "languages"
             )
+        if len(languages) > task.languages:
+            raise ValueError(
+                f"target_lang: {self.target_lang} is not source_lang, {self.source_lang}; with "
+                f"task: {self.task} there is one language, so leave target_lang out"
+            )
         for language in self.data.monolingual:
-            if language not in (self.source_lang, self.target_lang):
-                raise ValueError(
-                    f"data.monolingual.{language}: must be one of the job's languages, "
-                    f"{self.source_lang} or {self.target_lang}"
+            if language not in languages:
+                one_of = (
+                    "one of the job's languages" if len(languages) > 1 else "the job's language"
                 )
+                raise ValueError(
+                    f"data.monolingual.{language}: must be {one_of}, {' or '.join(languages)}"
+                )
+        if self.dataset.long_sources == "cut" and self.task != "summarise":
+            raise ValueError(
+                "dataset.long_sources: cut is for task: summarise alone, for what is left of a "
+                f"source does not fit its target with task: {self.task}; leave it out"
+            )
         if self.translate.input and not self.translate.output:
             raise ValueError(
                 "translate.output: is missing; name the folder for the translations of "
@@ -128,7 +144,7 @@ def load_job(path: str, overrides: Sequence[str] = ()) -> JobConfig:
 def make_job(values: dict[str, Any], where: str, origin: dict[str, str] | None = None) -> JobConfig:
     """`JobConfig` of plain values. `origin`: key -> source, for those that are not of `where`."""
     origins = job_checks.Origins(where, origin or {})
-    arranged = job_checks.arrange(values, JobConfig, origins)
+    arranged = tasks.with_defaults(job_checks.arrange(values, JobConfig, origins))
     # What a published size was pretrained with, where the job does not say otherwise.
     preset = arranged.get("model", {}).get("preset")
     if isinstance(preset, str) and preset in PRETRAINING_OF_PRESETS:

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from electra_model.errors import InputError, WorkError
-from pipelines import files, packing, units
+from pipelines import files, packing, tasks, units
 from pipelines.config import TranslateConfig
 from pipelines.records import EMPTY_LEDGER, Ledger
 
@@ -242,7 +242,14 @@ def run_translate(
             receipts=files.join(plan.output, "_electra", "units"),
             total=plan.total_units,
         )
-    return translation_counts(plan.output)
+    counts = translation_counts(plan.output)
+    if counts.get("cut"):
+        what = tasks.of(plan.settings["model"]["task"])
+        say(
+            f"translate: {counts['cut']:,} texts are longer than the model takes; it was given the "
+            f"{what.keeps} of each, and {config.output_field}_error says source_cut"
+        )
+    return counts
 
 
 def translation_counts(output: str) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from electra_model.config import LoopConfig
-from pipelines import files, foresight
+from pipelines import files, foresight, tasks
 from pipelines.foresight import Outlook
 from pipelines.prepare import PreparePlan
 
@@ -45,8 +45,8 @@ def show(job: JobConfig, write: Callable[[str], None]) -> dict[str, Any]:
     prepare: list[Outlook] = []
     seconds: dict[str, Seconds] = {}
     upstream_runs = False
-    languages = f"{job.source_lang}-{job.target_lang}"
-    lines = [f"{languages}, work folder {job.workdir}, runner {_runner(job)}"]
+    what = tasks.in_words(job.task, job.source_lang, job.target_lang)
+    lines = [f"{what}, work folder {job.workdir}, runner {_runner(job)}"]
     for stage in stages.STAGES:
         state = stages.look(stage, job)
         if state.runs:

@@ -37,8 +37,8 @@ def fill(recipe: str, **values: str) -> str:
     return text
 
 
-def write_template(name: str) -> str:
-    """Writes a commented job file and returns its path.
+def write_template(name: str, task: str = "translate") -> str:
+    """Writes a commented job file for a task and returns its path.
 
     Raises `InputError` when it exists already or cannot be written.
     """
@@ -49,7 +49,7 @@ def write_template(name: str) -> str:
     if os.path.exists(path):
         raise InputError(f"{path}: exists already and is not overwritten; give another name")
     try:
-        files.write_atomic(path, fill("translate", NAME=stem).encode())
+        files.write_atomic(path, fill(task, NAME=stem).encode())
     except OSError as error:
         raise InputError(f"{path}: cannot be written: {error.strerror}") from None
     return path

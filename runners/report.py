@@ -17,11 +17,12 @@ import jinja2
 import markupsafe
 
 from electra_model.errors import InputError
-from pipelines import files
+from pipelines import files, tasks
 
 from . import charts, report_corpus, report_sections, report_shards
 from .charts import Series
 from .job import JobConfig
+from .scores import PERPLEXITIES, SCORING
 
 Kind = Literal["noisy", "exact", "marks"]
 
@@ -48,6 +49,7 @@ def write_report(job: JobConfig) -> dict[str, Any]:
         job.workdir,
         source_lang=job.source_lang,
         target_lang=job.target_lang,
+        task=job.task,
         pretrain_skipped=job.pretrain.skipped,
         train_skipped=job.train.skipped,
     )
@@ -68,6 +70,7 @@ def render(
     *,
     source_lang: str,
     target_lang: str,
+    task: str = "translate",
     pretrain_skipped: bool = False,
     train_skipped: bool = False,
 ) -> tuple[str, list[str]]:
@@ -99,6 +102,13 @@ def render(
         style=markupsafe.Markup(style),
         source_lang=source_lang,
         target_lang=target_lang,
+        task=tasks.of(task),
+        output=tasks.of(task).output_field,
+        items="texts" if tasks.of(task).whole_texts else "sentences",
+        scoring=SCORING[task],
+        main=next(iter(SCORING[task].metrics)),
+        baseline=SCORING[task].baseline_title.lower(),
+        perplexities=PERPLEXITIES,
         workdir=workdir,
         pretrain_skipped=pretrain_skipped,
         train_skipped=train_skipped,

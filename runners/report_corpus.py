@@ -13,7 +13,7 @@ from pipelines.rejections import spread
 
 from . import report_shards, report_texts
 from .evaluation import read_json
-from .report_sections import RULES, read_jsonl
+from .report_sections import RULES, read_jsonl, shortened
 
 EXAMPLES_PER_RULE = 8
 
@@ -170,11 +170,8 @@ def rejection_examples(workdir: str, rule: str) -> list[dict[str, Any]]:
     return examples
 
 
-def _shortened(text: Any, limit: int = 240) -> str | None:
-    if text is None:
-        return None
-    text = str(text)
-    return text if len(text) <= limit else f"{text[:limit]} … ({len(text):,} characters)"
+def _shortened(text: Any) -> str | None:
+    return None if text is None else shortened(str(text), 240)
 
 
 Bars = list[tuple[float, float, int]]  # from, to, count

@@ -17,6 +17,7 @@ from .scores import sentence_chrf
 
 SAMPLES = 12
 WORST = 5
+SHOWN_CHARACTERS = 1000  # of a source among the samples
 
 # What the rules of `clean` and of the readers mean, in a reader's words.
 RULES = {
@@ -71,6 +72,7 @@ RULES = {
     "not_a_document": "the record of the archive is neither a page nor its text",
     "unreadable_http": "the headers or the compression of the archived page cannot be read",
     "too_large": "the line or document is too large to be read",
+    "no_continuation": "the text is too short to be cut into a beginning and a continuation",
 }
 
 
@@ -178,7 +180,8 @@ def evaluation(workdir: str) -> dict[str, Any] | None:
     rows = [
         {
             "number": number,
-            "source": source,
+            "source": shortened(source, SHOWN_CHARACTERS),
+            "length": len(source),
             "translation": hypothesis,
             "reference": reference,
             "chrf": sentence_chrf(hypothesis, reference),
@@ -193,10 +196,15 @@ def evaluation(workdir: str) -> dict[str, Any] | None:
     for row in rows:
         bars[min(19, int(row["chrf"] // 5))] += 1
     result["rows"] = [rows[i] for i in picks]
-    result["worst"] = sorted(rows, key=lambda row: (row["chrf"], -len(row["source"])))[:WORST]
+    result["worst"] = sorted(rows, key=lambda row: (row["chrf"], -row["length"]))[:WORST]
     result["by_length"] = by_length(rows)
     result["chrf_bars"] = [(5 * i, 5 * i + 5, count) for i, count in enumerate(bars)]
     return result
+
+
+def shortened(text: str, limit: int) -> str:
+    """A text, or the beginning of a longer one and how long it is."""
+    return text if len(text) <= limit else f"{text[:limit]} … ({len(text):,} characters)"
 
 
 def by_length(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -204,7 +212,7 @@ def by_length(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     bounds = [(1, 15), (16, 30), (31, 60), (61, 120), (121, None)]
     groups: list[list[float]] = [[] for _ in bounds]
     for row in rows:
-        length = len(row["source"])
+        length = row["length"]
         index = next(i for i, (_, most) in enumerate(bounds) if most is None or length <= most)
         groups[index].append(row["chrf"])
     return [

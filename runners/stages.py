@@ -14,7 +14,7 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-from pipelines import files
+from pipelines import files, tasks
 from pipelines.formats import moses
 from pipelines.units import fingerprint
 
@@ -112,7 +112,8 @@ def _receipt(stage: Stage, job: JobConfig) -> str:
 def _settings(stage: Stage, job: JobConfig) -> dict[str, Any]:
     """Key -> value, sections spread out."""
     values = {**dataclasses.asdict(job), "model": job.model.resolved().settings()}
-    values = plain({**values, "pretrain": job.pretrain.identity(), "train": job.train.identity()})
+    values |= {name: getattr(job, name).identity() for name in ("dataset", "pretrain", "train")}
+    values = plain(values)
     flat: dict[str, Any] = {}
     for key in stage.settings:
         value: Any = values
@@ -129,7 +130,8 @@ def _differences(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
     """What differs, by the names that a user knows."""
     found = []
     for part in ("settings", "data"):
-        for key in sorted(set(before[part]) | set(now[part])):
+        # Another task changes defaults of many keys: it is what to name.
+        for key in sorted(set(before[part]) | set(now[part]), key=lambda key: (key != "task", key)):
             if before[part].get(key) != now[part].get(key):
                 found.append(key)
     return found
@@ -250,7 +252,8 @@ def _evaluate(job: JobConfig) -> dict[str, Any]:
     from . import evaluation
     from .progress import Progress
 
-    with Progress("evaluate", unit="sentences") as bar:
+    what = "texts" if tasks.of(job.task).whole_texts else "sentences"
+    with Progress("evaluate", unit=what) as bar:
         return evaluation.evaluate(job, progress=bar.update)["test"]
 
 

@@ -122,19 +122,10 @@ def _in_words(counts: dict[str, Any]) -> str:
         return f"; {counts['in']:,} in = {counts['out']:,} out + {rejected:,} rejected" + (
             f" ({rules})" if rules else ""
         )
-    if "copy_source" in counts:
-        scores = [
-            f"{name} {counts[who][metric]['score']:.1f}"
-            for who in ("model", "copy_source")
-            for name, metric in (("BLEU", "bleu"), ("chrF", "chrf"))
-        ]
-        model, copy = (counts[who]["chrf"]["score"] for who in ("model", "copy_source"))
-        warning = ""
-        if counts.get("empty"):
-            warning += f"; {counts['empty']:,} of {counts['sentences']:,} translations are empty"
-        if model < copy:
-            warning += "; the model is worse than copying: train for longer, or on more pairs"
-        return f"; {scores[0]}, {scores[1]} (copying the source: {scores[2]}, {scores[3]}){warning}"
+    if "model" in counts and "sentences" in counts:
+        from . import scores
+
+        return f"; {scores.in_words(counts)}"
     if "steps" in counts:
         words = f"; {counted(counts['steps'], 'update')}, {counts['tokens']:,} tokens"
         if counts["steps"] < counts.get("warmup_steps", 0):

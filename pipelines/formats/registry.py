@@ -137,6 +137,7 @@ def plan(
     text_rows: str = "line",
     partners: Mapping[str, str | None] | None = None,
     csv_delimiter: str = delimited.COMMA,
+    texts_in: str | None = None,
 ) -> list[Unit]:
     """Files -> units, in the order of the files; every file has at least one.
 
@@ -146,9 +147,10 @@ def plan(
 
     Args:
       paths: the files. roles: what each is in the job. unit_bytes: aim of the size of a unit.
-      text_rows: what is a row of monolingual .txt files: "line", "paragraph" or "document".
+      text_rows: what is a row of .txt files with texts: "line", "paragraph" or "document".
       partners: the second file of each Moses pair, see `moses.pair_up`.
       csv_delimiter: what stands between the columns of CSV.
+      texts_in: the language of the texts in files of all other roles, where these are no pairs.
 
     Raises:
       InputError: an unknown kind of file, or one whose content is not what its name says.
@@ -156,13 +158,14 @@ def plan(
     units: list[Unit] = []
     for number, (path, role) in enumerate(zip(paths, roles, strict=True)):
         partner = (partners or {}).get(path)
-        kind, _, language = role.partition(":")
+        language = role.partition(":")[2] or texts_in
         if partner is not None:
             name, packed = "moses", moses.compression_of(path)
         else:
-            languages = {language: "text"} if kind == "monolingual" else _NO_LANGUAGES
-            name, packed = format_of(path, languages, pairs=kind in _PAIR_ROLES)
-        if name == "text" and kind == "monolingual" and not moses.has_language(path, language):
+            of_language = {language: "text"} if language else _NO_LANGUAGES
+            holds_pairs = role in _PAIR_ROLES and texts_in is None
+            name, packed = format_of(path, of_language, pairs=holds_pairs)
+        if name == "text" and language and not moses.has_language(path, language):
             name = _TEXT_ROWS[text_rows]
         for place, piece in enumerate(_cut(path, partner, name, packed, unit_bytes, csv_delimiter)):
             unit_id = f"{number:05d}-{place:05d}"

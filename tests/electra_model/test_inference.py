@@ -124,3 +124,13 @@ def test_the_example_of_the_readme(saved, capsys):
     found = load_model(saved[0]).attention("the dog sees the tree")
     assert [line.split(" ", 1)[0] for line in lines] == found["target_pieces"]
     assert all("▁dog" in line or "▁d" in line for line in lines)
+
+
+def test_a_likelihood_does_not_depend_on_the_others(loaded, texts):
+    targets = texts[::-1]
+    found, tokens = loaded.log_likelihoods(texts, targets)
+    for row in (0, 20, 40):
+        alone, count = loaded.log_likelihoods([texts[row]], [targets[row]])
+        assert (alone[0], count[0]) == (found[row], tokens[row])
+    empty, count = loaded.log_likelihoods([], [])
+    assert len(empty) == len(count) == 0

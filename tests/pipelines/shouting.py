@@ -45,14 +45,16 @@ def load(model_dir):
     )
 
 
-def write_model_card(folder: pathlib.Path, fingerprint: str = "0123456789abcdef") -> str:
+def write_model_card(
+    folder: pathlib.Path, fingerprint: str = "0123456789abcdef", task: str = "translate"
+) -> str:
     folder.mkdir(exist_ok=True)
     card = {
         "format_version": 1,
         "fingerprint": fingerprint,
-        "task": "translate",
+        "task": task,
         "source_lang": "en",
-        "target_lang": "de",
+        "target_lang": "de" if task == "translate" else "en",
     }
     (folder / "model.json").write_text(json.dumps(card))
     return str(folder)

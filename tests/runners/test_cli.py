@@ -91,7 +91,7 @@ WRONG = [
      "--set train.seed=3: only translate and runner have a meaning here"),
     (["corpus", "--target", "de", "--output", "o", "--recipe", "none"],
      "none: there is no such recipe; give the path of one, or one of: demo-corpus, demo-job, "
-     "translate"),
+     "generate, summarise, translate"),
     (["init", "a/b c"],
      "a/b c: a job's name is made of letters, digits, '.', '-' and '_'"),
 ]  # fmt: skip

@@ -43,6 +43,10 @@ class WordByWord:
         lines = [" ".join(WORDS.get(word, word) for word in text.split()) for text in texts]
         return lines, np.zeros(len(texts), np.float32)
 
+    def log_likelihoods(self, sources, targets):
+        tokens = self.count_tokens(targets)
+        return -np.log(2.0) * tokens, tokens
+
     def attention(self, source, *, beam_size, length_penalty):
         pieces = [*source.split(), "</s>"]
         size = len(pieces)
@@ -187,3 +191,33 @@ def test_a_damaged_pair_is_named_by_line(tmp_path):
 
 def test_one_line():
     assert one_line("one\r\n two \n\nthree\u2028four ") == "one two three\u2028four"
+
+
+def test_summaries_are_of_the_beginning_and_scored_by_rouge(workdir):
+    long = "The red house is old. It is big and it is red."
+    write_pairs(workdir, "test", [*PAIRS, (long, "The house is old.")])
+    model = WordByWord()
+    scores = run(workdir, model, task="summarise")
+    assert model.calls[0][-1] == "The red house is old."
+    assert scores["task"] == "summarise" and scores["test"]["too_long"] == 2
+    assert set(scores["test"]["lead_1"]) == {"rouge1", "rouge2", "rougeL", "chrf"}
+    assert "copy_source" not in scores["test"]
+
+
+def test_continuations_are_of_the_end_and_have_a_perplexity(workdir):
+    long = "It is big and it is red. The red house is old."
+    write_pairs(workdir, "test", [(long, "The house is big.")])
+    model = WordByWord()
+    scores = run(workdir, model, task="generate")
+    assert model.calls == [["The red house is old."]]
+    assert scores["test"]["model"]["perplexity"]["score"] == 2.0
+    assert scores["test"]["model"]["character_perplexity"]["score"] == round(2 ** (5 / 18), 4)
+    assert "perplexity" not in scores["test"]["copy_source"]
+
+
+def test_of_a_long_text_a_part_is_drawn(workdir, monkeypatch):
+    monkeypatch.setattr(evaluation, "DRAWN_TOKENS", 4)
+    write_pairs(workdir, "test", [("The house. It is old and big.", "Old.")])
+    run(workdir, WordByWord(), task="summarise")
+    drawn = json.loads((workdir / "evaluation" / "attention.json").read_text())
+    assert (drawn["source"], drawn["translation"]) == ("The house.", "The house.")

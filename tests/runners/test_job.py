@@ -110,7 +110,10 @@ def test_leniency(load):
         ("runner: {name: flink}", "job.yaml: runner.options.flink_master: is needed for the runner flink"),
         ("pretrain: {ema: 0.9}", "job.yaml: pretrain.ema: unknown key; did you mean train.ema?"),
         ("pretrain: {bad_updates: 0}", "job.yaml: pretrain.bad_updates: found 0; it should be from 1 to 1000"),
-        ("task: summarise", "job.yaml: task: found 'summarise'; allowed is 'translate'"),
+        (
+            "task: paint",
+            "job.yaml: task: found 'paint'; allowed is 'translate', 'summarise' or 'generate'",
+        ),
     ],
 )  # fmt: skip
 def test_messages(load, text, message):

@@ -56,3 +56,15 @@ def test_recipes_are_found_by_name_and_by_path(tmp_path):
     assert recipe_files.find(str(tmp_path / "mine.yaml")) == str(tmp_path / "mine.yaml")
     with pytest.raises(InputError, match="there is no such recipe; .* one of: demo-corpus, "):
         recipe_files.find("none")
+
+
+@pytest.mark.parametrize("task", ["summarise", "generate"])
+def test_the_templates_of_the_other_tasks(tmp_path, monkeypatch, task):
+    monkeypatch.chdir(tmp_path)
+    job = load_job(recipe_files.write_template("first", task))
+    assert (job.task, job.target_lang, job.workdir) == (task, "en", "work/first")
+    pathlib.Path("bare.yaml").write_text(f"task: {task}\nworkdir: work/first\nsource_lang: en\n")
+    default = load_job("bare.yaml")
+    for section in ("clean", "vocabulary", "dataset", "model", "translate"):
+        assert getattr(job, section) == getattr(default, section)
+    assert job.train.buckets == default.train.buckets

@@ -1,6 +1,15 @@
+import math
+
 import pytest
 
-from runners.scores import bleu_tokenizer, compared_with_copying, corpus_scores, sentence_chrf
+from runners.scores import (
+    bleu_tokenizer,
+    compared_with_copying,
+    corpus_scores,
+    in_words,
+    perplexities,
+    sentence_chrf,
+)
 
 
 @pytest.mark.parametrize(
@@ -56,3 +65,33 @@ def test_lists_of_other_lengths_and_empty_ones_are_refused():
 def test_sentence_chrf():
     assert sentence_chrf("Haus", "Haus") == 100
     assert sentence_chrf("", "Haus") == 0
+
+
+def test_summaries_are_scored_beside_the_first_sentence():
+    sources = ["The cat sat. It slept.", "No end"]
+    hypotheses, references = ["a cat", "no"], ["The cat sat", "No"]
+    scores = compared_with_copying(sources, hypotheses, references, "en", "summarise")
+    assert list(scores) == ["model", "lead_1"]
+    assert set(scores["model"]) == {"rouge1", "rouge2", "rougeL", "chrf"}
+    assert scores["lead_1"]["rouge1"]["score"] == pytest.approx((100 + 200 / 3) / 2, abs=0.01)
+    assert scores["model"]["rougeL"]["signature"].startswith("lcs|f1|mean")
+
+
+def test_perplexities_are_of_all_references_together():
+    found = perplexities([math.log(0.5) * 4, math.log(0.5) * 6], [2, 3], ["abc", "abcde"])
+    assert found["perplexity"] == {"score": 4.0, "signature": "tokens:5|end:yes"}
+    assert found["character_perplexity"] == {"score": 2.0, "signature": "characters:10|end:yes"}
+
+
+def test_scores_in_words():
+    scored = compared_with_copying(["One two"], ["Eins zwei"], ["Eins zwei"], "de")
+    assert in_words(scored).startswith("BLEU 0.0, chrF 100.0 (copying the source: BLEU 0.0, ")
+    bad = compared_with_copying(["The end. More."], ["no"], ["The end"], "en", "summarise")
+    assert in_words(bad | {"empty": 1, "sentences": 2}) == (
+        "ROUGE-1 0.0, ROUGE-L 0.0 (the first sentence: ROUGE-1 100.0, ROUGE-L 100.0); 1 of 2 "
+        "summaries are empty; the model is worse than the first sentence: train for longer, or on "
+        "more pairs"
+    )
+    going_on = compared_with_copying(["a b"], ["c d"], ["c d"], "en", "generate")
+    going_on["model"]["perplexity"] = {"score": 12.34}
+    assert in_words(going_on).endswith("), perplexity 12.3")

@@ -1,0 +1,32 @@
+"""How likely given outputs are: the sum over a target of the log-probabilities of its tokens, each
+given the source and the tokens before it."""
+
+from typing import Any
+
+import tensorflow as tf
+
+from electra_model.electra import Electra
+from electra_model.tokenizer import BOS_ID, PAD_ID
+
+
+def log_likelihoods(model: Electra, source, target):
+    """source int32 [rows, source_length], target int32 [rows, target_length], end marks included,
+    0 = padding -> float32 [rows], natural logarithms, no dropout and no smoothing."""
+    real = tf.not_equal(target, PAD_ID)
+    start = tf.fill([tf.shape(target)[0], 1], BOS_ID)
+    # The end mark is a target but never an input.
+    shifted = tf.where(real, tf.concat([start, target[:, :-1]], axis=1), PAD_ID)
+    logits: Any = model((source, shifted))  # [rows, target_length, vocabulary]
+    surprise = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=target, logits=logits)
+    return -tf.reduce_sum(tf.where(real, surprise, 0.0), axis=1)
+
+
+def compiled_log_likelihoods(model: Electra):
+    """`log_likelihoods` of a model, compiled once for every pair of shapes."""
+    ids = tf.TensorSpec([None, None], tf.int32)
+
+    @tf.function(jit_compile=True, autograph=False, input_signature=[ids, ids])
+    def run(source, target):
+        return log_likelihoods(model, source, target)
+
+    return run
