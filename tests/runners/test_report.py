@@ -44,7 +44,7 @@ def write_dataset(workdir):
             "vocabulary_fingerprint": "abc",
         },
     )
-    row = {"rule": "empty", "path": "/data/train.tsv", "unit": 0, "row": 4}
+    row = {"rule": "empty", "path": "/data/train.tsv", "unit": 0, "row": 4, "line": 5}
     write_lines(
         workdir / "dataset" / "samples" / "empty.jsonl",
         [{**row, "source": ATTACK, "target": None}] * 20,
@@ -193,7 +193,7 @@ def test_page_says_what_the_files_say(page):
         "home_made_rule",
         "the rule empty rejected 40% of <b>all</b>",
         "the same record came before",
-        "train.tsv, unit",
+        "train.tsv, line 5",
         "120 updates in 1 min",
         "Lowest validation loss: 2.500 after 100 updates (perplexity 12.2)",
         "Tensors warm-started from pretraining: 2 restored, 1 fresh, 0 skipped.",
