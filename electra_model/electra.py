@@ -211,6 +211,7 @@ class Electra(keras.Model):
         seed=None,
         encoder_segment_ids=None,
         decoder_segment_ids=None,
+        *,
         part=0,
     ):
         """What `logits` takes, float [batch, target_length, d_model], and all attention scores.
