@@ -43,6 +43,8 @@ def member() -> Member:
         return Member()
     try:
         config = json.loads(text)
+        if not isinstance(config, dict):
+            raise ValueError("found no JSON object")
         return _member(config.get("cluster") or {}, config.get("task") or {})
     except (ValueError, TypeError, AttributeError, KeyError) as error:
         raise InputError(f"{VARIABLE}: {error}; it should be like {_EXAMPLE}") from None
