@@ -23,10 +23,20 @@ from electra_model.averaging import MovingAverage
 from electra_model.errors import WorkError
 from electra_model.shares import Share
 
+from . import interrupts
 from .cluster import Member, member
 from .progress import say
 
 T = TypeVar("T")
+
+# What TensorFlow raises when another worker is gone, or the health of the workers is not known.
+_LOST = (
+    tf.errors.AbortedError,
+    tf.errors.CancelledError,
+    tf.errors.DeadlineExceededError,
+    tf.errors.InternalError,
+    tf.errors.UnavailableError,
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -153,7 +163,7 @@ class Devices:
     def _exchanged(self, told: np.ndarray) -> np.ndarray:
         """The sum over the workers of arrays of one shape."""
         if self._exchange is None:
-            self._exchange = tf.function(self._sum, autograph=False, reduce_retracing=False)
+            self._exchange = tf.function(self._sum, autograph=False)
         with self.watched():
             return self._exchange(tf.constant(told)).numpy()
 
@@ -171,13 +181,12 @@ class Devices:
         """Raises WorkError when another worker is gone or cannot be reached."""
         try:
             yield
-        except tf.errors.OpError as error:
+        except _LOST:
             if self.worker.workers == 1:
                 raise
-            reason = str(error.message).splitlines()[0]
             raise WorkError(
-                f"{self.worker}: another worker has ended or cannot be reached ({reason}); start "
-                "the command again on all of them: it goes on from the newest checkpoint"
+                f"{self.worker}: another worker has ended or cannot be reached; start the command "
+                "again on all of them: it goes on from the newest checkpoint"
             ) from None
 
 
@@ -217,7 +226,8 @@ def _multi_worker() -> Devices:
         implementation=kinds.AUTO if gpus else kinds.RING
     )
     try:
-        strategy = tf.distribute.MultiWorkerMirroredStrategy(communication_options=options)
+        with interrupts.at_once():
+            strategy = tf.distribute.MultiWorkerMirroredStrategy(communication_options=options)
     except (RuntimeError, tf.errors.OpError) as error:
         reason = str(error).splitlines()[0]
         raise WorkError(f"{worker}: TensorFlow cannot join the workers ({reason})") from None

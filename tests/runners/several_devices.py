@@ -1,6 +1,7 @@
-"""Does stages of a job, one by one, in a process that sees so many processors:
+"""Does stages of a job, one by one, in a process that sees so many processors.
 
-python tests/runners/several_devices.py PROCESSORS JOB.yaml STAGE...
+Arguments: the number of processors, the job file, stages. The stage "replay" shows the first
+updates of both trainings.
 """
 
 import sys
@@ -13,11 +14,17 @@ def main(processors, job_file, names):
         (one,) = tf.config.list_physical_devices("CPU")
         parts = [tf.config.LogicalDeviceConfiguration()] * processors
         tf.config.set_logical_device_configuration(one, parts)
-    from runners import stages, work
+    from runners import replay, stages, work
     from runners.job import load_job
 
+    job = load_job(job_file, [])
     for name in names:
-        work.do_stages(load_job(job_file, []), [stages.BY_NAME[name]])
+        if name == "replay":
+            for stage in ("pretrain", "train"):
+                for step in range(1, 6):
+                    replay.show(job, stage, step, print)
+        else:
+            work.do_stages(job, [stages.BY_NAME[name]])
 
 
 if __name__ == "__main__":
