@@ -37,7 +37,7 @@ def varied_job(folder):
         "target_lang": "de",
         "data": {"train": [str(folder / "train.tsv")]},
         "vocabulary": {"size": 300},
-        "dataset": {"max_tokens": 64, "valid_fraction": 0.1},
+        "dataset": {"max_tokens": 64, "window_length": 64, "valid_fraction": 0.1},
         "model": {**sizes, "max_length": 64},
         "pretrain": {"steps": 0},
         "train": {
