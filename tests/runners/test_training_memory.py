@@ -66,12 +66,13 @@ def test_memory_does_not_grow(tmp_path):
     job = varied_job(tmp_path)
     launch.run_prepare(job)
     (tmp_path / "job.yaml").write_text(resolved_text(job))
-    process = subprocess.Popen(
-        [sys.executable, "-m", "runners", "train", str(tmp_path / "job.yaml")],
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        stdout=subprocess.DEVNULL,
-        stderr=open(tmp_path / "told", "w"),
-    )
+    with open(tmp_path / "told", "w") as told:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "runners", "train", str(tmp_path / "job.yaml")],
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            stdout=subprocess.DEVNULL,
+            stderr=told,
+        )
     early, late = [], []
     log = tmp_path / "work" / "train" / "metrics.jsonl"
     while process.poll() is None:
