@@ -240,12 +240,15 @@ class LoopConfig(OptimizerConfig):
       batch_tokens: tokens of the longer side, padding included, in one batch.
       checkpoint_minutes: at most this much work is lost by a kill.
       keep_checkpoints: how many of the newest are kept.
+      strategy: "none" computes on one device, "mirrored" on all devices of this machine,
+        "multi_worker" on those of several machines, which `TF_CONFIG` names. The batches and the
+        noise are the same, and an update differs by the rounding of sums alone.
       bad_updates: after so many updates in a row without a finite loss or gradient, all of them
         left out, training goes back to the last good checkpoint.
     """
 
     default_steps: ClassVar[int] = 10_000
-    came_later: ClassVar[tuple[str, ...]] = ("bad_updates",)
+    came_later: ClassVar[tuple[str, ...]] = ("bad_updates", "strategy")
     steps: int | None = Field(default=None, ge=0, le=MOST_STEPS)
     minutes: float | None = Field(default=None, ge=0, le=MOST_MINUTES)
     batch_tokens: int = Field(default=2048, ge=64, le=1 << 24)
@@ -254,6 +257,7 @@ class LoopConfig(OptimizerConfig):
     keep_checkpoints: int = Field(default=3, ge=1, le=10_000)
     log_every_steps: int = Field(default=20, ge=1, le=MOST_STEPS)
     bad_updates: int = Field(default=5, ge=1, le=1000)
+    strategy: Literal["none", "mirrored", "multi_worker"] = "none"
 
     @pydantic.model_validator(mode="after")
     def _check_length(self) -> LoopConfig:

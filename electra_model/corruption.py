@@ -15,7 +15,7 @@ def sample_tokens(logits, temperature, seeds):
 
     No gradient passes: the generator is trained by its own loss only, as published.
     """
-    noise = randomness.gumbel(keras.ops.shape(logits), seeds.next())
+    noise = randomness.gumbel(keras.ops.shape(logits), seeds.next(), seeds.part)
     sampled = tf.argmax(
         tf.stop_gradient(logits) / temperature + noise, axis=-1, output_type=tf.int32
     )

@@ -211,13 +211,18 @@ class Electra(keras.Model):
         seed=None,
         encoder_segment_ids=None,
         decoder_segment_ids=None,
+        *,
+        part=0,
     ):
-        """What `logits` takes, float [batch, target_length, d_model], and all attention scores."""
+        """What `logits` takes, float [batch, target_length, d_model], and all attention scores.
+
+        part: which share of a larger batch this is (see `shares`); dropout is that of its rows.
+        """
         seeds = None
         if training:
             if seed is None:
                 seed = ops.sum(self.seed_generator.next())
-            seeds = randomness.SeedStream(seed)
+            seeds = randomness.SeedStream(seed, part)
         memory, encoder_scores = self.encoder(
             encoder_token_ids, encoder_segment_ids, seeds=seeds, return_scores=True
         )

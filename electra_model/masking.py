@@ -35,20 +35,33 @@ def mask_tokens(token_ids, mask_fraction, seeds):
     length = token_ids.shape[1]
     if length is None:
         raise ValueError("mask_tokens needs a fixed length, to hide the same number in every row")
-    count = max(1, int(mask_fraction * length + 0.5))
+    count = _most_hidden(mask_fraction, length)
     shape = tf.shape(token_ids)
-    ordinary = token_ids >= FIRST_PIECE_ID  # special tokens are never hidden
-    noise: Any = randomness.uniform((shape[0], length), seeds.next())
-    drawn, positions = tf.math.top_k(tf.where(ordinary, noise, -1.0), k=count)
-    number_of_ordinary = tf.reduce_sum(tf.cast(ordinary, tf.float32), axis=1, keepdims=True)
-    share = tf.maximum(tf.round(mask_fraction * number_of_ordinary), 1.0)
+    noise: Any = randomness.uniform((shape[0], length), seeds.next(), seeds.part)
+    _, positions = tf.math.top_k(tf.where(_is_ordinary(token_ids), noise, -1.0), k=count)
     rank = tf.range(count, dtype=tf.float32)[None, :]
-    chosen = tf.logical_and(drawn >= 0.0, rank < share)
+    chosen = rank < hidden_counts(token_ids, mask_fraction)[:, None]
     targets = tf.gather(token_ids, positions, batch_dims=1)
     replacement = tf.where(chosen, MASK_ID, targets)
     return Masked(
         scatter(token_ids, positions, replacement), positions, targets, tf.cast(chosen, tf.float32)
     )
+
+
+def hidden_counts(token_ids, mask_fraction):
+    """How many tokens `mask_tokens` hides in each row, whatever is drawn: float32 [batch]."""
+    ordinary = tf.reduce_sum(tf.cast(_is_ordinary(token_ids), tf.float32), axis=1)
+    share = tf.maximum(tf.round(mask_fraction * ordinary), 1.0)
+    most = _most_hidden(mask_fraction, token_ids.shape[1])
+    return tf.minimum(tf.minimum(share, ordinary), float(most))
+
+
+def _most_hidden(mask_fraction, length):
+    return max(1, int(mask_fraction * length + 0.5))
+
+
+def _is_ordinary(token_ids):
+    return token_ids >= FIRST_PIECE_ID  # special tokens are never hidden
 
 
 def scatter(token_ids, positions, values):

@@ -19,7 +19,7 @@ from electra_model.generator import build_generator
 from electra_model.heads import ReplacedTokenHead
 from electra_model.initialization import initialize
 from electra_model.losses import replaced_token_loss, vocabulary_cross_entropy
-from electra_model.masking import mask_tokens
+from electra_model.masking import hidden_counts, mask_tokens
 from electra_model.randomness import SeedStream
 
 
@@ -83,14 +83,24 @@ class ReplacedTokenDetection(keras.Model):
         return self.discriminator_head(self.encoder(token_ids, segment_ids=segment_ids))
 
     def losses_of(self, token_ids, segment_ids, seed) -> PretrainingOutput:
-        """One batch through both networks.
+        """One batch through both networks; arguments as of `sums_of`."""
+        output: Any = self.output_of(self.sums_of(token_ids, segment_ids, seed))
+        return output
 
-        token_ids, segment_ids int32 [batch, length]; seed int scalar. Reads as the paper: hide
+    def losses_on(self, token_ids, replaced_token_ids, segment_ids, seed) -> DiscriminatorOutput:
+        """One batch through the discriminator alone; arguments as of `sums_on`."""
+        return self.output_of(self.sums_on(token_ids, replaced_token_ids, segment_ids, seed))
+
+    def sums_of(self, token_ids, segment_ids, seed, part: int = 0) -> dict[str, Any]:
+        """One batch through both networks: what `output_of` takes, float32 scalars.
+
+        token_ids, segment_ids int32 [batch, length]; seed int scalar; part: which share of a larger
+        batch this is (see `shares`), whose sums are to be added up. Reads as the paper: hide
         tokens, let the generator fill them in, sample from it, let the discriminator tell which
-        were replaced, weigh the two losses.
+        were replaced.
         """
         assert self.generator is not None and self.generator_head is not None
-        seeds = SeedStream(seed)
+        seeds = SeedStream(seed, part)
         masked = mask_tokens(token_ids, self.pretrain.mask_fraction, seeds)
 
         hidden = self.generator(masked.token_ids, segment_ids=segment_ids, seeds=seeds)
@@ -100,51 +110,83 @@ class ReplacedTokenDetection(keras.Model):
         targets = tf.reshape(masked.targets, [-1])
         weights = tf.reshape(masked.weights, [-1])
         table, bias = self.embedding.table.value, self.generator_head.bias.value
-        generator_sum, _, hits = vocabulary_cross_entropy(flat, table, bias, targets, weights)
-        number_masked = tf.maximum(tf.reduce_sum(weights), 1.0)
-        generator_loss = generator_sum / number_masked
+        loss, _, hits = vocabulary_cross_entropy(flat, table, bias, targets, weights)
 
         logits = tf.stop_gradient(tf.matmul(flat, table, transpose_b=True) + bias)
         sampled = sample_tokens(logits, self.pretrain.temperature, seeds)
         corrupted, labels = corrupt(
             token_ids, masked, tf.reshape(sampled, tf.shape(masked.targets))
         )
+        return {
+            "generator_loss": loss,
+            "hits": hits,
+            "masked": tf.reduce_sum(weights),
+            **self._told(token_ids, corrupted, labels, segment_ids, seeds),
+        }
 
-        told = self._told(token_ids, corrupted, labels, segment_ids, seeds)
+    def sums_on(
+        self, token_ids, replaced_token_ids, segment_ids, seed, part: int = 0
+    ) -> dict[str, Any]:
+        """One batch whose replacements were made beforehand, through the discriminator alone: what
+        `output_of` takes.
+
+        token_ids, replaced_token_ids, segment_ids int32 [batch, length]; seed int scalar; part as
+        of `sums_of`. A token is an original where the first two agree (Dong et al. 2023,
+        arXiv:2310.07347).
+        """
+        labels = tf.cast(tf.not_equal(replaced_token_ids, token_ids), tf.int32)
+        seeds = SeedStream(seed, part)
+        return self._told(token_ids, replaced_token_ids, labels, segment_ids, seeds)
+
+    def _told(self, token_ids, corrupted, labels, segment_ids, seeds) -> dict[str, Any]:
+        """What the discriminator says of corrupted tokens against their labels, as sums."""
+        encoded = self.encoder(corrupted, segment_ids=segment_ids, seeds=seeds)
+        replaced_logits = self.discriminator_head(encoded)
+        real = _real(token_ids)
+        said = tf.cast(replaced_logits > 0.0, tf.float32) * real
+        replaced = tf.cast(labels, tf.float32)
+        return {
+            "discriminator_loss": replaced_token_loss(replaced_logits, labels, real),
+            "real": tf.reduce_sum(real),
+            "said": tf.reduce_sum(said),
+            "found": tf.reduce_sum(said * replaced),
+            "wrong": tf.reduce_sum(tf.abs(said - replaced) * real),
+            "replaced": tf.reduce_sum(replaced),
+        }
+
+    def counts_of(self, token_ids) -> dict[str, Any]:
+        """Those of the sums that the losses are divided by; the tokens int32 [batch, length] alone
+        decide them."""
+        counts: dict[str, Any] = {"real": tf.reduce_sum(_real(token_ids))}
+        if self.generator is not None:
+            masked = hidden_counts(token_ids, self.pretrain.mask_fraction)
+            counts["masked"] = tf.reduce_sum(masked)
+        return counts
+
+    def output_of(self, sums: dict[str, Any]) -> DiscriminatorOutput:
+        """Sums over a batch -> means over its tokens, and the two losses weighed; with what the
+        generator did where there is one."""
+        real = tf.maximum(sums["real"], 1.0)
+        told = {
+            "discriminator_loss": sums["discriminator_loss"] / real,
+            "discriminator_accuracy": 1.0 - sums["wrong"] / real,
+            "discriminator_precision": sums["found"] / tf.maximum(sums["said"], 1.0),
+            "discriminator_recall": sums["found"] / tf.maximum(sums["replaced"], 1.0),
+            "replaced_share": sums["replaced"] / real,
+        }
         loss = self.pretrain.discriminator_weight * told["discriminator_loss"]
+        if "masked" not in sums:
+            return DiscriminatorOutput(loss=loss, **told)
+        masked = tf.maximum(sums["masked"], 1.0)
+        generator_loss = sums["generator_loss"] / masked
         return PretrainingOutput(
             loss=generator_loss + loss,
             generator_loss=generator_loss,
-            generator_accuracy=hits / number_masked,
+            generator_accuracy=sums["hits"] / masked,
             **told,
         )
 
-    def losses_on(self, token_ids, replaced_token_ids, segment_ids, seed) -> DiscriminatorOutput:
-        """One batch whose replacements were made beforehand, through the discriminator alone.
 
-        token_ids, replaced_token_ids, segment_ids int32 [batch, length]; seed int scalar. A token
-        is an original where the first two agree (Dong et al. 2023, arXiv:2310.07347).
-        """
-        labels = tf.cast(tf.not_equal(replaced_token_ids, token_ids), tf.int32)
-        told = self._told(token_ids, replaced_token_ids, labels, segment_ids, SeedStream(seed))
-        loss = self.pretrain.discriminator_weight * told["discriminator_loss"]
-        return DiscriminatorOutput(loss=loss, **told)
-
-    def _told(self, token_ids, corrupted, labels, segment_ids, seeds) -> dict[str, Any]:
-        """What the discriminator says of corrupted tokens against their labels, as scalars."""
-        encoded = self.encoder(corrupted, segment_ids=segment_ids, seeds=seeds)
-        replaced_logits = self.discriminator_head(encoded)
-        real = tf.cast(tf.not_equal(token_ids, 0), tf.float32)
-        number_real = tf.maximum(tf.reduce_sum(real), 1.0)
-        loss = replaced_token_loss(replaced_logits, labels, real) / number_real
-        said = tf.cast(replaced_logits > 0.0, tf.float32) * real
-        replaced = tf.cast(labels, tf.float32)
-        found = tf.reduce_sum(said * replaced)
-        wrong = tf.reduce_sum(tf.abs(said - replaced) * real)
-        return {
-            "discriminator_loss": loss,
-            "discriminator_accuracy": 1.0 - wrong / number_real,
-            "discriminator_precision": found / tf.maximum(tf.reduce_sum(said), 1.0),
-            "discriminator_recall": found / tf.maximum(tf.reduce_sum(replaced), 1.0),
-            "replaced_share": tf.reduce_sum(replaced) / number_real,
-        }
+def _real(token_ids):
+    """1 where a token is no padding: float32 [batch, length]."""
+    return tf.cast(tf.not_equal(token_ids, 0), tf.float32)

@@ -18,11 +18,16 @@ class SeedStream:
 
     The order is fixed when the graph is traced, so the n-th draw of a model has the same seed in
     every trace.
+
+    Where a batch is cut into equal shares (see `shares`), `part` is the number of the share: what
+    is drawn is then what one stream would draw for those rows of the whole batch. The rows must be
+    the first dimension of all that is drawn.
     """
 
-    def __init__(self, seed):
-        """seed: int, or integer tensor of shape []."""
+    def __init__(self, seed, part: int = 0):
+        """seed: int, or integer tensor of shape []. part: from 0."""
         self.seed = ops.cast(seed, "uint32")
+        self.part = part
         self.draws = 0
 
     def next(self):
@@ -40,26 +45,30 @@ def _mix(x):
     return ops.bitwise_xor(x, ops.right_shift(x, ops.cast(16, "uint32")))
 
 
-def random_bits(shape, seed):
-    """uint32 of `shape`, evenly distributed; `seed` uint32 scalar."""
+def random_bits(shape, seed, part: int = 0):
+    """uint32 of `shape`, evenly distributed; `seed` uint32 scalar. `part` n gives what follows
+    behind n arrays of this shape."""
     size = 1
     for dimension in shape:
         size = size * dimension
     counter = ops.cast(ops.arange(size, dtype="int32"), "uint32")
+    if part:
+        behind = ops.multiply(ops.cast(size, "uint32"), ops.cast(part, "uint32"))
+        counter = ops.add(counter, behind)
     counter = ops.multiply(counter, ops.cast(_GOLDEN, "uint32"))
     return ops.reshape(_mix(ops.bitwise_xor(counter, seed)), shape)
 
 
-def uniform(shape, seed):
+def uniform(shape, seed, part: int = 0):
     """float32 of `shape` in (0, 1): never 0 and never 1, so that a logarithm is finite."""
     # 23 bits: with 24, the half that is added would round the largest draw up to 1.
-    bits = ops.right_shift(random_bits(shape, seed), ops.cast(9, "uint32"))
+    bits = ops.right_shift(random_bits(shape, seed, part), ops.cast(9, "uint32"))
     return (ops.cast(ops.cast(bits, "int32"), "float32") + 0.5) * (1.0 / (1 << 23))
 
 
-def gumbel(shape, seed):
+def gumbel(shape, seed, part: int = 0):
     """float32 Gumbel noise: argmax(logits + noise) is a sample of softmax(logits)."""
-    return -ops.log(-ops.log(uniform(shape, seed)))
+    return -ops.log(-ops.log(uniform(shape, seed, part)))
 
 
 def dropout(x, rate, seeds):
@@ -70,5 +79,5 @@ def dropout(x, rate, seeds):
     if seeds is None or rate == 0.0:
         return x
     threshold = ops.cast(math.floor(rate * 2**32), "uint32")
-    keep = ops.greater_equal(random_bits(ops.shape(x), seeds.next()), threshold)
+    keep = ops.greater_equal(random_bits(ops.shape(x), seeds.next(), seeds.part), threshold)
     return ops.where(keep, x * (1.0 / (1.0 - rate)), ops.zeros_like(x))

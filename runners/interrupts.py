@@ -66,6 +66,22 @@ def end_now(status: int) -> None:
     os._exit(status)
 
 
+@contextlib.contextmanager
+def at_once() -> Iterator[None]:
+    """Inside, both signals end the process as the system does. For calls into libraries that wait
+    for others without letting any other thread run, when there is nothing yet to be saved."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    watched = (signal.SIGINT, signal.SIGTERM)
+    before = {number: signal.signal(number, signal.SIG_DFL) for number in watched}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
 class Noted:
     """The number of the signal that came, or None."""
 

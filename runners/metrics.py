@@ -69,6 +69,19 @@ class MetricsLog:
         self._writer.close()
 
 
+class NoLog:
+    """The same that writes nothing, for workers beside the one that does."""
+
+    def write(self, step: int, values: dict[str, Any]) -> None:
+        """Nothing."""
+
+    def go_back(self, step: int, values: dict[str, Any]) -> None:
+        """Nothing."""
+
+    def close(self) -> None:
+        """Nothing."""
+
+
 def read_metrics(path: str | os.PathLike) -> list[dict[str, Any]]:
     """The lines of `metrics.jsonl`; one cut off by a kill is left out. A file that is not there has
     none."""

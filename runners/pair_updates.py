@@ -2,32 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
-from electra_model.averaging import MovingAverage
 from electra_model.config import TrainConfig
 from electra_model.electra import Electra
+from electra_model.shares import Share
 
+from .devices import Copy, Devices
 from .input_data import PairData
+from .replicas import Update
 from .training_loop import finite
-from .training_steps import accumulating_step, training_step
+from .training_steps import Step, accumulating_step, training_step
 
 
 class PairUpdates:
     """update number n (from 0) -> its metrics.
 
     Args:
+      copies: of the model, one for each of `devices`.
       progress: the share of the training that is done, in [0, 1].
     """
 
     def __init__(
         self,
         config: TrainConfig,
-        model: Electra,
-        optimizer: Any,
+        devices: Devices,
+        copies: Sequence[Copy],
         data: PairData,
-        average: MovingAverage | None,
         progress: Callable[[], float],
     ):
         self._config = config
@@ -35,27 +37,32 @@ class PairUpdates:
         self._progress = progress
         self._decided: tuple[int, bool] = (-1, False)
 
-        def step(variables: list[Any]) -> Any:
-            make = accumulating_step if config.accumulate > 1 else training_step
-            return make(
-                model,
-                optimizer,
-                config.label_smoothing,
-                config.clip_norm,
-                packed=data.packed,
-                variables=variables,
-                average=average,
-            )
+        def update(variables_of: Callable[[Electra], list[Any]]) -> Update:
+            def step(copy: Copy, share: Share) -> Step:
+                make = accumulating_step if config.accumulate > 1 else training_step
+                return make(
+                    copy.model,
+                    copy.optimizer,
+                    config.label_smoothing,
+                    config.clip_norm,
+                    packed=data.packed,
+                    variables=variables_of(copy.model),
+                    average=copy.average,
+                    share=share,
+                )
 
-        self._update = step(model.trainable_variables)
+            return Update(devices, devices.steps(copies, step), config.accumulate > 1)
+
+        self._update = update(lambda model: model.trainable_variables)
         self._frozen = None
         if config.freeze_encoder_updates or config.freeze_encoder_share:
-            self._frozen = step(without_encoder(model))
+            self._frozen = update(without_encoder)
 
     @property
     def compiled(self) -> tuple[Any, ...]:
         """The compiled functions, each traced once at most."""
-        return tuple(step for step in (self._update, self._frozen) if step is not None)
+        updates = (self._update, self._frozen)
+        return tuple(one for update in updates if update is not None for one in update.functions)
 
     def batches(self, number: int) -> range:
         """The numbers of the batches of an update."""

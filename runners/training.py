@@ -8,6 +8,7 @@ returns at once.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import pathlib
@@ -25,12 +26,14 @@ from electra_model.tokenizer import Tokenizer
 from pipelines import files
 from pipelines.units import fingerprint
 
+from .devices import Copy, Devices, devices_for
 from .input_data import PairData, WindowData, dataset_identity
 from .job import JobConfig
 from .kept_weights import KeptWeights
 from .pair_updates import PairUpdates
 from .progress import say
 from .replaced_data import ReplacedData, has_replacements
+from .replicas import Update, spread
 from .training_loop import TrainingLoop, finite
 from .training_steps import discriminator_step, pretraining_step, validation
 
@@ -43,6 +46,7 @@ _NOT_IN_STATE = (
     "log_every_steps",
     "validate_every_minutes",
     "bad_updates",
+    "strategy",
 )
 _COMPLETE = "complete.json"
 
@@ -63,16 +67,22 @@ def pretrain(job: JobConfig) -> dict[str, Any]:
             _describe_generator(job, folder, done, found[-1])
         return done
 
-    # What is there from now on is of these settings, complete or not.
-    files.remove(os.path.join(folder, _COMPLETE))
-    files.remove(os.path.join(folder, generator_card.NAME))
+    devices = devices_for(job.pretrain.strategy, "pretrain")
+    if devices.is_chief:
+        # What is there from now on is of these settings, complete or not.
+        files.remove(os.path.join(folder, _COMPLETE))
+        files.remove(os.path.join(folder, generator_card.NAME))
     tokenizer, _ = _vocabularies(job)
-    model = ReplacedTokenDetection(
-        job.model, job.pretrain, tokenizer.size, job.pretrain.seed, generator=not beforehand
-    )
-    optimizer = build_optimizer(job.pretrain, model.trainable_variables)
+
+    def build() -> Copy:
+        model = ReplacedTokenDetection(
+            job.model, job.pretrain, tokenizer.size, job.pretrain.seed, generator=not beforehand
+        )
+        return Copy(model, build_optimizer(job.pretrain, model.trainable_variables))
+
+    copies = devices.copies(build)
     prepared = _on_replacements if beforehand else _on_windows
-    step, windows = prepared(job, model, optimizer)
+    step, windows = prepared(job, devices, copies)
     if not windows:
         raise InputError(
             f"{dataset}: has no pretraining windows; add text or set pretrain.steps to 0"
@@ -81,38 +91,41 @@ def pretrain(job: JobConfig) -> dict[str, Any]:
         "pretrain",
         folder,
         job.pretrain,
-        [*model.trainable_variables, *optimizer.variables],
-        optimizer,
+        copies[0].variables,
+        copies[0].optimizer,
         step,
         facts["state"],
         shapes_of=lambda number: (job.dataset.window_length,),
+        devices=devices,
+        restored=lambda: spread(copies),
     )
     counts = loop.run()
     counts["windows"] = windows
-    if not beforehand:
-        _describe_generator(job, folder, counts, checkpoint.list_checkpoints(checkpoints)[-1])
-    return _complete(folder, facts["complete"], counts)
+    if devices.is_chief:
+        if not beforehand:
+            _describe_generator(job, folder, counts, checkpoint.list_checkpoints(checkpoints)[-1])
+        _complete(folder, facts["complete"], counts)
+    devices.leave()
+    return counts
 
 
 _Step = Callable[[int], dict[str, Any]]
 
 
-def _on_windows(job: JobConfig, model: ReplacedTokenDetection, optimizer: Any) -> tuple[_Step, int]:
+def _on_windows(job: JobConfig, devices: Devices, copies: list[Copy]) -> tuple[_Step, int]:
     """An update of generator and discriminator, and the number of windows."""
     data = window_data(job)
-    update = pretraining_step(model, optimizer, job.dataset.window_length)
+    update = _update(pretraining_step, job, devices, copies)
     return (
         lambda number: finite(update(*data.arrays(data.plan.batch(number)), number)),
         len(data.columns),
     )
 
 
-def _on_replacements(
-    job: JobConfig, model: ReplacedTokenDetection, optimizer: Any
-) -> tuple[_Step, int]:
+def _on_replacements(job: JobConfig, devices: Devices, copies: list[Copy]) -> tuple[_Step, int]:
     """An update of the discriminator alone, and the number of windows."""
     data = replaced_data(job)
-    update = discriminator_step(model, optimizer, job.dataset.window_length)
+    update = _update(discriminator_step, job, devices, copies)
     if data.windows:
         say(f"pretrain: replacements made beforehand, no generator; {data.summary()}")
 
@@ -121,6 +134,16 @@ def _on_replacements(
         return {**values, "temperature": data.temperature(number)}
 
     return step, data.windows
+
+
+def _update(
+    make: Callable[..., Any], job: JobConfig, devices: Devices, copies: list[Copy]
+) -> Update:
+    length = job.dataset.window_length
+    return Update(
+        devices,
+        devices.steps(copies, lambda copy, share: make(copy.model, copy.optimizer, length, share)),
+    )
 
 
 def _describe_generator(
@@ -156,7 +179,9 @@ def train(job: JobConfig) -> dict[str, Any]:
     if done is not None and export.missing_file(os.path.join(job.workdir, "model")) is None:
         return done
 
-    files.remove(os.path.join(folder, _COMPLETE))
+    devices = devices_for(job.train.strategy, "train")
+    if devices.is_chief:
+        files.remove(os.path.join(folder, _COMPLETE))
     dataset = _dataset(job)
     tokenizer, target_tokenizer = _vocabularies(job)
     config = job.train
@@ -170,14 +195,26 @@ def train(job: JobConfig) -> dict[str, Any]:
             f"train: {data.plan.left_out} pairs are longer than the last of train.buckets "
             "and take no part"
         )
-    model = Electra.from_config_and_vocabulary(
-        job.model,
-        tokenizer.size,
-        seed=config.seed,
-        target_vocabulary_size=target_tokenizer.size if target_tokenizer else None,
-    )
-    if pretrained:
-        _warm_start(job, model, folder)
+    network, reports = _pretrained_network(job) if pretrained else None, []
+
+    def build() -> Copy:
+        model = Electra.from_config_and_vocabulary(
+            job.model,
+            tokenizer.size,
+            seed=config.seed,
+            target_vocabulary_size=target_tokenizer.size if target_tokenizer else None,
+        )
+        weights = model.trainable_variables
+        if network is not None:
+            source = f"pretrain step {network.step}"
+            reports.append(checkpoint.warm_start(weights, network.tensors, source))
+        average = MovingAverage(weights, config.ema) if config.ema else None
+        return Copy(model, build_optimizer(config, weights), average)
+
+    copies = devices.copies(build)
+    model = copies[0].model
+    if reports:
+        _tell_warm_start(reports[0], folder, devices.is_chief)
     elif config.freeze_encoder_updates or config.freeze_encoder_share:
         say("train: the encoder that train.freeze_encoder_* leaves as it is was not pretrained")
     valid = PairData(dataset, "valid", config.buckets, config.batch_tokens, seed=0)
@@ -187,22 +224,16 @@ def train(job: JobConfig) -> dict[str, Any]:
             "train.patience: the best model is told by the validation split, and the dataset has "
             "none; name data.valid, or leave out train.patience and train.export_best"
         )
-    optimizer = build_optimizer(config, model.trainable_variables)
-    average = MovingAverage(model.trainable_variables, config.ema) if config.ema else None
     kept = None
     if KeptWeights.wanted(config):
-        kept = KeptWeights(config, model.trainable_variables, average)
-    updates = PairUpdates(config, model, optimizer, data, average, lambda: loop.progress)
+        kept = KeptWeights(config, model.trainable_variables, copies[0].average)
+    updates = PairUpdates(config, devices, copies, data, lambda: loop.progress)
     loop = TrainingLoop(
         "train",
         folder,
         config,
-        [
-            *model.trainable_variables,
-            *optimizer.variables,
-            *(average.variables if average is not None else ()),
-        ],
-        optimizer,
+        copies[0].variables,
+        copies[0].optimizer,
         updates,
         facts["state"],
         shapes_of=updates.shapes,
@@ -210,8 +241,13 @@ def train(job: JobConfig) -> dict[str, Any]:
         validate_every_minutes=config.validate_every_minutes,
         validate_every_steps=config.validate_every_steps,
         kept=kept,
+        devices=devices,
+        restored=lambda: spread(copies),
     )
     counts = loop.run()
+    if not devices.is_chief:
+        devices.leave()
+        return counts
     if kept is not None:
         kept.export()
     counts["pairs"] = data.pairs
@@ -231,7 +267,9 @@ def train(job: JobConfig) -> dict[str, Any]:
         target_tokenizer=target_tokenizer,
     )
     counts["parameters"] = metadata["parameters"]
-    return _complete(folder, facts["complete"], counts)
+    _complete(folder, facts["complete"], counts)
+    devices.leave()
+    return counts
 
 
 # --- the data of the trainings ---
@@ -288,10 +326,9 @@ def completed(folder: str, expected: str) -> dict[str, Any] | None:
         return None
 
 
-def _complete(folder: str, made_under: str, counts: dict[str, Any]) -> dict[str, Any]:
+def _complete(folder: str, made_under: str, counts: dict[str, Any]) -> None:
     text = json.dumps({"fingerprint": made_under, "counts": counts}, indent=2) + "\n"
     files.write_atomic(os.path.join(folder, _COMPLETE), text.encode())
-    return counts
 
 
 def _pretrained(job: JobConfig) -> dict[str, Any] | None:
@@ -309,8 +346,8 @@ def _pretrained(job: JobConfig) -> dict[str, Any] | None:
     return json.loads(path.read_text(encoding="utf-8"))
 
 
-def _warm_start(job: JobConfig, model: Electra, folder: str) -> None:
-    """Copies the discriminator's encoder and embeddings, and writes `warm_start.json`."""
+def _pretrained_network(job: JobConfig) -> checkpoint.Checkpoint:
+    """What the pretraining ended with, without the optimizer's state."""
     source = os.path.join(job.workdir, "pretrain", "checkpoints")
     found = checkpoint.load_newest(source, warn=say)
     if found is None:
@@ -323,11 +360,14 @@ def _warm_start(job: JobConfig, model: Electra, folder: str) -> None:
     network = {
         name: value for name, value in found.tensors.items() if not name.startswith("optimizer/")
     }
-    report = checkpoint.warm_start(
-        model.trainable_variables, network, f"pretrain step {found.step}"
-    )
-    text = json.dumps(report, indent=2) + "\n"
-    files.write_atomic(os.path.join(folder, "warm_start.json"), text.encode())
+    return dataclasses.replace(found, tensors=network)
+
+
+def _tell_warm_start(report: dict[str, Any], folder: str, writes: bool) -> None:
+    """Says what was taken over, and writes `warm_start.json`."""
+    if writes:
+        text = json.dumps(report, indent=2) + "\n"
+        files.write_atomic(os.path.join(folder, "warm_start.json"), text.encode())
     counts = {key: len(report[key]) for key in ("restored", "fresh", "skipped")}
     say(
         f"train: warm start from {report['source']}: {counts['restored']} tensors taken over, "

@@ -7,6 +7,7 @@ import contextlib
 import math
 import pathlib
 import time
+import zlib
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -19,9 +20,10 @@ from electra_model.errors import WorkError
 from electra_model.schedules import learning_rate
 from pipelines import allocator
 
+from .devices import Devices, Word
 from .interrupts import Interrupted, noted
 from .kept_weights import KeptWeights
-from .metrics import MetricsLog, Window
+from .metrics import MetricsLog, NoLog, Window
 from .progress import Progress, say
 
 
@@ -42,6 +44,9 @@ class TrainingLoop:
       validate: returns the metrics of the validation split, or None to leave it out.
       validate_every_minutes, validate_every_steps: when; the second wins where it is given.
       kept: the averages and the best of the weights, where they are asked for.
+      devices: on which the steps are made. Of several workers the chief alone writes, validates and
+        decides; they consult before every update.
+      restored: called when `variables` are as they were at a checkpoint, or at the beginning.
     """
 
     def __init__(
@@ -58,7 +63,10 @@ class TrainingLoop:
         validate_every_minutes: float = math.inf,
         validate_every_steps: int | None = None,
         kept: KeptWeights | None = None,
+        devices: Devices | None = None,
+        restored: Callable[[], None] = lambda: None,
     ):
+        self.devices = devices or Devices()
         self.label = label
         self.folder = pathlib.Path(folder)
         self.config = config
@@ -67,15 +75,17 @@ class TrainingLoop:
         self.make_step = step
         self.fingerprint = fingerprint
         self.shapes_of = shapes_of
-        self.validate = validate
+        self.validate = validate if self.devices.is_chief else None
         self.validate_seconds = validate_every_minutes * 60
         self.validate_steps = validate_every_steps
-        self.kept = kept
+        self.kept = kept if self.devices.is_chief else None
+        self.restored = restored
         self.window = Window()
         self.step = 0
         self.tokens = 0
         self.skipped = 0
         self.compile_seconds = 0.0
+        self._word: Word | None = None  # what several workers agreed on before the update
         self._bad = 0  # updates in a row that were left out
         self._went_back_to: int | None = None
         self._validated_at: int | None = None
@@ -93,7 +103,11 @@ class TrainingLoop:
 
     @property
     def progress(self) -> float:
-        """Share of the training that is done, in [0, 1]."""
+        """Share of the training that is done, in [0, 1]; of several workers, by the chief's clock
+        before the update."""
+        return self._measured() if self._word is None else self._word.progress
+
+    def _measured(self) -> float:
         if self.config.minutes is not None:
             return min(1.0, self.elapsed / (self.config.minutes * 60))
         return self.step / self.steps
@@ -124,12 +138,12 @@ class TrainingLoop:
         unit = "steps" if self.config.minutes is None else "s"
         self._last_save = self._last_validation = self.elapsed
         with (
-            contextlib.closing(MetricsLog(self.folder, self.step)) as log,
+            contextlib.closing(self._log()) as log,
             noted() as stopped,
-            Progress(self.label, total, unit) as bar,
+            Progress(self.devices.label(self.label), total, unit) as bar,
         ):
             bar.update(self._position())
-            while not self.finished:
+            while not self._consult(stopped.number).finished:
                 self._advance(log)
                 bar.update(self._position(), **self.window.facts())
                 if self.step % self.config.log_every_steps == 0:
@@ -138,7 +152,7 @@ class TrainingLoop:
                     with self.window.paused():
                         self._validate(log)
                     self._last_validation = self.elapsed
-                if stopped.number is not None:
+                if stopped.number is not None and self.devices.worker.workers == 1:
                     self._save()
                     raise Interrupted(stopped.number)
                 if self.elapsed - self._last_save >= self.config.checkpoint_minutes * 60:
@@ -166,6 +180,23 @@ class TrainingLoop:
         }
         return counts if self.kept is None else {**counts, **self.kept.facts()}
 
+    def _log(self) -> MetricsLog | NoLog:
+        return MetricsLog(self.folder, self.step) if self.devices.is_chief else NoLog()
+
+    def _consult(self, signal: int | None) -> Word:
+        """What all workers go by. Stops all of them, with the work saved, when a signal came to
+        one: none may be left waiting for the others."""
+        state = zlib.crc32(self.fingerprint.encode())
+        word = Word(self.step, state, signal or 0, self._measured(), self.finished)
+        if self.devices.worker.workers == 1:
+            return word
+        self._word = self.devices.consult(word)
+        if self._word.stop:
+            self._save()
+            self.devices.wait()
+            raise Interrupted(self._word.stop)
+        return self._word
+
     def _position(self) -> float:
         return (
             self.step
@@ -173,7 +204,7 @@ class TrainingLoop:
             else min(self.elapsed, self.config.minutes * 60)
         )
 
-    def _advance(self, log: MetricsLog) -> None:
+    def _advance(self, log: MetricsLog | NoLog) -> None:
         rate = learning_rate(self.config, self.step, self.progress)
         self.optimizer.learning_rate.assign(rate)
         values = self._first_of_its_shape() or self.make_step(self.step)
@@ -220,7 +251,7 @@ class TrainingLoop:
             return self.step % self.validate_steps == 0 and self._validated_at != self.step
         return self.elapsed - self._last_validation >= self.validate_seconds
 
-    def _validate(self, log: MetricsLog) -> None:
+    def _validate(self, log: MetricsLog | NoLog) -> None:
         """Writes the metrics of the validation split; the first time compiles, and does not
         count."""
         assert self.validate is not None
@@ -247,8 +278,10 @@ class TrainingLoop:
             say(f"{self.label}: goes on from step {self.step}")
         elif found is not None:
             say(f"{self.label}: settings or data changed; older checkpoints are discarded")
-            for path in checkpoint.list_checkpoints(self.folder / "checkpoints"):
-                path.unlink()
+            if self.devices.is_chief:
+                for path in checkpoint.list_checkpoints(self.folder / "checkpoints"):
+                    path.unlink()
+        self.restored()
 
     def _take(self, found: Checkpoint) -> None:
         """Everything, the clock included, as it was at a checkpoint."""
@@ -265,7 +298,7 @@ class TrainingLoop:
         self._started = time.monotonic() - self.compile_seconds
 
     def _save(self) -> None:
-        if self._bad:
+        if self._bad or not self.devices.is_chief:
             return  # what cannot be trained on from here is not what to go back to
         checkpoint.save(self.folder / "checkpoints", self._as_it_is(), self.config.keep_checkpoints)
 
@@ -278,6 +311,8 @@ class TrainingLoop:
                 f"{self._trouble()} loss or gradient, and the training has come to its end; "
                 f"{self._remedy()}"
             )
+        if not self.devices.is_chief:
+            return
         checkpoint.save(self.folder / "checkpoints", found, self.config.keep_checkpoints)
 
     def _as_it_is(self) -> Checkpoint:
@@ -296,7 +331,7 @@ class TrainingLoop:
             tensors |= self.kept.tensors()
         return Checkpoint(self.step, tensors, state)
 
-    def _go_back(self, log: MetricsLog) -> None:
+    def _go_back(self, log: MetricsLog | NoLog) -> None:
         """Back to the last good checkpoint, as after a kill.
 
         What comes of it depends on chance alone, such as a fault of the machine: an update is a
@@ -317,6 +352,7 @@ class TrainingLoop:
         say(f"{trouble} loss or gradient; going back to the checkpoint of step {found.step}")
         line = {"went_back_from": self.step, "bad_updates": self._bad}
         self._take(found)
+        self.restored()
         self._went_back_to = found.step
         self._last_save = self._last_validation = self.elapsed
         log.go_back(self.step, line)
@@ -341,7 +377,8 @@ class TrainingLoop:
                 continue
             if found.state.get("fingerprint") == self.fingerprint and _all_finite(found):
                 return found
-            path.unlink()
+            if self.devices.is_chief:
+                path.unlink()
         return None
 
 

@@ -1,10 +1,12 @@
-"""The compiled steps of both trainings: one update, and one pass over the validation split.
+"""The steps of both trainings: one update, and one pass over the validation split.
 
-Each is traced once; XLA compiles it once for every bucket's shape.
+Each is traced once, by `compiled` here or for several devices by `replicas`; XLA compiles it once
+for every bucket's shape.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -16,6 +18,7 @@ from electra_model.electra import Electra
 from electra_model.losses import vocabulary_cross_entropy
 from electra_model.optimizer import apply_clipped
 from electra_model.pretraining import ReplacedTokenDetection
+from electra_model.shares import WHOLE, Share
 
 from .input_data import PairData
 
@@ -30,48 +33,107 @@ def first_seed(seed: int) -> int:
     return seed * _SEED_STRIDE % _HIGHEST_SEED
 
 
-def pretraining_step(model: ReplacedTokenDetection, optimizer, length: int):
-    """update(token_ids, segment_ids int32 [rows, length], step number) -> metrics, all scalars."""
-    ids = tf.TensorSpec([None, length], tf.int32)
+@dataclasses.dataclass(frozen=True)
+class Step:
+    """One update in two halves: what a device adds to it, and what becomes of the sum.
 
-    @tf.function(
-        jit_compile=True, autograph=False, input_signature=[ids, ids, tf.TensorSpec([], tf.int32)]
-    )
-    def update(token_ids, segment_ids, number):
-        with tf.GradientTape() as tape:
-            output = model.losses_of(
-                token_ids, segment_ids, number + first_seed(model.pretrain.seed)
-            )
-        norm = _update(
-            model.trainable_variables, optimizer, tape, output.loss, model.pretrain.clip_norm
-        )
-        tokens = tf.reduce_sum(tf.cast(tf.not_equal(token_ids, 0), tf.float32))
-        return {**vars(output), "gradient_norm": norm, "tokens": tokens}
+    Attributes:
+      signature: of the arguments of `parts`; the update's number, or what goes with it, comes last.
+      parts: the arguments, always of the whole batch -> the gradients of the device's share of the
+        batch, and last the sums that `metrics` is made from. The parts of all shares, added up, are
+        those of the batch.
+      apply: such a sum -> the norm of the gradients; updates the weights.
+      metrics: such a sum -> name -> scalar.
+      optimizer: whose learning rate is that of the update.
+    """
+
+    signature: list[Any]
+    parts: Callable[..., list[Any]]
+    apply: Callable[[list[Any]], Any]
+    metrics: Callable[[list[Any]], dict[str, Any]]
+    optimizer: Any
+
+
+def compiled(step: Step):
+    """The whole update on one device: arguments of `step.parts` -> metrics, all scalars."""
+
+    @tf.function(jit_compile=True, autograph=False, input_signature=step.signature)
+    def update(*arguments):
+        parts = step.parts(*arguments)
+        return {**step.metrics(parts), "gradient_norm": step.apply(parts)}
 
     return update
 
 
-def discriminator_step(model: ReplacedTokenDetection, optimizer, length: int):
-    """update(token_ids, replaced_token_ids, segment_ids int32 [rows, length], step number) ->
-    metrics, all scalars: the discriminator alone, with replacements made beforehand."""
+def compiled_adding(step: Step):
+    """The same of a step that adds up batches, with one more argument: whether it is the last of
+    them, a bool scalar. Metrics are those so far."""
+    signature = [*step.signature, tf.TensorSpec([], tf.bool)]
+
+    @tf.function(jit_compile=True, autograph=False, input_signature=signature)
+    def update(*arguments):
+        *others, last = arguments
+        parts = step.parts(*others)
+        norm = tf.cond(last, lambda: step.apply(parts), lambda: 0.0)
+        return {**step.metrics(parts), "gradient_norm": norm}
+
+    return update
+
+
+def pretraining_step(
+    model: ReplacedTokenDetection, optimizer, length: int, share: Share = WHOLE
+) -> Step:
+    """Arguments: token_ids, segment_ids int32 [rows, length], step number."""
     ids = tf.TensorSpec([None, length], tf.int32)
 
-    @tf.function(
-        jit_compile=True,
-        autograph=False,
-        input_signature=[ids, ids, ids, tf.TensorSpec([], tf.int32)],
-    )
-    def update(token_ids, replaced_token_ids, segment_ids, number):
+    def sums_of(token_ids, segment_ids, number):
         seed = number + first_seed(model.pretrain.seed)
-        with tf.GradientTape() as tape:
-            output = model.losses_on(token_ids, replaced_token_ids, segment_ids, seed)
-        norm = _update(
-            model.trainable_variables, optimizer, tape, output.loss, model.pretrain.clip_norm
-        )
-        tokens = tf.reduce_sum(tf.cast(tf.not_equal(token_ids, 0), tf.float32))
-        return {**vars(output), "gradient_norm": norm, "tokens": tokens}
+        return model.sums_of(share.rows(token_ids), share.rows(segment_ids), seed, share.index)
 
-    return update
+    return _window_step(model, optimizer, [ids, ids], sums_of)
+
+
+def discriminator_step(
+    model: ReplacedTokenDetection, optimizer, length: int, share: Share = WHOLE
+) -> Step:
+    """Arguments: token_ids, replaced_token_ids, segment_ids int32 [rows, length], step number. The
+    discriminator alone, with replacements made beforehand."""
+    ids = tf.TensorSpec([None, length], tf.int32)
+
+    def sums_of(*windows_and_number):
+        *windows, number = windows_and_number
+        token_ids, replaced, segments = (share.rows(one) for one in windows)
+        seed = number + first_seed(model.pretrain.seed)
+        return model.sums_on(token_ids, replaced, segments, seed, share.index)
+
+    return _window_step(model, optimizer, [ids, ids, ids], sums_of)
+
+
+def _window_step(model: ReplacedTokenDetection, optimizer, ids, sums_of) -> Step:
+    variables = model.trainable_variables
+    names: list[str] = []  # of the sums, in their order
+
+    def parts(*arguments):
+        with tf.GradientTape() as tape:
+            sums = sums_of(*arguments)
+            # A share's losses are divided by what all of them have.
+            loss = model.output_of({**sums, **model.counts_of(arguments[0])}).loss
+        names[:] = sums
+        return [*_gradients(variables, tape, loss), tf.stack([sums[name] for name in names])]
+
+    def output(parts):
+        sums = dict(zip(names, tf.unstack(parts[-1]), strict=True))
+        return sums, model.output_of(sums)
+
+    def apply(parts):
+        loss = output(parts)[1].loss
+        return _apply(variables, optimizer, parts[:-1], loss, model.pretrain.clip_norm)
+
+    def metrics(parts):
+        sums, told = output(parts)
+        return {**vars(told), "tokens": sums["real"]}
+
+    return Step([*ids, tf.TensorSpec([], tf.int32)], parts, apply, metrics, optimizer)
 
 
 def training_step(
@@ -83,35 +145,30 @@ def training_step(
     packed: bool = False,
     variables: Sequence[Any] | None = None,
     average: MovingAverage | None = None,
-):
-    """update(source, shifted, target int32 [rows, length], step number) -> metrics, all scalars;
-    of packed pairs also the segments of source and target, before the number.
+    share: Share = WHOLE,
+) -> Step:
+    """Arguments: source, shifted, target int32 [rows, length], step number; of packed pairs also
+    the segments of source and target, before the number.
 
-    Traced once; XLA compiles it once for each bucket's shape. `variables`: those that are trained,
-    by default all of the model. `average` is kept up with each update.
+    `variables`: those that are trained, by default all of the model. `average` is kept up with each
+    update.
     """
     trained = list(model.trainable_variables if variables is None else variables)
     ids = [tf.TensorSpec([None, None], tf.int32)] * (5 if packed else 3)
 
-    @tf.function(
-        jit_compile=True, autograph=False, input_signature=[*ids, tf.TensorSpec([], tf.int32)]
-    )
-    def update(*pairs_and_number):
-        source, shifted, target, *segments, number = pairs_and_number
+    def parts(*pairs_and_number):
+        *pairs, number = pairs_and_number
         with tf.GradientTape() as tape:
             seed = number + first_seed(model.seed)
-            sums, tokens = _sums(model, source, shifted, target, label_smoothing, seed, *segments)
-            loss = sums[0] / tokens
-        norm = _update(trained, optimizer, tape, loss, clip_norm, average)
-        return {
-            "loss": loss,
-            "nll": sums[1] / tokens,
-            "accuracy": sums[2] / tokens,
-            "gradient_norm": norm,
-            "tokens": tokens,
-        }
+            sums = _sums(model, pairs, label_smoothing, seed, share)
+            loss = sums[0] / tf.maximum(tf.reduce_sum(_weights(pairs[2])), 1.0)
+        return [*_gradients(trained, tape, loss), tf.stack(sums)]
 
-    return update
+    def apply(parts):
+        loss = _means(parts)["loss"]
+        return _apply(trained, optimizer, parts[:-1], loss, clip_norm, average)
+
+    return Step([*ids, tf.TensorSpec([], tf.int32)], parts, apply, _means, optimizer)
 
 
 def accumulating_step(
@@ -123,58 +180,49 @@ def accumulating_step(
     packed: bool = False,
     variables: Sequence[Any] | None = None,
     average: MovingAverage | None = None,
-):
-    """update(source, shifted, target, batch number, first, last) -> metrics so far, all scalars.
+    share: Share = WHOLE,
+) -> Step:
+    """As `training_step`, but several batches make one update. Arguments: those, with the number of
+    the batch, and whether it is the first of its update, which clears what was added up before.
 
-    As `training_step`, but several batches make one update: the first of them clears what was
-    added up before, the last (both bool scalars) applies it. Gradients are added up as sums over
-    target tokens and divided by the number of all tokens in the end, so that the update is that of
-    the joined batch. What is added up does not outlive the update.
+    Gradients are added up as sums over target tokens and divided by the number of all tokens in the
+    end, so that the update is that of the joined batch. What is added up does not outlive the
+    update.
     """
     trained = list(model.trainable_variables if variables is None else variables)
     added = [tf.Variable(tf.zeros_like(variable.value)) for variable in trained]
     totals = tf.Variable(tf.zeros([4]))
     ids = [tf.TensorSpec([None, None], tf.int32)] * (5 if packed else 3)
-    flags = [tf.TensorSpec([], tf.bool)] * 2
+    number_and_first = [tf.TensorSpec([], tf.int32), tf.TensorSpec([], tf.bool)]
 
-    @tf.function(
-        jit_compile=True,
-        autograph=False,
-        input_signature=[*ids, tf.TensorSpec([], tf.int32), *flags],
-    )
-    def update(*arguments):
-        *pairs, number, first, last = arguments
-        source, shifted, target, *segments = pairs
+    def parts(*arguments):
+        *pairs, number, first = arguments
         with tf.GradientTape() as tape:
             seed = number + first_seed(model.seed)
-            sums, tokens = _sums(model, source, shifted, target, label_smoothing, seed, *segments)
-            loss = sums[0]
-        parts = [*_gradients(trained, tape, loss), tf.stack([*sums, tokens])]
-        for sofar, part in zip([*added, totals], parts, strict=True):
+            sums = _sums(model, pairs, label_smoothing, seed, share)
+        new = [*_gradients(trained, tape, sums[0]), tf.stack(sums)]
+        for sofar, part in zip([*added, totals], new, strict=True):
             # Not by a factor: what is left of an update without finite gradients times 0 is none.
             sofar.assign(tf.where(first, part, sofar + part))
-        number_of_tokens = totals[3]
-        loss = totals[0] / number_of_tokens
+        return [tf.identity(sofar) for sofar in (*added, totals)]
 
-        def apply():
-            gradients = [gradient / number_of_tokens for gradient in added]
-            return _apply(trained, optimizer, gradients, loss, clip_norm, average)
+    def apply(parts):
+        means = _means(parts)
+        gradients = [gradient / means["tokens"] for gradient in parts[:-1]]
+        return _apply(trained, optimizer, gradients, means["loss"], clip_norm, average)
 
-        norm = tf.cond(last, apply, lambda: 0.0)
-        return {
-            "loss": loss,
-            "nll": totals[1] / number_of_tokens,
-            "accuracy": totals[2] / number_of_tokens,
-            "gradient_norm": norm,
-            "tokens": number_of_tokens,
-        }
-
-    return update
+    return Step([*ids, *number_and_first], parts, apply, _means, optimizer)
 
 
-def _update(variables, optimizer, tape, loss, clip_norm, average=None):
-    """Applies the gradients of `loss`; returns their norm."""
-    return _apply(variables, optimizer, _gradients(variables, tape, loss), loss, clip_norm, average)
+def _means(parts) -> dict[str, Any]:
+    loss, nll, hits, tokens = tf.unstack(parts[-1])
+    tokens = tf.maximum(tokens, 1.0)
+    return {
+        "loss": loss / tokens,
+        "nll": nll / tokens,
+        "accuracy": hits / tokens,
+        "tokens": tokens,
+    }
 
 
 def _gradients(variables, tape, loss):
@@ -184,7 +232,7 @@ def _gradients(variables, tape, loss):
     return [tf.convert_to_tensor(gradient) for gradient in gradients]
 
 
-def _apply(variables, optimizer, gradients, loss, clip_norm, average):
+def _apply(variables, optimizer, gradients, loss, clip_norm, average=None):
     """Applies gradients; where one of them or the loss is not finite, nothing changes, the state of
     the optimizer and the averages included. Returns the norm of the gradients.
     """
@@ -201,16 +249,22 @@ def _apply(variables, optimizer, gradients, loss, clip_norm, average):
     return norm
 
 
-def _sums(model, source, shifted, target, label_smoothing, seed, *segments):
-    """Loss, negative log-likelihood and hits, each summed over the real targets, and their number
-    (at least 1)."""
-    hidden, _ = model.hidden(source, shifted, seed is not None, seed, *segments)
+def _sums(model, pairs, label_smoothing, seed, share: Share = WHOLE):
+    """Of a share of the pairs: loss, negative log-likelihood and hits, each summed over the real
+    targets, and their number."""
+    source, shifted, target, *segments = (share.rows(one) for one in pairs)
+    training = seed is not None
+    hidden, _ = model.hidden(source, shifted, training, seed, *segments, part=share.index)
     flat = tf.reshape(model.vocabulary_head.vectors(hidden), [-1, model.embedding_dim])
     targets = tf.reshape(target, [-1])
-    weights = tf.cast(tf.not_equal(targets, 0), tf.float32)
+    weights = _weights(targets)
     table, bias = model.target_embedding.table.value, model.vocabulary_head.bias.value
     sums = vocabulary_cross_entropy(flat, table, bias, targets, weights, label_smoothing)
-    return sums, tf.maximum(tf.reduce_sum(weights), 1.0)
+    return [*sums, tf.reduce_sum(weights)]
+
+
+def _weights(targets):
+    return tf.cast(tf.not_equal(targets, 0), tf.float32)
 
 
 def validation(data: PairData, model: Electra) -> Callable[[], dict[str, float]]:
@@ -219,8 +273,7 @@ def validation(data: PairData, model: Electra) -> Callable[[], dict[str, float]]
 
     @tf.function(jit_compile=True, autograph=False, input_signature=[ids, ids, ids])
     def evaluate(source, shifted, target):
-        sums, _ = _sums(model, source, shifted, target, 0.0, None)
-        return sums[1], sums[2], tf.reduce_sum(tf.cast(tf.not_equal(target, 0), tf.float32))
+        return _sums(model, (source, shifted, target), 0.0, None)[1:]
 
     def validate() -> dict[str, float]:
         totals = [0.0, 0.0, 0.0]

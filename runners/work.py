@@ -11,7 +11,8 @@ from typing import Any
 from electra_model.errors import InputError, WorkError
 from pipelines import files
 
-from . import prepare_words, stages
+from . import cluster, prepare_words, stages
+from .cluster import Member
 from .job import JobConfig, save_resolved
 from .progress import clock, counted, say
 from .run_record import RunRecord
@@ -67,6 +68,8 @@ def locked(folder: str, key: str = "workdir") -> Iterator[None]:
 def do_stages(job: JobConfig, wanted: Sequence[Stage]) -> dict[str, Any]:
     """Does those of the stages that are not complete, in the order given. Name -> its counts."""
     _check(job, wanted)
+    if (worker := _joins(job, wanted)) is not None:
+        return {stage.name: _join(stage, job, worker) for stage in wanted}
     with locked(job.workdir):
         for folder in _FOLDERS:
             files.remove_temporaries(job.path(folder))
@@ -84,6 +87,43 @@ def _check(job: JobConfig, wanted: Sequence[Stage]) -> None:
         raise InputError(f"data.train: {stages.NO_DATA}; name the files to learn from")
     if len(wanted) > 1 and any(stage.name == "translate" for stage in wanted):
         job_inputs.check_documents(job)
+
+
+def _joins(job: JobConfig, wanted: Sequence[Stage]) -> Member | None:
+    """Which worker this process is, where it only takes part in a training: that of another
+    process, the chief, which has the work folder and writes what the training makes.
+
+    Raises InputError where several workers are to do more than one stage.
+    """
+    shared = [stage for stage in wanted if _strategy(job, stage) == "multi_worker"]
+    if not shared:
+        return None
+    worker = cluster.member()
+    if worker.workers > 1 and len(wanted) > 1:
+        if all(not stages.look(stage, job).runs for stage in shared):
+            return None
+        raise InputError(
+            f"{shared[0].name}.strategy: {cluster.VARIABLE} names {worker.workers} workers; start "
+            f"`electra {shared[0].name}` on each of them, and the other stages without it"
+        )
+    return None if worker.is_chief else worker
+
+
+def _strategy(job: JobConfig, stage: Stage) -> str:
+    if stage.name not in ("pretrain", "train"):
+        return "none"
+    return job.pretrain.strategy if stage.name == "pretrain" else job.train.strategy
+
+
+def _join(stage: Stage, job: JobConfig, worker: Member) -> dict[str, Any]:
+    state = stages.look(stage, job)
+    if not state.runs:
+        say(f"{stage.name}, {worker}: nothing to do; {state.reason}")
+        return {"status": "complete" if state.status == "complete" else "skipped"}
+    say(f"{stage.name}, {worker}: takes part; the chief writes")
+    counts = stage.run(job)
+    say(f"{stage.name}, {worker}: done")
+    return {"status": "done", "worker": worker.index, **counts}
 
 
 def _do(stage: Stage, job: JobConfig, record: RunRecord) -> dict[str, Any]:

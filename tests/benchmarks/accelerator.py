@@ -19,7 +19,7 @@ from electra_model.config import ModelConfig, PretrainConfig, TrainConfig
 from electra_model.electra import Electra
 from electra_model.optimizer import build_optimizer
 from electra_model.pretraining import ReplacedTokenDetection
-from runners.training_steps import pretraining_step, training_step
+from runners.training_steps import compiled, pretraining_step, training_step
 
 VOCABULARY = 8000
 LENGTH = 64
@@ -45,7 +45,7 @@ def trainer(preset: Any, device: str, dropout: float = 0.1):
             ModelConfig(preset=preset, dropout=dropout), VOCABULARY
         )
         optimizer = build_optimizer(TrainConfig(learning_rate=1e-3), model.trainable_variables)
-        step = training_step(model, optimizer, 0.1, 1.0)
+        step = compiled(training_step(model, optimizer, 0.1, 1.0))
 
     def update(number: int, rows: int):
         source, target = tokens(rows, LENGTH, 2 * number), tokens(rows, LENGTH, 2 * number + 1)
@@ -63,7 +63,7 @@ def pretrainer(preset: Any, device: str, dropout: float = 0.1):
             ModelConfig(preset=preset, dropout=dropout), PretrainConfig(), VOCABULARY, 1
         )
         optimizer = build_optimizer(PretrainConfig(learning_rate=1e-3), model.trainable_variables)
-        step = pretraining_step(model, optimizer, LENGTH)
+        step = compiled(pretraining_step(model, optimizer, LENGTH))
     segments = {}
 
     def update(number: int, rows: int):
@@ -117,8 +117,8 @@ def measure(folder: pathlib.Path) -> list[str]:
         "a GPU, as TensorFlow has it. Tokens a second of each side, without the time to compile;",
         f"the processor is that of the same machine, all of its {os.cpu_count()} cores, with",
         f"{CPU_ROWS} rows. Differences are those of the losses of {COMPARED_STEPS} updates on both",
-        "devices, relative, without dropout: of the first, and the largest. Pretraining draws tokens",
-        "from its generator: once rounding changes a draw, the two learn from different texts.",
+        "devices, relative, without dropout: of the first, and the largest. Pretraining draws",
+        "tokens from its generator: once rounding changes a draw, both learn from different texts.",
         "",
         "| | preset | rows on the GPU | tokens/s | on the processor | first update | largest |",
         "|---|---|---|---|---|---|---|",

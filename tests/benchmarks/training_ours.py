@@ -15,7 +15,7 @@ from electra_model.optimizer import build_optimizer
 from electra_model.pretraining import ReplacedTokenDetection
 from pipelines import allocator
 from runners.input_data import PairData, WindowData
-from runners.training_steps import pretraining_step, training_step
+from runners.training_steps import compiled, pretraining_step, training_step
 
 from .training_data import WINDOW_LENGTH
 
@@ -39,7 +39,8 @@ def of_pairs(dataset: str, vocabulary: int, batch_tokens: int):
     data = PairData(dataset, "train", config.buckets, config.batch_tokens, config.seed)
     model = Electra.from_config_and_vocabulary(ModelConfig(preset="small"), vocabulary, seed=1)
     optimizer = build_optimizer(config, model.trainable_variables)
-    return data, training_step(model, optimizer, config.label_smoothing, config.clip_norm)
+    step = training_step(model, optimizer, config.label_smoothing, config.clip_norm)
+    return data, compiled(step)
 
 
 def of_windows(dataset: str, vocabulary: int, batch_tokens: int):
@@ -48,7 +49,7 @@ def of_windows(dataset: str, vocabulary: int, batch_tokens: int):
     data = WindowData(dataset, "pretrain", WINDOW_LENGTH, batch_tokens, config.seed)
     model = ReplacedTokenDetection(ELECTRA, config, vocabulary, config.seed)
     optimizer = build_optimizer(config, model.trainable_variables)
-    return data, pretraining_step(model, optimizer, WINDOW_LENGTH)
+    return data, compiled(pretraining_step(model, optimizer, WINDOW_LENGTH))
 
 
 def seconds_of_shape(data: PairData, update, length: int) -> float:

@@ -10,7 +10,13 @@ from electra_model.config import ModelConfig, TrainConfig
 from electra_model.electra import Electra
 from electra_model.optimizer import build_optimizer
 from runners.pair_updates import without_encoder
-from runners.training_steps import accumulating_step, first_seed, training_step
+from runners.training_steps import (
+    accumulating_step,
+    compiled,
+    compiled_adding,
+    first_seed,
+    training_step,
+)
 
 SIZES = ModelConfig(
     num_layers=1, num_decoder_layers=1, d_model=16, num_heads=2, dff=32, max_length=8
@@ -24,7 +30,7 @@ def make(make_step=training_step, sizes=SIZES, seed=1):
     config = TrainConfig(steps=10)
     model = Electra.from_config_and_vocabulary(sizes, 12, seed=seed)
     optimizer = build_optimizer(config, model.trainable_variables)
-    return model, optimizer, make_step(model, optimizer, 0.1, 1.0)
+    return model, optimizer, compiled(make_step(model, optimizer, 0.1, 1.0))
 
 
 def values(model, optimizer):
@@ -85,7 +91,7 @@ def test_the_norm_is_that_of_sums_where_a_row_is_looked_up_again_and_again():
         losses = tf.nn.sparse_softmax_cross_entropy_with_logits(TARGET, logits)
         loss = tf.reduce_sum(losses * (TARGET != 0)) / 5
     gradients = [tf.convert_to_tensor(gradient) for gradient in tape.gradient(loss, values)]
-    update = training_step(model, optimizer, 0.0, 1.0)
+    update = compiled(training_step(model, optimizer, 0.0, 1.0))
     norm = float(update(source, SHIFTED, TARGET, 0)["gradient_norm"])
     assert norm == pytest.approx(float(tf.linalg.global_norm(gradients)), rel=1e-4)
 
@@ -130,7 +136,7 @@ def test_batches_that_are_added_up_make_the_update_of_all_their_pairs():
     other = Electra.from_config_and_vocabulary(sizes, 12, seed=1)
     its_optimizer = build_optimizer(TrainConfig(steps=10), other.trainable_variables)
     average = MovingAverage(other.trainable_variables, 0.9)
-    added = accumulating_step(other, its_optimizer, 0.1, 1.0, average=average)
+    added = compiled_adding(accumulating_step(other, its_optimizer, 0.1, 1.0, average=average))
     first = SOURCE[:1], SHIFTED[:1], TARGET[:1]
     second = SOURCE[1:], SHIFTED[1:], TARGET[1:]
     for number in range(2):
@@ -179,7 +185,7 @@ def test_a_frozen_encoder_does_not_change_by_a_bit():
     model = Electra.from_config_and_vocabulary(SIZES, 12, seed=1)
     optimizer = build_optimizer(TrainConfig(weight_decay=0.1), model.trainable_variables)
     trained = without_encoder(model)
-    update = training_step(model, optimizer, 0.1, 1.0, variables=trained)
+    update = compiled(training_step(model, optimizer, 0.1, 1.0, variables=trained))
     before = {one.path: np.array(one.numpy()) for one in model.trainable_variables}
     metrics = update(SOURCE, SHIFTED, TARGET, 0)
     assert np.isfinite(float(metrics["gradient_norm"]))
