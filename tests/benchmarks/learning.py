@@ -64,14 +64,22 @@ def measure(folder: pathlib.Path) -> list[str]:
     """Lines of the table for RESULTS.md, heading first; makes the runs that are not there yet."""
     journal = folder / "learning.jsonl"
     chosen = os.environ.get("BENCH_RUNS")
-    for name in chosen.split(",") if chosen else RUNS:
-        if name in read(journal):
-            continue
-        row = {"run": name, **take(folder, RUNS[name])}
-        with open(journal, "a", encoding="utf-8") as stream:
-            stream.write(json.dumps(row) + "\n")
-        print(row, file=sys.stderr)
+    for name in missing(journal, chosen.split(",") if chosen else list(RUNS)):
+        add(journal, {"run": name, **take(folder, RUNS[name])})
     return table(read(journal))
+
+
+def missing(journal: pathlib.Path, names: list[str]) -> list[str]:
+    """Those of the runs that are not complete yet."""
+    done = read(journal)
+    return [name for name in names if name not in done]
+
+
+def add(journal: pathlib.Path, row: dict[str, Any]) -> None:
+    """A run is complete."""
+    with open(journal, "a", encoding="utf-8") as stream:
+        stream.write(json.dumps(row) + "\n")
+    print(row, file=sys.stderr)
 
 
 def read(journal: pathlib.Path) -> dict[str, dict[str, Any]]:

@@ -1,0 +1,35 @@
+"""What the comparisons of trainings make of their runs."""
+
+import pytest
+
+from tests.benchmarks import learning, training_speed
+
+
+def turn(tokens, seconds, padded):
+    return {"tokens": tokens, "seconds": seconds, "padded": padded, "columns": 2}
+
+
+def test_rates_are_compared_round_by_round():
+    turns = {
+        training_speed.OURS: [turn(300, 1, 800), turn(100, 1, 800), turn(200, 1, 800)],
+        "peer": [turn(100, 1, 200), turn(100, 1, 200), turn(100, 1, 200)],
+    }
+    ours, peer = training_speed.rows(8000, turns)
+    assert ours == "| electra | 8,000 | 200 | 100 to 300 | 25% | 1.00 |"
+    # 3, 1 and 2 times as fast.
+    assert peer == "| peer | 8,000 | 100 | 100 to 100 | 0% | 2.00 |"
+
+
+def test_padding_is_the_share_of_places_without_a_token():
+    assert training_speed.padding(turn(75, 1, 200)) == pytest.approx(0.25)
+
+
+def test_a_series_goes_on_behind_the_runs_that_are_complete(tmp_path):
+    journal = tmp_path / "learning.jsonl"
+    names = ["prenorm-9", "electra-9"]
+    assert learning.missing(journal, names) == names
+    scores = {"minutes": 9, "updates": 7, "tokens": 1000, "bleu": 14.4, "chrf": 33.2}
+    learning.add(journal, {"run": "prenorm-9", **scores})
+    assert learning.missing(journal, names) == ["electra-9"]
+    rows = learning.table(learning.read(journal))
+    assert rows[-1] == "| prenorm-9 | 9 | 7 | 1,000 | 14.4 | 33.2 |"
