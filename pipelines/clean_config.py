@@ -192,10 +192,14 @@ class CleanConfig:
         return bound_or_off(value, *_BOUNDS[info.field_name or ""])
 
 
+# The rules of `documents`.
+DOCUMENT_RULES = tuple(_DOCUMENT_BOUNDS)
+
+
 def rule_names() -> tuple[str, ...]:
     """Every rule of `clean` that can reject a record, those of `documents` included."""
     settings = {
         "mend", "overlap_words", "near_duplicate_shingle", "documents", "max_rejected_fraction",
     }  # fmt: skip
     fields = [field.name for field in dataclasses.fields(CleanConfig)]
-    return (*(name for name in fields if name not in settings), *_DOCUMENT_BOUNDS)
+    return (*(name for name in fields if name not in settings), *DOCUMENT_RULES)

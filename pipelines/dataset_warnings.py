@@ -6,19 +6,17 @@ Warnings stop nothing. They are in `dataset_info.json`, on standard error, and i
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from . import clean, header_rows, langid, missing_fields
+from . import clean, files, header_rows, langid, lost_files
 from .config import PrepareConfig
-from .formats.columns import MISSING_FIELD
 from .formats.gettext_catalogue import NO_PLURAL_FORM
 from .records import Ledger
 from .scripts import is_spaced
 from .stages import load_index
-from .units import Receipt
 
 # A rule that drops more than this of a split is more likely wrong than right.
 LARGEST_SHARE = 0.3
@@ -48,7 +46,11 @@ def find(
     Args:
       ledgers: split -> what became of its records. vocabularies: what `vocabulary.json` says.
     """
-    warnings = large_rejections(ledgers) + lost_files(config) + lost_plurals(config)
+    losses = lost_files.by_file(config)
+    in_part = lost_files.in_part(config, losses)
+    warnings = large_rejections(ledgers, config.workdir, told=in_part)
+    warnings += [text for some in in_part.values() for text in some]
+    warnings += lost_files.whole(config, losses) + lost_plurals(config)
     warnings += cut_sources(config)
     chunks = clean.chunks(config)
     texts = sample_by_language(config, chunks)
@@ -164,50 +166,20 @@ def _spread(count: int, most: int) -> Any:
     return np.unique(np.linspace(0, count - 1, min(count, most)).astype(np.int64))
 
 
-def large_rejections(ledgers: Mapping[str, Ledger]) -> list[str]:
-    """Rules that dropped more than 30 % of a split."""
+def large_rejections(
+    ledgers: Mapping[str, Ledger], workdir: str, told: Collection[str] = ()
+) -> list[str]:
+    """Rules that dropped more than 30 % of a split, but for those that all is told of already."""
     return [
         f"the rule {rule} rejected {count / ledger.records_in:.0%} of the {ledger.records_in:,} "
-        f"records for {split}; look into dataset/rejected/{rule}.jsonl.gz"
+        f"records for {split}; look into "
+        + files.join(workdir, "dataset", "rejected", f"{rule}.jsonl.gz")
         for split, ledger in ledgers.items()
         for rule, count in sorted(ledger.rejected.items())
-        if ledger.records_in >= _FEW_RECORDS and count > LARGEST_SHARE * ledger.records_in
+        if ledger.records_in >= _FEW_RECORDS
+        and count > LARGEST_SHARE * ledger.records_in
+        and rule not in told
     ]
-
-
-def lost_files(config: PrepareConfig) -> list[str]:
-    """Files that have records of which cleaning kept none; a rule that drops much of a split does
-    not show them where they are a small part of it."""
-    rows: Counter[str] = Counter()
-    kept: Counter[str] = Counter()
-    rules: dict[str, Counter[str]] = {}
-    receipts: dict[str, list[Receipt]] = {}
-    for receipt in load_index(config, "clean").receipts:
-        path = receipt.facts["path"]
-        receipts.setdefault(path, []).append(receipt)
-        for chunk in receipt.facts["chunks"]:
-            rows[path] += chunk["rows"]
-            kept[path] += chunk["kept"]
-            counts = {rule: span["records"] for rule, span in chunk["rejected"].items()}
-            rules.setdefault(path, Counter()).update(counts)
-    found = []
-    for path in rows:
-        if rows[path] < _FEW_RECORDS or kept[path]:
-            continue
-        counts = rules[path].most_common(3)
-        remedy = ""
-        if counts[0][0] == MISSING_FIELD:
-            remedy = missing_fields.remedy(config, receipts[path])
-        found.append(
-            f"nothing of {path} was kept: its {rows[path]:,} records were rejected "
-            f"({', '.join(f'{rule} {count:,}' for rule, count in counts)}); "
-            + (
-                remedy
-                or "look whether it is the right file, and whether its fields are those that data "
-                "names"
-            )
-        )
-    return found
 
 
 def lost_plurals(config: PrepareConfig) -> list[str]:

@@ -10,14 +10,25 @@ from typing import Any
 
 from electra_model.errors import WorkError
 
-from . import clean, examples, failure, missing_fields, packing, places, rejections, split
+from . import (
+    clean,
+    examples,
+    failure,
+    files,
+    packing,
+    places,
+    rejections,
+    remedies,
+    split,
+)
 from .config import PrepareConfig
-from .formats.columns import MISSING_FIELD
 from .records import EMPTY_LEDGER, Ledger
 from .stages import is_assuming, load_index
 
 # The share is no sign of anything in a handful of records.
 _FEW_RECORDS = 20
+# Of a split: a rule that rejected more is told with its remedy.
+_LARGE_SHARE = 0.3
 
 # Rules that reject pairs whose sides are in each other's language.
 _OF_LANGUAGES = ("wrong_language", "min_script_share")
@@ -92,20 +103,25 @@ def _add(ledgers: dict[str, Ledger], name: str, ledger: Ledger) -> None:
 def check_rejections(config: PrepareConfig, *, encoded: bool = False) -> None:
     """Raises `WorkError` when too many records were rejected, or all of a split.
 
-    Nothing is in `dataset/` then but what was rejected, which the message points at; and
-    `failure` keeps the counts. Where the work is only looked at (`stages.assuming`), nothing is
+    Nothing is in `dataset/` then but what was rejected, which the message points at; `failure`
+    keeps why, and the counts. Where the work is only looked at (`stages.assuming`), nothing is
     written.
     """
     found = split_ledgers(config, encoded=encoded)
     try:
         _check_each(config, found)
     except WorkError as error:
-        if not is_assuming():
-            failure.empty_dataset(config)
-            spans = all_spans(config, encoded=encoded)
-            rejections.publish(config, spans, places.of_units(config))
-            failure.write(config, str(error), found)
-        raise
+        if is_assuming():
+            raise
+        failure.empty_dataset(config)
+        spans = all_spans(config, encoded=encoded)
+        rejections.publish(config, spans, places.of_units(config))
+        failure.write(config, str(error), found)
+        rejected = files.join(config.workdir, "dataset", "rejected")
+        raise WorkError(
+            f"{error}; there is no dataset now, change that and prepare again; what was rejected "
+            f"is in {rejected}, and on the page that `electra report` makes"
+        ) from None
 
 
 def _check_each(config: PrepareConfig, found: dict[str, Ledger]) -> None:
@@ -119,30 +135,30 @@ def _check_each(config: PrepareConfig, found: dict[str, Ledger]) -> None:
         rules = sorted(ledger.rejected.items(), key=lambda item: (-item[1], item[0]))
         listed = ", ".join(f"{rule} {count:,}" for rule, count in rules)
         share = "all" if not ledger.records_out else f"{ledger.rejected_fraction:.1%}"
-        folder = f"{config.workdir.rstrip('/')}/dataset/rejected"
-        remedy = f"; look into {folder}, or at the page that `electra report` makes"
-        if many and ledger.records_out:
-            remedy += f", then change the rule's bound or clean.max_rejected_fraction ({bound})"
-        if name == "train" and rules[0][0] in _OF_LANGUAGES:
-            remedy += "; if the sides are swapped, exchange source_lang and target_lang"
-        if rules[0][0] == "wrong_columns":
-            remedy += (
-                "; without a header a row is source TAB target: where the first row names more "
-                "columns, set data.tsv_header: true, data.source_field and data.target_field"
-            )
-        if rules[0][0] == MISSING_FIELD and (text := _remedy_of_fields(config, name)):
-            remedy += f"; {text}"
         whole = f"{share} of the {ledger.records_in:,} records for {name} were"
         if ledger.records_in == 1:
             whole = f"the only record for {name} was"
+        remedy = _remedy(config, name, ledger, [rule for rule, _ in rules])
         raise WorkError(f"{whole} rejected ({listed}){remedy}")
 
 
-def _remedy_of_fields(config: PrepareConfig, name: str) -> str:
-    """Where the records of a split have text that have none in the fields of the job."""
-    receipts = load_index(config, "clean").receipts
-    own = [receipt for receipt in receipts if _split_of(receipt.facts["role"]) == name]
-    return missing_fields.remedy(config, own)
+def _remedy(config: PrepareConfig, name: str, ledger: Ledger, rules: list[str]) -> str:
+    """What to do about the rules that have rejected the most of a split, "; ..." each.
+
+    Args:
+      rules: those that have rejected any, the one that rejected the most first.
+    """
+    large = [r for r in rules if ledger.rejected[r] > _LARGE_SHARE * ledger.records_in]
+    own = [r for r in load_index(config, "clean").receipts if _split_of(r.facts["role"]) == name]
+    found = [remedies.of_reading(config, rule, own) for rule in large or rules[:1]]
+    settings = [remedies.of_setting(config, rule) for rule in large or rules[:1]]
+    if any(settings) and ledger.records_out:
+        settings.append(
+            f"or raise clean.max_rejected_fraction ({config.clean.max_rejected_fraction:g})"
+        )
+    if name == "train" and rules[0] in _OF_LANGUAGES:
+        settings.append("if the sides are swapped, exchange source_lang and target_lang")
+    return "".join(f"; {text}" for text in [*found, *settings] if text)
 
 
 def _split_of(role: str) -> str:

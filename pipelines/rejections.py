@@ -17,12 +17,15 @@ from . import places as unit_places
 from .config import PrepareConfig
 from .places import Place
 from .stages import Index, part_path
-from .units import Parts
+from .units import Parts, Receipt
 
 SAMPLES = 20
 # Bytes of a record that is shown in part among the samples, and characters of each text of it.
 _LONG_SAMPLE = 1 << 17
 _SHOWN = 2000
+# Of the rejected records of a chunk: bytes that are looked at, and records.
+_FIRST_BYTES = 1 << 16
+_FIRST_RECORDS = 20
 # Characters of a text that are written as JSON at once.
 _JSON_AT_ONCE = 1 << 20
 
@@ -177,6 +180,26 @@ def _numbered(record: dict[str, Any], places: dict[str, Place]) -> dict[str, Any
         if key == "row":
             found |= places[record["unit"]].number(value)
     return found
+
+
+def first_raw(config: PrepareConfig, receipt: Receipt, rule: str) -> list[bytes]:
+    """The first records of a unit that reading has rejected by a rule, byte for byte but for what
+    is not UTF-8; [] where such records are not kept as they were.
+
+    Args:
+      receipt: of the stage `clean`.
+    """
+    for chunk in receipt.facts["chunks"]:
+        span = chunk["rejected"].get(rule)
+        if span is None:
+            continue
+        with files.open_read(part_path(config, "clean", receipt, chunk["rejected_part"])) as stream:
+            stream.seek(span["start"])
+            packed = stream.read(min(_FIRST_BYTES, span["stop"] - span["start"]))
+        lines = zlib.decompressobj(wbits=31).decompress(packed, _FIRST_BYTES).split(b"\n")
+        records = map(json.loads, lines[:-1][:_FIRST_RECORDS])
+        return [record["raw"].encode() for record in records if "raw" in record]
+    return []
 
 
 def spread(some: Sequence[T], most: int) -> list[T]:

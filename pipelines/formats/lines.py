@@ -28,7 +28,7 @@ TOO_LARGE = "too_large"
 
 # What is to be said of a text whose lines end with CR alone.
 ONLY_CR = (
-    "its lines end with CR alone, as those of old Macs did, which is no line end here; convert it: "
+    "lines end with CR alone, as on old Macs, which is no line end here; convert them: "
     "tr '\\r' '\\n' < old > new"
 )
 

@@ -23,12 +23,12 @@ DE = ["Alle Menschen sind frei und gleich an Würde und Rechten geboren, und so 
 )
 def test_rules_that_drop_much(records, rejected, expected):
     ledger = Ledger(records, records - sum(rejected.values()), rejected)
-    found = large_rejections({"train": ledger, "test": Ledger(50, 50, {})})
+    found = large_rejections({"train": ledger, "test": Ledger(50, 50, {})}, "work/a")
     assert len(found) == expected
     if expected == 1:
         assert found == [
             "the rule identical rejected 31% of the 100 records for train; "
-            "look into dataset/rejected/identical.jsonl.gz"
+            "look into work/a/dataset/rejected/identical.jsonl.gz"
         ]
 
 
@@ -150,3 +150,35 @@ def test_a_file_of_which_nothing_was_kept(tmp_path):
         "in data.source_field and data.target_field, which hold for all files of pairs of the job"
     ]
     assert info["ledger"]["rejected"] == {"empty": 10, "missing_field": 30}
+
+
+def test_files_that_lost_many_records_to_a_rule_of_reading(tmp_path):
+    """Told by file, once, with the remedy: also where the split lost more than 30 % to it."""
+    pairs = [(source, target.replace("ü", "u")) for source, target in sentences(300)]
+    first = write_tsv(tmp_path / "first.tsv", pairs[:20])
+    old = []
+    for name, some in (("old.tsv", pairs[20:120]), ("older.tsv", pairs[120:180])):
+        rows = [f"{source}\t{target} {'ä' * (n % 2)}" for n, (source, target) in enumerate(some)]
+        (tmp_path / name).write_bytes("\n".join(rows).encode("latin-1"))
+        old.append(str(tmp_path / name))
+    three = tmp_path / "three.tsv"
+    rows = [f"{s}\t{t}\tx" if n % 2 else f"{s}\t{t}" for n, (s, t) in enumerate(pairs[180:240])]
+    three.write_text("\n".join(rows))
+    few = tmp_path / "few.tsv"  # a third is no more than 30 % of too few
+    few.write_bytes(b"a b\t\xe4\n" * 6 + b"c d\te f\n" * 12)
+    catalogue = tmp_path / "a.po"  # a file is not at fault where a message has no translation
+    entries = [
+        f'msgid "{s}"\nmsgstr "{t if n % 2 else ""}"\n' for n, (s, t) in enumerate(pairs[240:])
+    ]
+    catalogue.write_text("\n".join(entries))
+    files = [first, *old, str(three), str(few), str(catalogue)]
+    info = run(make_config(tmp_path, train=files, clean={"duplicate": False, "leak": False}))
+    assert info["ledger"]["rejected"] == {"not_utf8": 86, "untranslated": 30, "wrong_columns": 30}
+    told = [text for text in info["warnings"] if "not_utf8" in text or "wrong_columns" in text]
+    assert told == [
+        f"{old[0]}, {old[1]}: 80 of their 160 records were rejected as not_utf8; if it is "
+        "Windows-1252 or Latin-1: iconv -f windows-1252 -t utf-8 old > new",
+        f"{three}: 30 of its 60 records were rejected as wrong_columns; they have 3 columns, and "
+        "source TAB target are 2; keep two: cut -f1,2 old > new; or, where the first row names the "
+        "columns, set data.tsv_header: true, data.source_field and data.target_field",
+    ]

@@ -4,11 +4,11 @@ import json
 import pytest
 
 from electra_model.errors import InputError
-from pipelines import first_look, prepare
+from pipelines import file_lists, first_look, prepare
 from tests.pipelines.small_jobs import make_config
 
 CR = (
-    "its lines end with CR alone, as those of old Macs did, which is no line end here; convert it: "
+    "lines end with CR alone, as on old Macs, which is no line end here; convert them: "
     "tr '\\r' '\\n' < old > new"
 )
 PAIRS = "data.source_field and data.target_field, which hold for all files of pairs of the job"
@@ -31,7 +31,7 @@ def test_jsonl_without_the_fields(tmp_path, packed):
     record = {"id": 7, "translation": {"en": "yes", "de": "ja"}, "source": None, "by": "x"}
     train = write_lines(tmp_path / name, [record] * 3000, packed)
     assert found(tmp_path, train=[train]) == [
-        f"{train}: its first records have no text in the fields 'source' and 'target', but in "
+        f"{train}: the first records have no text in the fields 'source' and 'target', but in "
         f"translation.en, translation.de, by; say which it is in {PAIRS}"
     ]
     named = {"source_field": "translation.en", "target_field": "translation.de"}
@@ -44,10 +44,10 @@ def test_files_of_which_the_same_is_to_be_said_share_a_warning(tmp_path):
     write_lines(tmp_path / "d.jsonl", [{"n": 1}, ["x"]])
     docs = str(tmp_path / "*.jsonl")
     assert found(tmp_path, monolingual={"en": [docs]}) == [
-        f"{tmp_path}/a.jsonl and 2 other files: its first records have no text in the field 'text'"
-        ", but in body; say which it is in data.text_field, which holds for all monolingual files "
-        "of the job",
-        f"{tmp_path}/d.jsonl: its first records have no text in the field 'text', nor in any "
+        f"{tmp_path}/a.jsonl, {tmp_path}/b.jsonl, {tmp_path}/c.jsonl: the first records "
+        "have no text in the field 'text', but in body; say which it is in "
+        "data.text_field, which holds for all monolingual files of the job",
+        f"{tmp_path}/d.jsonl: the first records have no text in the field 'text', nor in any "
         "other; say which it is in data.text_field, which holds for all monolingual files of the "
         "job",
     ]
@@ -77,7 +77,42 @@ def test_lines_that_end_with_cr_alone(tmp_path):
     (tmp_path / "d.tsv").write_bytes(b"one\rmore\teins\ntwo\tzwei\r\n")  # CR within a cell
     names = ("a.tsv", "b.en", "c.tsv", "d.tsv")
     warnings = found(tmp_path, train=[str(tmp_path / name) for name in names])
-    assert warnings == [f"{tmp_path}/a.tsv and 2 other files: {CR}"]
+    assert warnings == [f"{tmp_path}/a.tsv, {tmp_path}/b.en, {tmp_path}/b.de: {CR}"]
+
+
+def test_lines_that_are_not_utf8(tmp_path):
+    some = [f"Bär {n}\tbear {n}\n" if n % 2 else f"Hund {n}\tdog {n}\n" for n in range(40)]
+    (tmp_path / "old.tsv").write_bytes("".join(some).encode("latin-1"))
+    (tmp_path / "new.tsv").write_text("".join(some))
+    (tmp_path / "some.tsv").write_bytes("".join(some[:2] + some[::2]).encode("latin-1"))
+    names = ("old.tsv", "new.tsv", "some.tsv")
+    assert found(tmp_path, train=[str(tmp_path / name) for name in names]) == [
+        f"{tmp_path}/old.tsv: many of the first lines are not UTF-8 and will be rejected as "
+        "not_utf8; if it is Windows-1252 or Latin-1: iconv -f windows-1252 -t utf-8 old > new"
+    ]
+
+
+@pytest.mark.parametrize("header, columns", [(False, 3), (False, 1), (True, 2)])
+def test_rows_with_other_columns(tmp_path, header, columns):
+    rows = ["source\ttarget\tby"] if header else []
+    rows += ["\t".join(["a", "b", "c"][:columns])] * 6
+    (tmp_path / "a.tsv").write_text("\n".join(rows))
+    (warning,) = found(tmp_path, train=[str(tmp_path / "a.tsv")], tsv_header=header)
+    start = f"{tmp_path}/a.tsv: many of the first rows will be rejected as wrong_columns; they have"
+    says = {
+        3: "3 columns, and source TAB target are 2; keep two: cut -f1,2 old > new; or, where the "
+        "first row names the columns, set data.tsv_header: true, data.source_field and "
+        "data.target_field",
+        1: "1 column, and source TAB target are 2; put a tab between source and target",
+        2: "2 columns, and the first row names another number; give all rows the same",
+    }
+    assert warning == f"{start} {says[columns]}"
+
+
+def test_more_than_five_files_are_counted():
+    names = [f"{n}.tsv" for n in range(7)]
+    assert file_lists.named(names[:6]) == "0.tsv, 1.tsv, 2.tsv, 3.tsv, 4.tsv and 1 other file"
+    assert file_lists.named(names) == "0.tsv, 1.tsv, 2.tsv, 3.tsv, 4.tsv and 2 other files"
 
 
 def test_a_damaged_file(tmp_path):

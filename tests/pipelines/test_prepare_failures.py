@@ -12,7 +12,7 @@ import time
 import pytest
 
 from electra_model.errors import InputError, WorkError
-from pipelines import failure, foresight, prepare
+from pipelines import failure, foresight, prepare, remedies
 from tests.pipelines.small_jobs import (
     killed_config,
     make_config,
@@ -131,8 +131,9 @@ def test_a_job_none_of_whose_records_has_its_fields_is_told_where_the_text_is(tm
     config = make_config(tmp_path, train=[train], monolingual={"de": [str(tmp_path / "a.jsonl")]})
     with pytest.raises(
         WorkError,
-        match=r"all of the 3 records for pretrain .*\(missing_field 3\).*/rejected.*; they have no "
-        "text in 'text', but in doc.body; say which it is in data.text_field, which holds",
+        match=r"all of the 3 records for pretrain .*\(missing_field 3\); they have no text in "
+        "'text', but in doc.body; say which it is in data.text_field, which holds .*; there is no "
+        "dataset now",
     ):
         run(config)
 
@@ -143,8 +144,14 @@ def test_too_many_rejections_fail_the_work(tmp_path):
     config = make_config(
         tmp_path, train=[train], clean={"max_rejected_fraction": 0.4}, dataset={"valid_fraction": 0}
     )
-    with pytest.raises(WorkError, match=r"50\.0% of the 60 records for train .*\(identical 30\)"):
+    with pytest.raises(WorkError) as raised:
         run(config)
+    assert str(raised.value).startswith(
+        "50.0% of the 60 records for train were rejected (identical 30); clean.identical is on: "
+        "off switches it off; or raise clean.max_rejected_fraction (0.4); there is no dataset now, "
+        f"change that and prepare again; what was rejected is in {config.workdir}/dataset/rejected,"
+        " and on the page that `electra report` makes"
+    )
     assert run(make_config(tmp_path, train=[train]))["ledger"]["out"] == 30
 
 
@@ -166,8 +173,39 @@ def test_rules_of_languages_tell_of_swapped_sides(tmp_path, clean, hint):
 def test_all_too_long(tmp_path):
     train = write_tsv(tmp_path / "train.tsv", sentences(30))
     config = make_config(tmp_path, train=[train], dataset={"max_tokens": 2})
-    with pytest.raises(WorkError, match=r"all of the 29 records for train .*max_tokens 29"):
+    with pytest.raises(
+        WorkError,
+        match=r"all of the 29 records for train .*max_tokens 29\); dataset.max_tokens is 2: raise",
+    ):
         run(config)
+
+
+def test_advice_on_what_reading_rejects_is_about_the_file(tmp_path):
+    rows = [f"{source}\t{target}\tx\n" for source, target in sentences(40)]
+    rows[0] = "the\tdas\n"
+    (tmp_path / "train.tsv").write_text("".join(rows))
+    config = make_config(tmp_path, train=[str(tmp_path / "train.tsv")])
+    with pytest.raises(WorkError) as raised:
+        run(config)
+    assert "(wrong_columns 39); they have 3 columns, and source TAB" in str(raised.value)
+    assert "max_rejected_fraction" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "clean, rule, says",
+    [
+        ({"max_characters": 9}, "max_characters", "clean.max_characters is 9: raise it"),
+        ({"max_characters": False}, "max_characters", ""),
+        ({"wrong_language": 0.5}, "wrong_language", "clean.wrong_language is 0.5: lower it"),
+        ({"near_duplicate": 0.8}, "near_leak", "clean.near_duplicate is 0.8: raise it"),
+        ({}, "duplicate", "clean.duplicate is pair: off switches it off"),
+        ({"documents": {"preset": "published"}}, "min_stop_words",
+         "clean.documents.min_stop_words is 2: lower it"),
+        ({}, "not_utf8", ""),
+    ],
+)  # fmt: skip
+def test_the_setting_of_a_rule(tmp_path, clean, rule, says):
+    assert remedies.of_setting(make_config(tmp_path, clean=clean), rule) == says
 
 
 def test_a_job_is_not_complete_once_another_has_begun_to_publish(tmp_path):
@@ -218,7 +256,10 @@ def test_nothing_of_an_earlier_run_stays_beside_what_was_rejected(failed_after_g
     }  # fmt: skip
     with open(f"{bad.workdir}/prepare/failed.json") as stream:
         said = json.load(stream)
-    assert "(min_characters 60); look into" in said["message"]
+    assert said["message"] == (
+        "all of the 60 records for train were rejected (min_characters 60); clean.min_characters "
+        "is 1000: lower it"
+    )
     ledger = {"in": 60, "out": 0, "rejected": {"min_characters": 60}}
     assert said["ledger"] == ledger and said["splits"] == {"train": {"ledger": ledger}}
     failure.clear(bad)  # as the next run begins

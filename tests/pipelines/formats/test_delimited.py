@@ -205,7 +205,7 @@ def test_csv_without_the_column(tmp_path):
         ("a.tsv", "source|target", "with bars .*, and not tabs; write it with tabs$"),
         ("a.tsv", "source,target", "with commas between the columns, and not tabs; name it .csv$"),
         ("a.csv", "en,de;x", "has no column 'source'; it has en, de;x$"),
-        ("a.csv", "source,target\ryes,ja\rno,nein\r", "its lines end with CR alone, .*; convert"),
+        ("a.csv", "source,target\ryes,ja\rno,nein\r", "lines end with CR alone, .*; convert"),
     ],
 )  # fmt: skip
 def test_a_header_with_other_separators_or_line_ends(tmp_path, name, header, message):
