@@ -113,10 +113,10 @@ def exchanged_files(config: PrepareConfig, chunks: Sequence[clean.Chunk]) -> lis
         return []
     look = f"look like {config.target_lang} and the targets like {config.source_lang}"
     if len(swapped) == len(judged):
-        return [
-            f"the sources {look}; exchange source_lang and target_lang, or data.source_field and "
-            "data.target_field"
-        ]
+        fields = "data.source_field and data.target_field"
+        if all(header_rows.has_none(config, path) for path in swapped):
+            fields = f"the columns of the {'files' if len(swapped) > 1 else 'file'}"
+        return [f"the sources {look}; exchange source_lang and target_lang, or {fields}"]
     others = f" and of {len(swapped) - 1} other of the files" if len(swapped) > 1 else ""
     return [
         f"the sources of {swapped[0]}{others} {look}, those of other files do not; exchange the "

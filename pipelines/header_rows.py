@@ -14,6 +14,11 @@ _NAMES = {"source", "target", "src", "tgt", "trg", "text", "translation", "origi
 _TSV = re.compile(r"\.tsv(\.\w+)?$", re.IGNORECASE)
 
 
+def has_none(config: PrepareConfig, path: str) -> bool:
+    """Whether a file of pairs is TSV that is read by the order of its columns."""
+    return bool(_TSV.search(path)) and not config.data.tsv_header
+
+
 def find(config: PrepareConfig, chunks: Sequence[clean.Chunk]) -> list[str]:
     """A warning for the TSV files of pairs whose first row, as read, is two names of columns."""
     if config.data.tsv_header:

@@ -138,8 +138,10 @@ def plan_prepare(config: PrepareConfig) -> PreparePlan:
                 languages=clean.languages_for(config, unit.role),
             )
         except MissingColumnError as error:
-            keys = clean.field_keys(config, unit.role)
-            raise InputError(f"{error}; say which it is in {keys}") from None
+            remedy = f"say which it is in {clean.field_keys(config, unit.role)}"
+            if unit.format == "tsv" and not clean.holds_texts(config, unit.role):
+                remedy += "; if that row is a pair already, leave out data.tsv_header"
+            raise InputError(f"{error}; {remedy}") from None
     payloads = [task.payload for task in clean.tasks_for(config, planned, stamps)]
     made_by = generator.to_json() if generator else None
     return PreparePlan(planned, stamps, units.fingerprint(settings_of(config), payloads, made_by))

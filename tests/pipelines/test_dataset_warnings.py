@@ -97,7 +97,7 @@ def test_files_with_their_sides_exchanged(tmp_path, both):
     if both:
         assert warning == (
             "the sources look like de and the targets like en; exchange source_lang and "
-            "target_lang, or data.source_field and data.target_field"
+            "target_lang, or the columns of the files"
         )
     else:
         assert warning == (

@@ -138,6 +138,17 @@ def test_a_job_none_of_whose_records_has_its_fields_is_told_where_the_text_is(tm
         run(config)
 
 
+def test_a_header_that_is_none(tmp_path):
+    train = write_tsv(tmp_path / "train.tsv", [("yes", "ja"), ("no", "nein")])
+    with pytest.raises(InputError) as raised:
+        prepare.plan_prepare(make_config(tmp_path, train=[train], tsv_header=True))
+    assert str(raised.value) == (
+        f"{train}: has no column 'source'; it has yes, ja; say which it is in data.source_field "
+        "and data.target_field, which hold for all files of pairs of the job; if that row is a "
+        "pair already, leave out data.tsv_header"
+    )
+
+
 def test_too_many_rejections_fail_the_work(tmp_path):
     pairs = sentences(30)
     train = write_tsv(tmp_path / "train.tsv", pairs + [(source, source) for source, _ in pairs])
