@@ -15,7 +15,8 @@ from typing import Any
 from electra_model.errors import InputError, WorkError
 from pipelines import files, tasks
 
-from .job import JobConfig
+from .job import JobConfig, load_job
+from .progress import counted, size
 from .run_record import machine
 
 # What a job of the smallest size needs, measured; more is better.
@@ -44,6 +45,16 @@ def examine(
 
 
 def _all(job_file: str | None, overrides: Sequence[str], model: str | None) -> Iterator[Finding]:
+    job = None
+    if job_file is not None:
+        try:
+            job = load_job(job_file, overrides)
+            yield "ok", "job file", f"{job_file} is valid"
+        except InputError as error:
+            yield "wrong", "job file", str(error)
+    if job is not None:
+        yield from _inputs(job)
+    yield from _folder(job.workdir if job else ".")
     yield _python()
     yield _owners()
     for name in ("tensorflow", "tensorflow_text", "apache_beam", "pyarrow", "sentencepiece"):
@@ -52,18 +63,7 @@ def _all(job_file: str | None, overrides: Sequence[str], model: str | None) -> I
     yield _processor()
     yield _memory()
     yield _pipeline()
-    job = None
-    if job_file is not None:
-        from .job import load_job
-
-        try:
-            job = load_job(job_file, overrides)
-            yield "ok", "job file", f"{job_file} is valid"
-        except InputError as error:
-            yield "wrong", "job file", str(error)
-    yield from _folder(job.workdir if job else ".")
     if job is not None:
-        yield from _inputs(job)
         folder = job.path("model")
         model = model or (folder if files.exists(folder) else None)
     if model is not None:
@@ -184,17 +184,25 @@ def _inputs(job: JobConfig) -> Iterator[Finding]:
     named = {"data.train": job.data.train, "data.valid": job.data.valid, "data.test": job.data.test}
     named |= {f"data.monolingual.{key}": value for key, value in job.data.monolingual.items()}
     named["translate.input"] = job.translate.input
+    all_there = True
     for key, patterns in named.items():
         if patterns:
             try:
                 paths = files.expand(patterns, key)
-                megabytes = sum(files.size(path) for path in paths) / 1e6
-                count = "1 file" if len(paths) == 1 else f"{len(paths)} files"
-                yield "ok", key, f"{count}, {megabytes:.1f} MB"
+                yield (
+                    "ok",
+                    key,
+                    f"{counted(len(paths), 'file')}, {size(sum(map(files.size, paths)))}",
+                )
             except InputError as error:
+                all_there = False
                 yield "wrong", key, str(error)
-                return
-    from . import job_inputs
+    if not all_there:
+        return
+    try:
+        from . import job_inputs
+    except Exception:  # of a library that is broken, which is told further below
+        return
 
     try:
         plan = job_inputs.check_texts(job)

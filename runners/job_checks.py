@@ -1,4 +1,4 @@
-"""What is wrong with a job file, said in one line: unknown keys, wrong values, wrong places.
+"""What is wrong with a job file, all said in one line: unknown keys, wrong values, wrong places.
 
 All functions take the dataclass of the whole job, so that a nearest name can be looked for in every
 section.
@@ -11,7 +11,7 @@ import difflib
 import functools
 import types
 import typing
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Literal
 
 import pydantic
@@ -62,29 +62,64 @@ def _is_mapping(hint: Any) -> bool:
     return typing.get_origin(hint) is dict
 
 
+# Problems that one line lists.
+_MOST_NAMED = 8
+
+
 # --- the names of keys ---------------------------------------------------------------------------
 
 
 def check_keys(values: dict[str, Any], where: str, job: type) -> None:
-    """Raises `InputError` for the first key that no section has, and for a section that is none."""
-    _check_section(values, where, job, "", job)
+    """Raises `InputError` for the keys that no section has, and for sections that are none."""
+    _raise_all([*_problems_of_section(values, where, job, "", job)], where)
 
 
-def _check_section(values: dict[str, Any], where: str, section: type, prefix: str, job: type):
+def _problems_of_section(
+    values: dict[str, Any], where: str, section: type, prefix: str, job: type
+) -> Iterator[str]:
     fields = fields_of(section)
     for name, value in values.items():
         if name not in fields:
-            raise _unknown(prefix + name, where, job)
-        _check_shape(value, where, prefix + name, fields[name], job)
+            yield str(_unknown(prefix + name, where, job))
+        else:
+            yield from _problems_of_shape(value, where, prefix + name, fields[name], job)
 
 
-def _check_shape(value: Any, where: str, key: str, hint: Any, job: type) -> None:
+def _problems_of_shape(value: Any, where: str, key: str, hint: Any, job: type) -> Iterator[str]:
     if not _is_section(hint):
         return
     if value is not None and not isinstance(value, dict):
         found = job_yaml.describe(value)
-        raise InputError(f"{where}: {key}: is a section with keys of its own; found {found}")
-    _check_section(value or {}, where, hint, f"{key}.", job)
+        yield f"{where}: {key}: is a section with keys of its own; found {found}" + _such_as(
+            value, where, key, hint
+        )
+        return
+    yield from _problems_of_section(value or {}, where, hint, f"{key}.", job)
+
+
+def _such_as(value: Any, where: str, key: str, section: type) -> str:
+    """The key of a section that takes the value which was given to the section."""
+    for name, hint in fields_of(section).items():
+        parts = [part for kind in (hint, *typing.get_args(hint)) for part in typing.get_args(kind)]
+        if isinstance(value, str) and value in parts:
+            if where.startswith("--set "):
+                return f"; such as {key}.{name}={value}"
+            return f"; such as {key.rpartition('.')[2]}: {{{name}: {value}}}"
+    return ""
+
+
+def _raise_all(problems: Sequence[str], where: str) -> None:
+    if problems:
+        raise InputError(_in_one_line(problems, where))
+
+
+def _in_one_line(problems: Sequence[str], where: str) -> str:
+    """All of them, or the first eight; a place that the first begins with is said once."""
+    named = [*problems[:_MOST_NAMED]]
+    if named[0].startswith(f"{where}: "):
+        named[1:] = [text.removeprefix(f"{where}: ") for text in named[1:]]
+    more = len(problems) - _MOST_NAMED
+    return "; also ".join(named) + (f" (and {more} more)" if more > 0 else "")
 
 
 def _unknown(key: str, where: str, job: type) -> InputError:
@@ -130,7 +165,8 @@ def override(values: dict[str, Any], text: str, job: type) -> str:
         else:
             raise InputError(f"--set {text}: {'.'.join(names[:depth])} has no keys of its own")
         if depth == len(names) - 1:
-            _check_shape(value, "--set " + text, key, hint, job)
+            where = f"--set {text}"
+            _raise_all([*_problems_of_shape(value, where, key, hint, job)], where)
             target[name] = value
             target.pop(_INSTEAD.get(name, ""), None)
         else:
@@ -237,7 +273,7 @@ _ALLOWED, _IS_NEEDED = "allowed is ", " is needed"
 def message(
     error: pydantic.ValidationError, config: type, origins: Origins, prefix: str = ""
 ) -> str:
-    """One line for the first key that is wrong; what else is wrong is only counted.
+    """One line for all keys that are wrong.
 
     `prefix` goes before keys where `config` is a section and not the whole job.
     """
@@ -245,18 +281,21 @@ def message(
     for entry in error.errors(include_url=False):
         key = f"{prefix}{_key_of(entry['loc'], config)}".removesuffix(".")
         by_key.setdefault(key, []).append(entry)
-    key, entries = next(iter(by_key.items()))
+    found = [_of_key(key, entries, config, origins) for key, entries in by_key.items()]
+    return _in_one_line(found, origins.file)
+
+
+def _of_key(key: str, entries: Sequence[Any], config: type, origins: Origins) -> str:
     first = entries[0]
     start = f"{origins.of(key)}: {key}: " if key else f"{origins.file}: "
-    more = f" (and {len(by_key) - 1} more)" if len(by_key) > 1 else ""
     if first["type"] == "missing":
-        return f"{start}is missing; it has no default{more}"
+        return f"{start}is missing; it has no default"
     if first["type"] == "value_error":
         text = str(first["ctx"]["error"])
         start = f"{origins.of(key)}: " if key and text.startswith(f"{key}.") else start
-        return start + text + more
+        return start + text
     wanted = _in_one([_wanted(entry, config) for entry in entries])
-    return f"{start}found {job_yaml.describe(first['input'])}; {wanted}{more}"
+    return f"{start}found {job_yaml.describe(first['input'])}; {wanted}"
 
 
 def _in_one(wanted: Sequence[str]) -> str:

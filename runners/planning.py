@@ -15,7 +15,7 @@ from pipelines.prepare import PreparePlan
 from . import durations, stages
 from .durations import Seconds
 from .job import JobConfig
-from .progress import clock, counted
+from .progress import clock, counted, size
 
 # A prepare that has done less of its megabytes went on with another one, or did little again.
 _WHOLE = 0.9
@@ -197,8 +197,7 @@ def _length(config: LoopConfig) -> str:
 
 def _files(patterns: dict[str, tuple[str, ...]]) -> str:
     found = [path for key, some in patterns.items() if some for path in files.expand(some, key)]
-    megabytes = sum(files.size(path) for path in found) / 1e6
-    return f"{counted(len(found), 'file')}, {megabytes:.1f} MB"
+    return f"{counted(len(found), 'file')}, {size(sum(map(files.size, found)))}"
 
 
 def _seconds(job: JobConfig) -> dict[str, float]:

@@ -152,6 +152,15 @@ def amount(value: float, whole: float | None = None) -> str:
     return f"{value:,.0f}" if size >= 20 else f"{value:.1f}" if size >= 0.5 else f"{value:.3f}"
 
 
+def size(count: float) -> str:
+    """1500000 -> "1.5 MB"."""
+    for unit in ("bytes", "kB", "MB", "GB"):
+        if count < 1000 or unit == "GB":
+            break
+        count /= 1000
+    return f"{count:,.0f} {unit}" if unit == "bytes" or count >= 100 else f"{count:,.1f} {unit}"
+
+
 def counted(number: int, noun: str) -> str:
     """`1, "pair"` -> `1 pair`; `1200, "pair"` -> `1,200 pairs`."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -22,6 +22,7 @@ from pipelines import files, tasks
 from . import charts, report_corpus, report_sections, report_shards
 from .charts import Series
 from .job import JobConfig
+from .progress import size
 from .scores import PERPLEXITIES, SCORING
 
 Kind = Literal["noisy", "exact", "marks"]
@@ -231,15 +232,6 @@ def duration(seconds: float) -> str:
     if minutes < 60:
         return f"{round(seconds / 60)} min"
     return f"{minutes // 60} h {minutes % 60:02d} min"
-
-
-def size(count: float) -> str:
-    """1500000 -> "1.5 MB"."""
-    for unit in ("bytes", "kB", "MB", "GB"):
-        if count < 1000 or unit == "GB":
-            break
-        count /= 1000
-    return f"{count:,.0f} {unit}" if unit == "bytes" or count >= 100 else f"{count:,.1f} {unit}"
 
 
 def fact(value: Any, key: str) -> str:

@@ -166,7 +166,7 @@ def test_init_plan_and_the_last_line(electra, tmp_path):
     assert (status, errors) == (0, [])
     assert lines[:6] == [
         "en-de, work folder work/first, runner local with 2 workers",
-        "  prepare    run      not complete yet; 3 files, 0.0 MB; will take about 0:10",
+        "  prepare    run      not complete yet; 3 files, 78 bytes; will take about 0:10",
         "    clean: 3 units",
         "    dedup, split, words, vocabulary, pieces, encode, shards, publish: to be done",
         "  pretrain   skip     the job file asks for no pretraining",

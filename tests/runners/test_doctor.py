@@ -6,13 +6,19 @@ def test_a_sound_machine_and_a_broken_job(tmp_path, monkeypatch):
     (tmp_path / "train.tsv").write_text("Good morning\tGuten Morgen\n")
     (tmp_path / "job.yaml").write_text(
         "workdir: work\nsource_lang: en\ntarget_lang: de\n"
-        "data: {train: [train.tsv], test: [none.tsv]}\n"
+        "data: {train: [train.tsv], valid: [void.tsv], test: [none.tsv]}\n"
     )
     lines: list[str] = []
     counts = doctor.examine("job.yaml", [], "no-model", lines.append)
     assert counts["checks"] == len(lines)
-    assert (counts["failed"], counts["input_failed"]) == (2, 2)
+    assert (counts["failed"], counts["input_failed"]) == (3, 3)
+    assert lines[:2] == [
+        "ok    job file         job.yaml is valid",
+        "ok    data.train       1 file, 26 bytes",
+    ]
     assert [line for line in lines if line.startswith("fail")] == [
+        f"fail  data.valid       data.valid: no file matches 'void.tsv' in the folder {tmp_path}; "
+        "name an existing file, folder or glob",
         f"fail  data.test        data.test: no file matches 'none.tsv' in the folder {tmp_path}; "
         "name an existing file, folder or glob",
         "fail  model            model: no model.json in no-model; "
@@ -25,8 +31,12 @@ def test_a_sound_machine_and_a_broken_job(tmp_path, monkeypatch):
 
 
 def test_a_job_file_with_a_slip(tmp_path):
-    (tmp_path / "job.yaml").write_text("workdirr: work\n")
+    (tmp_path / "job.yaml").write_text("workdirr: work\ndataset: {sed: 1}\nmodel: tiny\n")
     lines: list[str] = []
     counts = doctor.examine(str(tmp_path / "job.yaml"), [], None, lines.append)
     assert counts["input_failed"] == 1
-    assert any("workdirr: unknown key; did you mean workdir?" in line for line in lines)
+    assert lines[0] == (
+        f"fail  job file         {tmp_path}/job.yaml: workdirr: unknown key; did you mean "
+        "workdir?; also dataset.sed: unknown key; did you mean dataset.seed?; also model: is a "
+        "section with keys of its own; found 'tiny'; such as model: {preset: tiny}"
+    )

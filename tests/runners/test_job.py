@@ -129,6 +129,8 @@ def test_messages(load, text, message):
         ("trian.steps=4", "--set trian.steps=4: trian.steps: unknown key; did you mean train.steps?"),
         ("train={stepz: 4}", "--set train={stepz: 4}: train.stepz: unknown key; did you mean train.steps?"),
         ("train=4", "--set train=4: train: is a section with keys of its own; found 4"),
+        ("clean.documents=published", "--set clean.documents=published: clean.documents: is a section with keys of its own; found 'published'; such as clean.documents.preset=published"),
+        ("train={steps: x, seed: y}", "--set train={steps: x, seed: y}: train.steps: found 'x'; a whole number is needed; also --set train={steps: x, seed: y}: train.seed: found 'y'; a whole number is needed"),
         ("train.seed.x=4", "--set train.seed.x=4: train.seed has no keys of its own"),
         ("train.seed", "--set train.seed: write it as section.key=value, such as train.steps=100"),
         ("=4", "--set =4: write it as section.key=value, such as train.steps=100"),
@@ -145,10 +147,13 @@ def test_messages_about_overrides(load, override, message):
     assert str(caught.value) == message
 
 
-def test_a_missing_key_and_how_much_else_is_wrong(load):
+def test_a_missing_key_and_what_else_is_wrong(load):
     with pytest.raises(InputError) as caught:
         load("workdir: w\nsource_lang: en\ntrain: {seed: x}\n")
-    assert str(caught.value) == "job.yaml: target_lang: is missing; it has no default (and 1 more)"
+    assert str(caught.value) == (
+        "job.yaml: target_lang: is missing; it has no default; also train.seed: found 'x'; "
+        "a whole number is needed"
+    )
     with pytest.raises(InputError) as caught:
         load("workdir: w\nsource_lang: en\ntarget_lang: German language\n")
     assert str(caught.value) == (

@@ -128,14 +128,14 @@ def test_records_without_their_fields_are_warned_of(tmp_path, monkeypatch):
     (tmp_path / "b.jsonl").write_text('{"doc": {"body": "x"}}\n')
     data = {"train": ["a.tsv"], "monolingual": {"en": ["b.jsonl"]}}
     expected = (
-        "b.jsonl: its first records have no text in the field 'text', but in doc.body; say which "
+        "b.jsonl: the first records have no text in the field 'text', but in doc.body; say which "
         "it is in data.text_field, which holds for all monolingual files of the job"
     )
     shown: list[str] = []
     assert planning.show(job(tmp_path, data=data), shown.append)["warnings"] == [expected]
     assert shown[-1] == f"  warning: {expected}"
     assert [*doctor._inputs(job(tmp_path, data=data))] == [
-        ("ok", "data.train", "1 file, 0.0 MB"),
-        ("ok", "data.monolingual.en", "1 file, 0.0 MB"),
+        ("ok", "data.train", "1 file, 7 bytes"),
+        ("ok", "data.monolingual.en", "1 file, 23 bytes"),
         ("warn", "data", expected),
     ]

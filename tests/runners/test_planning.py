@@ -87,7 +87,7 @@ def test_times(least, most, text):
 def test_what_is_shown_is_what_is_done(tmp_path, capsys):
     job = toy_job(tmp_path)
     facts, lines = shown(job)
-    assert lines[1].startswith("  prepare    run      not complete yet; 1 file, 0.0 MB; will take ")
+    assert lines[1].startswith("  prepare    run      not complete yet; 1 file, 4.8 kB; ")
     assert lines[2:4] == [
         "    clean: 1 unit",
         "    dedup, split, words, vocabulary, pieces, encode, shards, publish: to be done",
