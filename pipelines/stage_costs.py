@@ -45,10 +45,14 @@ _MOST_TASKS = {"dedup": 1, "near": 1, "vocabulary": 1, "words": 4, "pieces": 4}
 
 # All stages of a first run with two workers on two cores. The least is half of what
 # `tests/benchmarks/RESULTS.md` has for 1,000 MB of documents, for a machine may be slow or busy;
-# the most what the seconds above come to. Then what comes before the first unit of work: the
-# command and every worker import libraries.
+# the most what the seconds above come to. Then what does not hang on the input: the command and
+# every worker import libraries, and every stage begins. On other machines than the quiet one of
+# those numbers small jobs took 23 to 41 seconds in all.
 _MEGABYTES_PER_SECOND = (8.0, 20.0)
 START_SECONDS = 10.0
+MOST_START_SECONDS = 40.0
+# Of one core, where `clean.wrong_language` looks at the texts.
+_IDENTIFIED_PER_SECOND = (1.0, 2.0)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,4 +81,10 @@ def costs(names: Sequence[str], size: int, workers: int) -> list[StageCost]:
 def seconds_without_measure(size: int, workers: int) -> tuple[float, float]:
     """The least and the most seconds for all stages of so many bytes, where no run was timed."""
     slow, fast = (rate * workers / 2 * 1e6 for rate in _MEGABYTES_PER_SECOND)
+    return size / fast, size / slow
+
+
+def seconds_of_identifying(size: int, workers: int) -> tuple[float, float]:
+    """The least and the most seconds that `clean.wrong_language` adds for so many bytes."""
+    slow, fast = (rate * workers * 1e6 for rate in _IDENTIFIED_PER_SECOND)
     return size / fast, size / slow

@@ -25,39 +25,56 @@ _PACE = ("prepare", "pace.json")
 
 
 def of_prepare(
-    outlooks: Sequence[Outlook], units: Sequence[Unit], workers: int, pace: dict[str, Any]
+    outlooks: Sequence[Outlook],
+    units: Sequence[Unit],
+    workers: int,
+    pace: dict[str, Any],
+    *,
+    identifies: bool = False,
 ) -> Seconds:
     """Seconds of what is to be done: at least what is sure, at most what may come on top.
 
     Args:
-      pace: of a former run (`PrepareProgress.pace`); where it says too little, or is {}, the range
-        of `stage_costs` is taken.
+      pace: of a former run (`PrepareProgress.pace`); where it says too little (`tells_much`), or is
+        {}, the ranges of `stage_costs` are taken. identifies: whether `clean.wrong_language` is on,
+        which a pace that says enough has met already.
     """
     size = stage_costs.text_bytes(units)
     stages = [one for one in outlooks if one.stage in stage_costs.NAMES]
     costs = stage_costs.costs([one.stage for one in stages], size, workers)
-    least = most = 0.0
+    (least, most), (fast, slow) = _start(pace), _factors(pace, size, workers)
+    extra = (0.0, 0.0)
+    if identifies and not tells_much(pace):
+        extra = stage_costs.seconds_of_identifying(size, workers)
     for one, cost in zip(stages, costs, strict=True):
         share = one.todo / one.total if one.todo is not None and one.total else 1.0
         share = 0.0 if one.todo == 0 else share
-        least += cost.seconds * share * one.sure
-        most += cost.seconds * share
-    start, (fast, slow) = _factors(pace, size, workers)
-    return start + least * fast, start + most * slow
+        more = extra if one.stage == "clean" else (0.0, 0.0)
+        least += (cost.seconds * fast + more[0]) * share * one.sure
+        most += (cost.seconds * slow + more[1]) * share
+    return least, most
 
 
-def _factors(pace: dict[str, Any], size: int, workers: int) -> tuple[float, Seconds]:
-    """Seconds before the first stage, and by what the seconds of `stage_costs` are multiplied."""
+def _start(pace: dict[str, Any]) -> Seconds:
+    """What does not hang on the input."""
+    if tells_much(pace):
+        return (pace.get("start_seconds", stage_costs.START_SECONDS),) * 2
     start = pace.get("start_seconds", stage_costs.START_SECONDS)
-    if _tells_much(pace):
+    return start, max(stage_costs.MOST_START_SECONDS, start)
+
+
+def _factors(pace: dict[str, Any], size: int, workers: int) -> Seconds:
+    """By what the seconds of `stage_costs` are multiplied."""
+    if tells_much(pace):
         factor = pace["seconds"] / pace["expected_seconds"]
-        return start, (factor, factor)
+        return factor, factor
     usual = sum(cost.seconds for cost in stage_costs.costs(stage_costs.ALWAYS, size, workers))
     fast, slow = stage_costs.seconds_without_measure(size, workers)
-    return start, (fast / usual, slow / usual)
+    return fast / usual, slow / usual
 
 
-def _tells_much(pace: dict[str, Any]) -> bool:
+def tells_much(pace: dict[str, Any]) -> bool:
+    """Whether a former prepare did enough to tell the pace of the next one."""
     try:
         return (
             pace["seconds"] >= _LEAST_SECONDS
@@ -72,7 +89,7 @@ def keep_pace(job: JobConfig, pace: dict[str, Any]) -> None:
     """Keeps what a prepare has measured of itself, unless it has done too little to say much and
     one before it had done more.
     """
-    if _tells_much(pace) or ("start_seconds" in pace and not _tells_much(pace_of(job))):
+    if tells_much(pace) or ("start_seconds" in pace and not tells_much(pace_of(job))):
         files.write_atomic(job.path(*_PACE), json.dumps(pace).encode())
 
 

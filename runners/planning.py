@@ -73,7 +73,8 @@ def show(job: JobConfig, write: Callable[[str], None]) -> dict[str, Any]:
         if stage.name in earlier and decision != "skip":
             parts.append(f"took {clock(earlier[stage.name])} before")
         if guessed is not None and guessed != _named_minutes(stage.name, job):
-            parts.append(_time(*guessed))
+            measured = stage.name != "prepare" or durations.tells_much(durations.pace_of(job))
+            parts.append(_time(*guessed, measured=measured))
         shown = "; ".join(part for part in parts if part)
         lines.append(f"  {stage.name:<10} {decision:<8} {shown}")
         if stage.name == "prepare":
@@ -94,7 +95,10 @@ def _guess(
 ) -> Seconds | None:
     if name == "prepare" and plan is not None:
         pace = durations.pace_of(job)
-        return durations.of_prepare(outlooks, plan.units, job.runner.workers, pace)
+        identifies = job.clean.wrong_language is not False
+        return durations.of_prepare(
+            outlooks, plan.units, job.runner.workers, pace, identifies=identifies
+        )
     return durations.of_training(job, name) if name in ("pretrain", "train") else None
 
 
@@ -104,8 +108,10 @@ def _named_minutes(name: str, job: JobConfig) -> Seconds | None:
     return None if minutes is None else (minutes * 60, minutes * 60)
 
 
-def _time(least: float, most: float) -> str:
+def _time(least: float, most: float, *, measured: bool) -> str:
     """Both ends in words, the same if there is little between them."""
+    if not measured:
+        return f"a guess: {clock(least)} to {clock(most)}"
     if most - least < max(1.0, 0.1 * most):
         return f"will take about {clock(most)}"
     return f"will take {clock(least)} to {clock(most)}"

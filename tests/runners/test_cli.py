@@ -166,7 +166,7 @@ def test_init_plan_and_the_last_line(electra, tmp_path):
     assert (status, errors) == (0, [])
     assert lines[:6] == [
         "en-de, work folder work/first, runner local with 2 workers",
-        "  prepare    run      not complete yet; 3 files, 78 bytes; will take about 0:10",
+        "  prepare    run      not complete yet; 3 files, 78 bytes; a guess: 0:10 to 0:40",
         "    clean: 3 units",
         "    dedup, split, words, vocabulary, pieces, encode, shards, publish: to be done",
         "  pretrain   skip     the job file asks for no pretraining",
@@ -184,7 +184,7 @@ def test_init_plan_and_the_last_line(electra, tmp_path):
             "prepare": "run", "pretrain": "skip", "train": "run", "evaluate": "run",
             "translate": "skip", "report": "run",
         },
-        "seconds": {"prepare": [10, 10], "train": [3600, 3600]},
+        "seconds": {"prepare": [10, 40], "train": [3600, 3600]},
         "warnings": [],
     }  # fmt: skip
 

@@ -31,9 +31,9 @@ NONE = outlooks()
 @pytest.mark.parametrize(
     ("todo", "pace", "seconds"),
     [
-        # 64 MB at 10 and at 4 MB/s, half of what two workers do, after 10 seconds of start.
-        (ALL, {}, (10 + 6.4, 10 + 16)),
-        (NONE, {}, (10, 10)),
+        # 64 MB at 10 and at 4 MB/s, half of what two workers do, after 10 to 40 seconds of start.
+        (ALL, {}, (10 + 6.4, 40 + 16)),
+        (NONE, {}, (10, 40)),
         (ALL, PACE, (6 + 57.5, 6 + 57.5)),
         (NONE, PACE, (6, 6)),
         (outlooks(shards=Outlook("shards", 9, 9, "x")), PACE, (15, 15)),
@@ -41,16 +41,27 @@ NONE = outlooks()
         (outlooks(shards=Outlook("shards", None, None, "x")), PACE, (15, 15)),
         (outlooks(shards=Outlook("shards", None, None, "if x", sure=False)), PACE, (6, 15)),
         # A run that did little of the work, or in no time, says nothing of the pace.
-        (ALL, {**PACE, "done": 10.0}, (12.4, 22)),
-        (ALL, {**PACE, "seconds": 1.9}, (12.4, 22)),
-        (ALL, {**PACE, "seconds": "long"}, (12.4, 22)),
-        (ALL, {"megabytes": 64.0}, (16.4, 26)),
+        (ALL, {**PACE, "done": 10.0}, (12.4, 56)),
+        (ALL, {**PACE, "seconds": 1.9}, (12.4, 56)),
+        (ALL, {**PACE, "seconds": "long"}, (12.4, 56)),
+        (ALL, {"megabytes": 64.0}, (16.4, 56)),
     ],
 )
 def test_seconds_of_prepare(todo, pace, seconds):
     publish = Outlook("publish", 1, 1, "not done yet")
     found = durations.of_prepare([*todo, publish], UNITS, 1, pace)
     assert found == pytest.approx(seconds, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("todo", "pace", "more"), [(ALL, {}, (32, 64)), (NONE, {}, (0, 0)), (ALL, PACE, (0, 0))]
+)
+def test_identifying_languages_takes_a_second_for_one_to_two_megabytes(todo, pace, more):
+    """Where no pace of a former run has it already."""
+    with_it, without = (
+        durations.of_prepare(todo, UNITS, 1, pace, identifies=on) for on in (True, False)
+    )
+    assert [a - b for a, b in zip(with_it, without, strict=True)] == pytest.approx(more)
 
 
 def job(folder, **sections):

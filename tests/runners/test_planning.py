@@ -81,13 +81,19 @@ def test_what_a_run_goes_on_from(outlooks, text):
     ],
 )
 def test_times(least, most, text):
-    assert planning._time(least, most) == text
+    assert planning._time(least, most, measured=True) == text
+
+
+def test_a_time_that_was_never_measured_is_a_guess():
+    assert planning._time(10.0, 40.0, measured=False) == "a guess: 0:10 to 0:40"
 
 
 def test_what_is_shown_is_what_is_done(tmp_path, capsys):
     job = toy_job(tmp_path)
     facts, lines = shown(job)
-    assert lines[1].startswith("  prepare    run      not complete yet; 1 file, 4.8 kB; ")
+    assert lines[1].startswith(
+        "  prepare    run      not complete yet; 1 file, 4.8 kB; a guess: 0:10 to 0:4"
+    )
     assert lines[2:4] == [
         "    clean: 1 unit",
         "    dedup, split, words, vocabulary, pieces, encode, shards, publish: to be done",
@@ -95,7 +101,7 @@ def test_what_is_shown_is_what_is_done(tmp_path, capsys):
     assert facts["prepare"][0] == {
         "stage": "clean", "todo": 1, "total": 1, "why": "not done yet",
     }  # fmt: skip
-    assert facts["seconds"]["prepare"] == [10, 10]
+    assert facts["seconds"]["prepare"] == [10, 40]
     prepare(job)
     facts, lines = shown(job)
     assert lines[1] == "  prepare    skip     complete"
