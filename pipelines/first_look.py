@@ -20,14 +20,15 @@ _NAMES = 20
 _FEW_LINES = 5
 _LARGE_SHARE = 0.3
 
+_EMPTY = "empty, so there is nothing to read; leave out what is not meant"
 # What is to be done with lines that are not UTF-8.
 NOT_UTF8 = "if it is Windows-1252 or Latin-1: iconv -f windows-1252 -t utf-8 old > new"
 
 
 def find(config: PrepareConfig, units: Sequence[Unit]) -> list[str]:
-    """Warnings, a line each: of line ends that are none, of lines that are not UTF-8, of TSV with
-    other columns than source and target, and of JSONL whose first records have no text in the
-    fields that the job names. Files of which the same is to be said are one warning.
+    """Warnings, a line each: of empty files, of line ends that are none, of lines that are not
+    UTF-8, of TSV with other columns than source and target, and of JSONL whose first records have
+    no text in the fields that the job names. Files of which the same is to be said are one warning.
 
     Args:
       units: of all input files, as of `prepare.plan_prepare`.
@@ -37,9 +38,11 @@ def find(config: PrepareConfig, units: Sequence[Unit]) -> list[str]:
     """
     found: dict[str, list[str]] = {}
     for unit in {unit.path: unit for unit in units}.values():
-        if unit.format not in registry.RAW_FORMATS:
-            continue
         for path in unit.paths:
+            if not files.size(path):
+                found.setdefault(_EMPTY, []).append(path)
+            if unit.format not in registry.RAW_FORMATS:
+                continue
             head, whole = _beginning(unit, path)
             for warning in _warnings(config, unit, head, whole):
                 found.setdefault(warning, []).append(path)

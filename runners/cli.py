@@ -312,9 +312,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _verdict(error: BaseException) -> tuple[int, str]:
     """Exit status and the line to print."""
     if isinstance(error, interrupts.Interrupted):
-        return error.status, interrupts.MESSAGE
+        return error.status, interrupts.message()
     if isinstance(error, KeyboardInterrupt):
-        return 130, interrupts.MESSAGE
+        return 130, interrupts.message()
     if isinstance(error, click.exceptions.Exit):
         return error.exit_code, ""
     if isinstance(error, SystemExit):

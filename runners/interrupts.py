@@ -14,10 +14,26 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 GRACE_SECONDS = 20.0
 MESSAGE = "Interrupted. The work done so far is kept: the same command goes on where it was."
+NOTHING_KEPT = (
+    "Interrupted before any work was finished: the same command begins with the first of it."
+)
+
+_keeps: Callable[[], bool] | None = None
+
+
+def keeps(anything: Callable[[], bool] | None) -> None:
+    """Says how to find out, when a signal comes, whether any work is kept; None: it is."""
+    global _keeps
+    _keeps = anything
+
+
+def message() -> str:
+    """What is said in the end, whether or not work is kept."""
+    return MESSAGE if _keeps is None or _keeps() else NOTHING_KEPT
 
 
 class Interrupted(KeyboardInterrupt):
@@ -61,8 +77,8 @@ def _end_later(status: int) -> None:
 
 
 def end_now(status: int) -> None:
-    """Says that the work is kept, and ends the process without waiting for any thread."""
-    print(MESSAGE, file=sys.stderr, flush=True)
+    """Says whether work is kept, and ends the process without waiting for any thread."""
+    print(message(), file=sys.stderr, flush=True)
     os._exit(status)
 
 

@@ -20,7 +20,7 @@ from pipelines import files, packing, tasks, units
 from pipelines.config import TranslateConfig
 from pipelines.records import EMPTY_LEDGER, Ledger
 
-from . import engines
+from . import engines, interrupts
 from .engines import RunnerConfig
 from .job import JobConfig
 from .prepare_progress import PrepareProgress
@@ -79,6 +79,7 @@ def run_pipeline(
 
     _ignore_lost_connections()
     local_workers.deaths.clear()
+    interrupts.keeps(lambda: holds_receipts(receipts))
     thread = threading.Thread(target=work, daemon=True, name=f"pipeline-{label}")
     with Progress(label, total, "units") as bar:
         thread.start()
@@ -97,6 +98,7 @@ def run_pipeline(
         raise local_workers.deaths[0]
     if outcome.error is not None:
         raise _plain_error(outcome.error, label) from outcome.error
+    interrupts.keeps(None)
 
 
 _READERS_OF_WORKERS = ("beam_control_read", "read_grpc_client_inputs")
@@ -156,6 +158,11 @@ def count_receipts(folder: str) -> int:
     return sum(
         sum(name.endswith(units.RECEIPT) for name in names) for _, _, names in os.walk(folder)
     )
+
+
+def holds_receipts(folder: str) -> bool:
+    """Whether any unit is done; of an object store it is taken for granted."""
+    return files.is_remote(folder) or count_receipts(folder) > 0
 
 
 def run_prepare(job: JobConfig, plan: PreparePlan | None = None) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import Any
 from electra_model.errors import InputError, WorkError
 from pipelines import files
 
-from . import cluster, prepare_words, stages
+from . import cluster, interrupts, prepare_words, stages
 from .cluster import Member
 from .job import JobConfig, save_resolved
 from .progress import clock, counted, say
@@ -67,15 +67,23 @@ def locked(folder: str, key: str = "workdir") -> Iterator[None]:
 
 def do_stages(job: JobConfig, wanted: Sequence[Stage]) -> dict[str, Any]:
     """Does those of the stages that are not complete, in the order given. Name -> its counts."""
+    from . import launch
+
     _check(job, wanted)
     if (worker := _joins(job, wanted)) is not None:
         return {stage.name: _join(stage, job, worker) for stage in wanted}
+    interrupts.keeps(lambda: _holds_work(job) or launch.holds_receipts(job.path("prepare")))
     with locked(job.workdir):
         for folder in _FOLDERS:
             files.remove_temporaries(job.path(folder))
         save_resolved(job)
         record = RunRecord(job)
         return {stage.name: _do(stage, job, record) for stage in wanted}
+
+
+def _holds_work(job: JobConfig) -> bool:
+    """Whether any stage is complete."""
+    return any(files.exists(job.path(".stages", f"{one.name}.json")) for one in stages.STAGES)
 
 
 def _check(job: JobConfig, wanted: Sequence[Stage]) -> None:
@@ -135,10 +143,10 @@ def _do(stage: Stage, job: JobConfig, record: RunRecord) -> dict[str, Any]:
         say(f"{stage.name}: complete already")
         return {"status": "complete", **state.counts}
     again = f" again ({state.reason})" if state.status == "changed" else ""
-    say(f"{stage.name}: {stage.title}{again}")
     try:
         # An input that is refused changes nothing: what was complete under other settings still is.
         checked = {} if stage.check is None else {"checked": stage.check(job)}
+        say(f"{stage.name}: {stage.title}{again}")
         stages.begin(stage, job)
         with record.stage(stage.name) as entry:
             counts = entry["counts"] = stage.run(job, **checked)

@@ -60,13 +60,22 @@ def test_files_of_which_the_same_is_to_be_said_share_a_warning(tmp_path):
         b'\xef\xbb\xbf{"text": "marked"}',
         b"no JSON\n[1]\n",
         b'{"text": "' + b"x" * 100_000 + b'"}\n{"other": 1}\n',  # a first record that is long
-        b"",
+        b"\n\n",
     ],
 )
 def test_what_says_nothing(tmp_path, content):
     (tmp_path / "a.jsonl").write_bytes(content)
     (tmp_path / "b.txt").write_text("line\n")
     assert found(tmp_path, monolingual={"en": [str(tmp_path / "*.*")]}) == []
+
+
+def test_empty_files_beside_others(tmp_path):
+    for name, text in (("a.tsv", "yes\tja\n"), ("b.tsv", ""), ("c.tsv", "")):
+        (tmp_path / name).write_text(text)
+    names = [str(tmp_path / name) for name in ("a.tsv", "b.tsv", "c.tsv")]
+    assert found(tmp_path, train=names) == [
+        f"{names[1]}, {names[2]}: empty, so there is nothing to read; leave out what is not meant"
+    ]
 
 
 def test_lines_that_end_with_cr_alone(tmp_path):

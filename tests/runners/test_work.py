@@ -5,7 +5,7 @@ import os
 import pytest
 
 from electra_model.errors import InputError, WorkError
-from runners import stages, work
+from runners import interrupts, stages, work
 from runners.job import JobConfig, make_job
 from runners.stages import Stage, look
 
@@ -104,7 +104,7 @@ def test_what_failed_is_not_complete(tmp_path, calls):
     assert record["stages"]["prepare"]["status"] == "failed"
 
 
-def test_an_input_that_is_refused_leaves_what_was_complete(tmp_path, making, calls):
+def test_an_input_that_is_refused_leaves_what_was_complete(tmp_path, making, calls, capsys):
     def check(job):
         if job.vocabulary.size == 500:
             raise InputError("input: is not what it should be")
@@ -117,9 +117,21 @@ def test_an_input_that_is_refused_leaves_what_was_complete(tmp_path, making, cal
     with pytest.raises(InputError, match="^input: is not"):
         work.do_stages(job(tmp_path, vocabulary={"size": 500}), [checked])
     assert calls == [8000]
+    assert "again" not in capsys.readouterr().err  # nothing is made again
     assert (tmp_path / "work" / "run.json").read_bytes() == record
     assert look(checked, job(tmp_path)).status == "complete"
     assert look(checked, job(tmp_path)).counts["checked"] is None
+
+
+def test_an_interrupted_command_says_whether_work_is_kept(tmp_path, making):
+    def interrupted(job):
+        assert interrupts.message() == interrupts.NOTHING_KEPT
+        (tmp_path / "work" / "prepare" / "clean").mkdir(parents=True)
+        (tmp_path / "work" / "prepare" / "clean" / "00000.receipt.json").touch()
+        assert interrupts.message() == interrupts.MESSAGE
+        return {}
+
+    work.do_stages(job(tmp_path), [dataclasses.replace(making, run=interrupted)])
 
 
 def test_the_record(tmp_path, making):
