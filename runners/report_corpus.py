@@ -154,20 +154,27 @@ def duplicates(info: dict[str, Any]) -> dict[str, Any]:
 
 
 def rejection_examples(workdir: str, rule: str) -> list[dict[str, Any]]:
-    """Some records that a rule rejected, as text: `{"source", "target", "place"}`."""
+    """Some records that a rule rejected, as text: `{"source", "target", "place"}`; the place also
+    names the record that they repeat, where they were dropped because of one."""
     samples = read_jsonl(files.join(workdir, "dataset", "samples", f"{rule}.jsonl"))
     rows = spread(samples, EXAMPLES_PER_RULE)
     examples = []
     for row in rows:
-        place = os.path.basename(str(row.get("path", "")))
-        number = next((key for key in ("line", "record") if isinstance(row.get(key), int)), None)
-        if place and number is not None:
-            place = f"{place}, {number} {row[number]:,}"
+        place = _place(row)
+        if isinstance(row.get("of"), dict):
+            place += f"; of {_place(row['of'])}"
         sides = {key: _shortened(row.get(key)) for key in ("source", "target")}
         if sides["source"] is None and row.get("raw") is not None:
             sides["source"] = _shortened(row["raw"])
         examples.append({**sides, "place": place})
     return examples
+
+
+def _place(row: dict[str, Any]) -> str:
+    """Where a sample, or the record because of which it was dropped, stands in its file."""
+    name = os.path.basename(str(row.get("path", "")))
+    number = next((key for key in ("line", "record") if isinstance(row.get(key), int)), None)
+    return f"{name}, {number} {row[number]:,}" if name and number is not None else name
 
 
 def _shortened(text: Any) -> str | None:

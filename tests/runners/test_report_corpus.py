@@ -200,6 +200,20 @@ def test_what_failed_a_prepare_is_shown_with_examples(failed):
     assert re.search(r"train\.tsv, line \d", text) and Page(page).unclosed == []
 
 
+def test_examples_of_duplicates_name_what_they_repeat(tmp_path):
+    pairs = sentences(40)
+    first = write_tsv(tmp_path / "first.tsv", pairs[:20])
+    again = write_tsv(tmp_path / "again.tsv", [*pairs[20:], pairs[6]])
+    config = make_config(tmp_path, train=[first, again], dataset={"valid_fraction": 0})
+    run(config)
+    (example,) = report_corpus.rejection_examples(config.workdir, "duplicate")
+    assert example == {
+        "source": pairs[6][0],
+        "target": pairs[6][1],
+        "place": "again.tsv, line 21; of first.tsv, line 7",
+    }
+
+
 def record_of(folder, **prepare):
     write(folder / "run.json", {"stages": {"prepare": prepare}})
 
