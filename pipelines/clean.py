@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 
 from electra_model.errors import InputError
 
-from . import continuations, dedup, files, filters, records, rejections, tasks
+from . import continuations, dedup, files, filters, langid, records, rejections, tasks
 from .config import PrepareConfig
 from .formats import registry
 from .mending import mend_texts
@@ -27,7 +27,7 @@ from .stages import Stage, Task, folder_of, load_index
 from .units import Parts, Unit
 
 # To be raised when the same input and settings give other results than before.
-_VERSION = 4
+_VERSION = 5
 
 MONOLINGUAL = "monolingual:"
 
@@ -282,8 +282,11 @@ def _work_on_chunk(
     bad = np.flatnonzero(verdict.astype(bool))
     taken = [side.take(pa.array(bad)).to_pylist() for side in sides]
     for position, *texts in zip(bad, *taken, strict=True):
+        rule, found_there = str(verdict[position]), None
+        if rule == "wrong_language":
+            found_there = _languages_in(texts, languages, float(config.clean.wrong_language))
         rejected.append(
-            rejections.reject(str(verdict[position]), unit.path, unit.id, rows[position], *texts)
+            rejections.reject(rule, unit.path, unit.id, rows[position], *texts, found=found_there)
         )
 
     good = np.flatnonzero(~verdict.astype(bool))
@@ -302,6 +305,16 @@ def _work_on_chunk(
         "mended": mended,
         "rejected": rejections.add_part(parts, f"rejected-{piece:05d}", rejected),
     }
+
+
+def _languages_in(texts: list[str], languages: list[str], bound: float) -> dict[str, Any]:
+    """Side -> the language that it is in instead of its own, and how probably."""
+    found = {}
+    for side, text, language in zip(_SIDES, texts, languages, strict=False):
+        if len(text) >= langid.SHORTEST and langid.probability(text, language) < bound:
+            code, probability = langid.most_probable(text, language)
+            found[side] = {"language": code, "probability": round(probability, 3)}
+    return found
 
 
 def hash_records(sides: tuple[pa.StringArray, ...], role: str, config: PrepareConfig) -> np.ndarray:

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -28,7 +29,7 @@ from .config import PrepareConfig
 from .stages import Stage, Task, folder_of, load_index
 from .units import Parts
 
-_VERSION = 4
+_VERSION = 5
 
 TOO_LONG = "max_tokens"
 PRETRAIN = "pretrain"
@@ -113,7 +114,8 @@ def work(config: PrepareConfig, task: Task, parts: Parts) -> dict[str, Any]:
     is_long = _lengths(source_ids) > most
     fits = known & (cuts | ~is_long) & (_lengths(target_ids) <= most)
     long = np.flatnonzero(is_pair & ~fits)
-    rejected = _reject_long(config, chunk, row[long])
+    lengths_of_long = [_lengths(ids)[long] for ids in (source_ids, target_ids)]
+    rejected = _reject_long(config, chunk, row[long], lengths_of_long)
 
     fitting = np.flatnonzero(is_pair & fits)
     source, target = source_ids.take(pa.array(fitting)), target_ids.take(pa.array(fitting))
@@ -324,15 +326,24 @@ def _write_jsonl(
 
 
 def _reject_long(
-    config: PrepareConfig, chunk: clean.Chunk, rows: np.ndarray
+    config: PrepareConfig, chunk: clean.Chunk, rows: np.ndarray, lengths: Sequence[np.ndarray]
 ) -> list[dict[str, Any]]:
+    """Args: lengths: of the sources and of the targets, in tokens."""
     if not len(rows):
         return []
     some = _texts_of_rows(config, chunk, rows)
     columns = (some.column(name).to_pylist() for name in ("row", "source", "target"))
     return [
-        rejections.reject(TOO_LONG, chunk.path, chunk.unit, row, source, target)
-        for row, source, target in zip(*columns, strict=True)
+        rejections.reject(
+            TOO_LONG,
+            chunk.path,
+            chunk.unit,
+            row,
+            source,
+            target,
+            found={"source": int(tokens[0]), "target": int(tokens[1])},
+        )  # fmt: skip
+        for row, source, target, *tokens in zip(*columns, *lengths, strict=True)
     ]
 
 

@@ -80,6 +80,13 @@ def probability(text: str, language: str) -> float:
     return sum(ranks.get(name, 0.0) for name in _taken_for(code))
 
 
+def most_probable(text: str, language: str) -> tuple[str, float]:
+    """The language that a text is most probably in, and how probably, of the common ones and this
+    one, which the model knows."""
+    code, probability = _identifier(_code(language)).rank(text[:_LONGEST])[0]
+    return str(code), float(probability)
+
+
 def is_known(language: str) -> bool:
     """Whether texts in a language can be identified."""
     return _code(language) in known()

@@ -44,9 +44,10 @@ def reject(
     target: str | None = None,
     raw: bytes | None = None,
     of: dict[str, Any] | None = None,
+    found: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     """A rejected record. `raw`: its bytes, where it could not be read. `of`: "path", "unit" and
-    "row" of the record because of which it was rejected."""
+    "row" of the record because of which it was rejected. `found`: side -> what the rule found."""
     record: dict[str, Any] = {"rule": rule, "path": path, "unit": unit_id, "row": int(row)}
     if raw is not None:
         record["raw"] = raw.decode("utf-8", errors="backslashreplace")
@@ -56,6 +57,8 @@ def reject(
             record["target"] = target
     if of is not None:
         record["of"] = of
+    if found is not None:
+        record["found"] = found
     return record
 
 

@@ -1,5 +1,6 @@
 import csv
 import dataclasses
+import gzip
 import json
 
 import pytest
@@ -8,6 +9,7 @@ from electra_model.errors import InputError
 from pipelines import prepare, records, stages
 from pipelines.clean import chunks, partition_count, read_kept
 from pipelines.formats import lines
+from pipelines.rejections import spans_of
 from pipelines.units import Unit
 from tests.pipelines.small_jobs import (
     make_config,
@@ -107,6 +109,24 @@ def test_each_side_is_judged_by_its_own_language(tmp_path):
         tmp_path, train=[write_tsv(tmp_path / "a.tsv", pairs)], clean={"min_script_share": 0.5}
     )
     assert run(config)["ledger"]["rejected"] == {"min_script_share": 2}
+
+
+def test_the_language_that_was_found_instead_is_kept(tmp_path):
+    english = "All human beings are born free and equal in dignity and rights, number {}."
+    german = "Alle Menschen sind frei und gleich an Würde und Rechten geboren, Nummer {}."
+    french = "Tous les êtres humains naissent libres et égaux en dignité et en droits."
+    pairs = [(english.format(n), german.format(n)) for n in range(30)]
+    pairs += [(english.format("x"), french)]
+    config = make_config(
+        tmp_path, train=[write_tsv(tmp_path / "a.tsv", pairs)], clean={"wrong_language": 0.2}
+    )
+    run_until(config, "clean")
+    spans = spans_of(config, "clean", stages.load_index(config, "clean"))
+    ((path, start, stop),) = spans["wrong_language"]
+    with open(path, "rb") as stream:
+        (bad,) = map(json.loads, gzip.decompress(stream.read()[start:stop]).splitlines())
+    assert (bad["row"], bad["found"]["target"]["language"]) == (30, "fr")
+    assert 0.8 < bad["found"]["target"]["probability"] <= 1 and len(bad["found"]) == 1
 
 
 @pytest.mark.parametrize("rule", ["min_script_share", "wrong_language"])

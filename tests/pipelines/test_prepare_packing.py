@@ -116,6 +116,8 @@ def test_the_info_counts_records_and_pairs(packed, plain):
     assert pairs + valid == 300
     (rejected,) = read_rejected(packed, "max_tokens")
     assert rejected["row"] == 200
+    assert [*rejected["found"]] == ["source", "target"]
+    assert max(rejected["found"].values()) > info["max_tokens"]
 
 
 @pytest.mark.parametrize("workers", [1, pytest.param(2, marks=pytest.mark.slow)])
