@@ -143,8 +143,8 @@ def test_po(rule, plural):
 def test_po_with_a_useless_plural_rule():
     entries = list(catalogues.gettext_entries((PO % "2; plural=__import__('os')").encode(), "x"))
     assert [one for one in entries if one.rule == "no_plural_form"] == [
-        Entry("%d file", "", "no_plural_form"),
-        Entry("%d files", "", "no_plural_form"),
+        Entry("%d file", "%d Datei", "no_plural_form"),
+        Entry("%d files", "%d Dateien\n%d Dateien sehr viele", "no_plural_form"),
     ]
 
 

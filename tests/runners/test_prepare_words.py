@@ -1,8 +1,10 @@
 import json
+import subprocess
+import sys
 
 import pytest
 
-from runners import cli, prepare_words
+from runners import prepare_words
 from runners.progress import counted
 from tests.runners.conftest import toy_job, toy_pairs
 
@@ -53,8 +55,7 @@ def test_what_comes_next(tmp_path, sections, words):
     assert prepare_words.what_next(job, ["a.yaml"]).startswith(words)
 
 
-def test_the_last_lines_of_prepare(tmp_path, monkeypatch, capsys):
-    monkeypatch.chdir(tmp_path)
+def test_the_last_lines_of_prepare(tmp_path):
     rows = [*toy_pairs(), *toy_pairs()[:3]]
     (tmp_path / "train.tsv").write_text("".join(f"{s}\t{t}\n" for s, t in rows))
     (tmp_path / "text.txt").write_text("the red house is here and there\n\nthe old window\n")
@@ -62,13 +63,20 @@ def test_the_last_lines_of_prepare(tmp_path, monkeypatch, capsys):
         "workdir: work\nsource_lang: en\ntarget_lang: de\n"
         "data: {train: train.tsv, monolingual: {en: text.txt}}\nvocabulary: {size: 100}\n"
     )
-    assert cli.main(["prepare", "a job.yaml", "--set", "dataset.valid_max_records=4"]) == 0
-    captured = capsys.readouterr()
-    counts = json.loads(captured.out.splitlines()[-1])
+    # In a process of its own: the command takes over the signals of the one that it runs in.
+    told = subprocess.run(
+        [sys.executable, "-m", "runners", "prepare", "a job.yaml"]
+        + ["--set", "dataset.valid_max_records=4"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    counts = json.loads(told.stdout.splitlines()[-1])
     assert counts["pairs"] == {"in": 103, "out": 100, "rejected": {"duplicate": 3}}
     assert counts["texts"] == {"in": 3, "out": 2, "rejected": {"empty": 1}}
     assert (counts["in"], counts["out"]) == (106, 102)
-    done, dataset, after = captured.err.splitlines()[-3:]
+    done, dataset, after = told.stderr.splitlines()[-3:]
     assert done.endswith(
         "; 103 pairs in = 100 out + 3 rejected (duplicate 3); "
         "3 texts in = 2 out + 1 rejected (empty 1)"
