@@ -48,7 +48,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from . import banding, clean, dedup, minhash, records, shingle_sets, split
+from . import banding, clean, dedup, minhash, records, shingle_sets, split, units
 from .config import PrepareConfig
 from .stages import Stage, Task, load_index, part_path
 from .units import Parts
@@ -257,6 +257,8 @@ def plan_near(config: PrepareConfig) -> list[Task]:
         "version": _LINKS_VERSION,
         "signatures": load_index(config, "signatures").digest,
         "links": load_index(config, "bands").digest,
+        # By these it says because of which record another is dropped.
+        "files": units.fingerprint([(chunk.path, chunk.unit) for chunk in clean.chunks(config)]),
     }
     if split.wanted(config):
         payload["groups"] = load_index(config, "dedup").digest

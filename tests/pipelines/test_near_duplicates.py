@@ -180,6 +180,34 @@ def test_the_same_bytes_in_two_processes(corpus):
     assert tree(other) == tree(config)
 
 
+@pytest.mark.parametrize("renamed", ["train", "test"])
+def test_after_a_file_is_renamed_its_new_name_is_what_others_were_dropped_because_of(
+    tmp_path, renamed
+):
+    texts = [text_of(seed) for seed in range(40)]
+    train = [*texts, near(texts[0]), near(text_of("test"))]
+
+    def config(name, path):
+        paths = {"train": tmp_path / "train.tsv", "test": tmp_path / "test.tsv", renamed: path}
+        data = {key: [str(path)] for key, path in paths.items()}
+        rules = {**RULE, "max_length_ratio": False}
+        dataset = {"valid_fraction": 0, "max_tokens": 1024}
+        # Where data are split off, this is done again in any case.
+        return make_config(tmp_path, name, clean=rules, dataset=dataset, **data)
+
+    for name, some in (("train", train), ("test", [text_of("test")])):
+        write_tsv(tmp_path / f"{name}.tsv", [(text, f"ziel {text[:80]}") for text in some])
+    before, after = tmp_path / f"{renamed}.tsv", tmp_path / f"{renamed}-2.tsv"
+    run(config("work", before))
+    os.rename(before, after)
+    again, fresh = config("work", after), config("fresh", after)
+    run(again)
+    run(fresh)
+    rule = {"train": "near_duplicate", "test": "near_leak"}[renamed]
+    assert [row["of"]["path"] for row in read_rejected(again, rule)] == [str(after)]
+    assert tree(again) == tree(fresh)
+
+
 def test_units_of_any_size_drop_the_same(corpus):
     config, make, _ = corpus
     other = make("units", dataset={"unit_megabytes": 0.004})
