@@ -50,7 +50,7 @@ from . import (
     words,
 )
 from .config import PrepareConfig, settings_of
-from .formats import moses, registry
+from .formats import compression, moses, registry
 from .units import Unit
 
 __all__ = ["PreparePlan", "PrepareConfig", "build_prepare", "completed", "plan_prepare"]
@@ -113,7 +113,7 @@ def plan_prepare(config: PrepareConfig) -> PreparePlan:
             identities[identity] = key, path
             if path not in second:
                 paths[path] = role
-        if found and not any(files.size(path) for path in found):
+        if found and all(compression.is_empty(path) for path in found):
             raise InputError(f"{key}: the files are empty; name files with text")
 
     second = [partner for path in paths if (partner := partners.get(path)) is not None]

@@ -287,7 +287,7 @@ def _find_header(file: InputFile, text_field: str) -> InputFile:
     by_number = text_field.isascii() and text_field.isdigit() and 1 <= int(text_field) <= len(names)
     if file.format == "tsv" and (by_number or text_field == _DEFAULT_FIELD):
         return file
-    if problem := delimited.problem_of_header(_whole(file), names, DELIMITERS[file.format]):
+    if problem := delimited.problem_of_header(_whole(file), raw, DELIMITERS[file.format]):
         raise InputError(problem)
     shown = ", ".join(repr(name[:40]) for name in names[:10]) + (", ..." if names[10:] else "")
     raise InputError(

@@ -71,6 +71,11 @@ def packed_as(path: str, compression: str | None) -> str | None:
     return compression
 
 
+def is_empty(path: str) -> bool:
+    """Whether a file has no byte, or a byte order mark alone."""
+    return files.size(path) <= 3 and _read_head(path) in (b"", codecs.BOM_UTF8, *_UTF16_MARKS)
+
+
 def _read_head(path: str) -> bytes:
     with files.open_read(path) as stream:
         return stream.read(_HEAD)

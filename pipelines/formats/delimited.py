@@ -13,6 +13,7 @@ marks do not come out costs itself only: the next line is read as a new row.
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from collections.abc import Iterator, Sequence
 
@@ -34,6 +35,9 @@ MALFORMED_CSV = "malformed_csv"
 _LONGEST_RECORD = 1 << 20
 # What stands between columns, in words.
 _DELIMITERS = {",": "commas", "\t": "tabs", ";": "semicolons", "|": "bars"}
+# Names the delimiter of CSV in the job file.
+_KEY = "data.csv_delimiter"
+_QUOTED = re.compile(r'"[^"]*"')
 # Rows handed on at once.
 _BATCH_ROWS = 20_000
 
@@ -56,8 +60,7 @@ def read_tsv(
     one, several fields are the columns in order, all of them; a single field is the first column,
     or column n when its name is the number n.
     """
-    names = read_header(unit)[0] if header else None
-    places = _places(unit, names, fields, "\t")
+    places, names = _find_columns(unit, fields, "\t") if header else (_unnamed(fields), None)
     width = len(names) if names is not None else len(fields) if len(fields) > 1 else None
     row = 0
     skip = header and unit.start == 0
@@ -110,8 +113,7 @@ def read_csv(
     """One row per record after the header. Errors: "not_utf8", "empty_line", "malformed_csv",
     "wrong_columns" and "too_large".
     """
-    names, _ = read_header(unit, delimiter)
-    places = _places(unit, names, fields, delimiter)
+    places, names = _find_columns(unit, fields, delimiter)
     if unit.compression is not None:
         blocks = compression.read_packed(unit.path, unit.compression)
     else:
@@ -180,8 +182,9 @@ def cut_csv(path: str, unit_bytes: int, delimiter: str = COMMA) -> list[tuple[in
     return list(zip(bounds[:-1], bounds[1:], strict=True))
 
 
-def read_header(unit: Unit, delimiter: str = COMMA) -> tuple[list[str], bytes]:
-    """The column names, and the header row byte for byte, of the unit's file. delimiter: of CSV.
+def read_header(unit: Unit, delimiter: str = COMMA, key: str = "") -> tuple[list[str], bytes]:
+    """The column names, and the header row byte for byte, of the unit's file; no name where it is
+    empty or a byte order mark alone. delimiter: of CSV. key: as of `problem_of_header`.
 
     Raises:
       InputError: the file is empty, or the row is not UTF-8 or not CSV.
@@ -197,8 +200,10 @@ def read_header(unit: Unit, delimiter: str = COMMA) -> tuple[list[str], bytes]:
         raw = some.raw()[0] if some.bodies else b""
         cells = _without_end(raw).removeprefix(lines.BOM).split(b"\t")
         cells = lines.TOO_LARGE if some.too_large else cells
-    if not raw:
-        return [], b""
+    if not raw.removeprefix(lines.BOM):
+        return [], raw
+    if cells == MALFORMED_CSV and (problem := problem_of_header(unit, raw, delimiter, key)):
+        raise InputError(problem)
     try:
         if isinstance(cells, str):
             raise ValueError
@@ -213,48 +218,54 @@ def read_header(unit: Unit, delimiter: str = COMMA) -> tuple[list[str], bytes]:
 
 def check(unit: Unit, fields: Sequence[str], delimiter: str = COMMA) -> None:
     """Raises `InputError` when the header row lacks a field. delimiter: of CSV."""
-    own = delimiter if unit.format == "csv" else "\t"
-    _places(unit, read_header(unit, delimiter)[0], fields, own)
+    _find_columns(unit, fields, delimiter if unit.format == "csv" else "\t")
 
 
-def _places(
-    unit: Unit, names: list[str] | None, fields: Sequence[str], delimiter: str
-) -> list[int]:
-    """Where each field stands in a row."""
-    if names is None:
-        if len(fields) == 1:
-            only = fields[0]
-            return [int(only) - 1 if only.isascii() and only.isdigit() and int(only) > 0 else 0]
-        return list(range(len(fields)))
+def _unnamed(fields: Sequence[str]) -> list[int]:
+    """Where each field stands in a row of a file without a header."""
+    if len(fields) == 1:
+        only = fields[0]
+        return [int(only) - 1 if only.isascii() and only.isdigit() and int(only) > 0 else 0]
+    return list(range(len(fields)))
+
+
+def _find_columns(
+    unit: Unit, fields: Sequence[str], delimiter: str
+) -> tuple[list[int], list[str]]:
+    """Where each field stands in a row, by the header, and the names of all columns."""
+    names, raw = read_header(unit, delimiter, _KEY)
     if not names:
-        return [0] * len(fields)  # an empty file: there is no row to look into
+        return [0] * len(fields), names  # an empty file: there is no row to look into
     missing = [field for field in fields if field not in names]
     if missing:
-        if problem := problem_of_header(unit, names, delimiter, "data.csv_delimiter"):
+        if problem := problem_of_header(unit, raw, delimiter, _KEY):
             raise InputError(problem)
         raise MissingColumnError(
             f"{unit.path}: has no column {missing[0]!r}; it has {', '.join(names)}"
         )
-    return [names.index(field) for field in fields]
+    return [names.index(field) for field in fields], names
 
 
-def problem_of_header(unit: Unit, names: Sequence[str], own: str, key: str = "") -> str:
+def problem_of_header(unit: Unit, raw: bytes, own: str, key: str = "") -> str:
     """What is wrong with a header row that lacks a column, and the remedy: line ends or delimiters
-    of another kind; "" where neither shows.
+    of another kind; "" where neither shows. What a name in quotation marks holds is neither.
 
     Args:
-      names: as of `read_header`. own: the delimiter that they were found by.
+      raw: as of `read_header`. own: the delimiter that it was read with.
       key: of the job file, that names the delimiter of CSV, where there is one.
     """
-    first, *others = own.join(names).rstrip("\r").split("\r")
-    if others:
+    row = raw.removeprefix(lines.BOM).decode(errors="replace").rstrip("\r\n")
+    plain = _QUOTED.sub("", row) if unit.format == "csv" else row
+    if "\r" in plain:
         return f"{unit.path}: {lines.ONLY_CR}"
-    counts = {delimiter: first.count(delimiter) for delimiter in (own, *_DELIMITERS)}
+    if own == "\t" and own in plain:
+        return ""  # no name has any
+    counts = {delimiter: plain.count(delimiter) for delimiter in (own, *_DELIMITERS)}
     used = max(counts, key=lambda delimiter: counts[delimiter])
     if used == own:
         return ""
     found = (
-        f"{unit.path}: its first row is {first[:60]!r}, with {_DELIMITERS[used]} between the "
+        f"{unit.path}: its first row is {row[:60]!r}, with {_DELIMITERS[used]} between the "
         f"columns, and not {_DELIMITERS[own]}"
     )
     if unit.format == "csv" and key:

@@ -65,6 +65,7 @@ def test_kill_at_any_moment_and_run_again(tmp_path):
         ({"train": ["{}/none*.tsv"]}, r"data\.train: no file matches .*none\*\.tsv"),
         ({"train": ["{}/a.tsv"], "valid": ["{}/v.tsv"]}, r"data\.valid: no file matches"),
         ({"train": ["{}/empty.tsv"]}, r"data\.train: the files are empty"),
+        ({"train": ["{}/mark.csv", "{}/empty.tsv"]}, r"data\.train: the files are empty"),
         ({"train": ["{}/a.doc"]}, r"a\.doc: unknown kind of file; known for pairs are \.tsv"),
         (
             {"train": ["{}/a.tsv"], "test": ["{}/./a.tsv"]},
@@ -82,6 +83,7 @@ def test_wrong_inputs_are_known_before_the_work(tmp_path, data, message):
     (tmp_path / "a.tsv").write_text("a b\tc d\n")
     for name in ("empty.tsv",):
         (tmp_path / name).write_text("")
+    (tmp_path / "mark.csv").write_bytes(b"\xef\xbb\xbf")
     (tmp_path / "a.doc").write_text("x")
     (tmp_path / "a.txt").write_text("x\n")
     (tmp_path / "a.csv").write_text("en,de\na,b\n")

@@ -206,6 +206,15 @@ def test_csv_without_the_column(tmp_path):
         ("a.tsv", "source,target", "with commas between the columns, and not tabs; name it .csv$"),
         ("a.csv", "en,de;x", "has no column 'source'; it has en, de;x$"),
         ("a.csv", "source,target\ryes,ja\rno,nein\r", "lines end with CR alone, .*; convert"),
+        ("a.csv", '"source","target"\r"yes","ja"\r', "lines end with CR alone, .*; convert"),
+        ("a.csv", '"source";"target"', "with semicolons .*; set data.csv_delimiter: \";\", which"),
+        ("a.csv", '"source"\t"target"', r'with tabs .*; set data.csv_delimiter: "\\t", which holds'),
+        ("a.csv", 'source;"target, the"', "with semicolons"),
+        ("a.csv", '"a;b;c;d",tgt,src', "has no column 'source'; it has a;b;c;d, tgt, src$"),
+        ("a.csv", 'tgt,src,"a;b;c;d"', "has no column 'source'; it has tgt, src, a;b;c;d$"),
+        ("a.csv", '"two\r\nlines",src', r"has no column 'source'; it has two\\nlines, src$"),
+        ("a.csv", '"source" x,target', "its first row must name the columns in UTF-8"),
+        ("a.tsv", "last, first, middle\ttarget", "has no column 'source'; it has last, first, mid"),
     ],
 )  # fmt: skip
 def test_a_header_with_other_separators_or_line_ends(tmp_path, name, header, message):
@@ -216,6 +225,14 @@ def test_a_header_with_other_separators_or_line_ends(tmp_path, name, header, mes
     (tmp_path / "good.csv").write_text("a;b,source,target\r\n", newline="")
     (good,) = registry.plan([str(tmp_path / "good.csv")], ["train"], 1 << 20)
     registry.check_fields(good, ["source", "target"])
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.tsv"])
+def test_a_byte_order_mark_alone_is_an_empty_file(tmp_path, name):
+    (tmp_path / name).write_bytes(b"\xef\xbb\xbf")
+    (unit,) = registry.plan([str(tmp_path / name)], ["train"], 1 << 20)
+    registry.check_fields(unit, ["source", "target"], header=True)
+    assert read_all(tmp_path / name, ["source", "target"], header=True) == []
 
 
 @pytest.mark.parametrize("delimiter", [";", "|", "\t"])
