@@ -51,19 +51,13 @@ def _batch(
 def _parse(
     body: bytes, paths: list[tuple[str, list[str]]]
 ) -> tuple[str | None, Sequence[str | None]]:
-    strict = True
     try:
-        record = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        # Python's own parser takes more: NaN and lone surrogates.
-        strict = False
-        try:
-            record = json.loads(body.decode())
-        except UnicodeDecodeError:
-            return lines.NOT_UTF8, [None] * len(paths)
-        except (ValueError, RecursionError):
-            error = "malformed_json" if body.decode().strip() else "empty_line"
-            return error, [None] * len(paths)
+        record, strict = _loads(body)
+    except UnicodeDecodeError:
+        return lines.NOT_UTF8, [None] * len(paths)
+    except (ValueError, RecursionError):
+        error = "malformed_json" if body.decode().strip() else "empty_line"
+        return error, [None] * len(paths)
     if not isinstance(record, dict):
         return "not_an_object", [None] * len(paths)
     values: list[str | None] = []
@@ -79,6 +73,15 @@ def _parse(
             return lines.NOT_UTF8, [None] * len(paths)
         values.append(value)
     return None, values
+
+
+def _loads(body: bytes) -> tuple[Any, bool]:
+    """The value, and whether its texts are sure to be UTF-8. Raises ValueError, RecursionError."""
+    try:
+        return orjson.loads(body), True
+    except orjson.JSONDecodeError:
+        # Python's own parser takes more: NaN and lone surrogates.
+        return json.loads(body.decode()), False
 
 
 def are_without_text(bodies: Sequence[bytes], field: str) -> bool:
@@ -99,7 +102,11 @@ def fields_with_text(bodies: Sequence[bytes]) -> list[str]:
             found[prefix] = None
         elif isinstance(value, dict) and depth <= _DEEPEST:
             before = f"{prefix}." if depth else ""
-            nested = [(f"{before}{name}", part, depth + 1) for name, part in value.items()]
+            nested = [
+                (f"{before}{name}", part, depth + 1)
+                for name, part in value.items()
+                if rows.has_utf8(name)
+            ]
             waiting += reversed(nested)
     return [*found]
 
@@ -108,8 +115,8 @@ def _objects(bodies: Sequence[bytes]) -> list[dict[str, Any]]:
     """Those of the lines that are JSON objects."""
     found = []
     for body in bodies:
-        with contextlib.suppress(orjson.JSONDecodeError):
-            record = orjson.loads(body)
+        with contextlib.suppress(ValueError, RecursionError):
+            record, _ = _loads(body)
             if isinstance(record, dict):
                 found.append(record)
     return found
