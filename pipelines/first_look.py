@@ -3,6 +3,7 @@ be others."""
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
@@ -11,8 +12,7 @@ from .config import PrepareConfig
 from .formats import compression, jsonl, lines, moses, registry
 from .units import Unit
 
-# Of each file: bytes that are read of it, and the records that are looked at.
-_BYTES = 1 << 16
+# The records that are looked at.
 _RECORDS = 20
 # Names that a message lists.
 _NAMES = 20
@@ -54,14 +54,16 @@ def _beginning(unit: Unit, path: str) -> tuple[bytes, bool]:
     packed = unit.compression
     if path == unit.partner:
         packed = compression.packed_as(path, moses.compression_of(path))
-    if packed is None:
-        blocks = compression.read_range(path, 0, min(_BYTES + 1, files.size(path)))
-    else:
-        blocks = compression.read_packed(path, packed)
-    head = b""
-    while len(head) <= _BYTES and (block := next(blocks, None)) is not None:
-        head += block
-    return head[:_BYTES], len(head) <= _BYTES
+    if packed is not None:
+        return lines.head(compression.read_packed(path, packed))
+    # Of most files no more than the first of these is read.
+    total = files.size(path)
+    few = min(lines.HEAD + 1, total)
+    return lines.head(
+        itertools.chain(
+            compression.read_range(path, 0, few), compression.read_range(path, few, total)
+        )
+    )
 
 
 def _warnings(config: PrepareConfig, unit: Unit, head: bytes, whole: bool) -> Iterator[str]:
@@ -123,8 +125,8 @@ def of_columns(count: int, *, header: bool) -> str:
 
 
 def texts_are_in(bodies: Sequence[bytes]) -> str:
-    """Where JSON Lines have text, in words."""
-    fields = jsonl.fields_with_text(bodies)
+    """Where the first of these JSON Lines have text, in words."""
+    fields = jsonl.fields_with_text(bodies[:_RECORDS])
     if not fields:
         return "nor in any other"
     return f"but in {', '.join(fields[:_NAMES])}" + (", ..." if fields[_NAMES:] else "")

@@ -15,6 +15,8 @@ from typing import Any, TypeVar
 from . import files
 from . import places as unit_places
 from .config import PrepareConfig
+from .formats import members
+from .formats.lines import head
 from .places import Place
 from .stages import Index, part_path
 from .units import Parts, Receipt
@@ -23,13 +25,10 @@ SAMPLES = 20
 # Bytes of a record that is shown in part among the samples, and characters of each text of it.
 _LONG_SAMPLE = 1 << 17
 _SHOWN = 2000
-# Of the rejected records of a chunk: bytes that are looked at, and records.
-_FIRST_BYTES = 1 << 16
-_FIRST_RECORDS = 20
 # Characters of a text that are written as JSON at once.
 _JSON_AT_ONCE = 1 << 20
 
-# `json.dumps` makes a new one for every value.
+# One for all records: `json.dumps`, with an option, makes a new one every time.
 _ENCODER = json.JSONEncoder(ensure_ascii=False)
 
 T = TypeVar("T")
@@ -99,10 +98,10 @@ def _json_of(record: dict[str, Any]) -> Iterator[str]:
         if isinstance(value, str) and len(value) > _JSON_AT_ONCE:
             yield '"'
             for start in range(0, len(value), _JSON_AT_ONCE):
-                yield json.dumps(value[start : start + _JSON_AT_ONCE], ensure_ascii=False)[1:-1]
+                yield _ENCODER.encode(value[start : start + _JSON_AT_ONCE])[1:-1]
             yield '"'
         else:
-            yield json.dumps(value, ensure_ascii=False)
+            yield _ENCODER.encode(value)
     yield "}\n"
 
 
@@ -196,12 +195,11 @@ def first_raw(config: PrepareConfig, receipt: Receipt, rule: str) -> list[bytes]
         span = chunk["rejected"].get(rule)
         if span is None:
             continue
-        with files.open_read(part_path(config, "clean", receipt, chunk["rejected_part"])) as stream:
-            stream.seek(span["start"])
-            packed = stream.read(min(_FIRST_BYTES, span["stop"] - span["start"]))
-        lines = zlib.decompressobj(wbits=31).decompress(packed, _FIRST_BYTES).split(b"\n")
-        records = map(json.loads, lines[:-1][:_FIRST_RECORDS])
-        return [record["raw"].encode() for record in records if "raw" in record]
+        path = part_path(config, "clean", receipt, chunk["rejected_part"])
+        text, _ = head(members.read_members(path, "gzip", span["start"], span["stop"]))
+        records = map(json.loads, text.split(b"\n")[:-1])
+        if found := [record["raw"].encode() for record in records if "raw" in record]:
+            return found
     return []
 
 

@@ -229,9 +229,7 @@ def _unnamed(fields: Sequence[str]) -> list[int]:
     return list(range(len(fields)))
 
 
-def _find_columns(
-    unit: Unit, fields: Sequence[str], delimiter: str
-) -> tuple[list[int], list[str]]:
+def _find_columns(unit: Unit, fields: Sequence[str], delimiter: str) -> tuple[list[int], list[str]]:
     """Where each field stands in a row, by the header, and the names of all columns."""
     names, raw = read_header(unit, delimiter, _KEY)
     if not names:

@@ -41,6 +41,10 @@ BATCH_ROWS = 100_000
 LONGEST_LINE = 32 << 20
 # A file in which no line ends for so long is no text. To say so is better than to reject it.
 NO_TEXT = 256 << 20
+# Bytes that are looked at where the beginning of a text is to tell what it is; more where no line
+# has ended by then, but no more than these.
+HEAD = 1 << 16
+_LONGEST_HEAD = 4 << 20
 # Bytes that are kept of a line that is too large.
 BEGINNING = 200
 
@@ -165,6 +169,20 @@ def _divided(waiting: list[bytes], open_bytes: int) -> tuple[bytes, bytes]:
     data = b"".join(waiting)
     stop = len(data) - open_bytes
     return data[: max(0, stop - 1)], data[stop:]
+
+
+def head(blocks: Iterator[bytes]) -> tuple[bytes, bool]:
+    """The beginning of a text, and whether that is all of it: 64 KiB, or more until a line that is
+    not blank has ended, and 4 MiB at most.
+    """
+    data = bytearray()
+    for block in blocks:
+        data += block
+        end = data.find(b"\n", len(data) - len(data.lstrip()))
+        stop = max(HEAD, end + 1) if end >= 0 else _LONGEST_HEAD
+        if len(data) > stop:
+            return bytes(data[:stop]), False
+    return bytes(data), True
 
 
 def beginning(data: bytes | bytearray) -> bytes:

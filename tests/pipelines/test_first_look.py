@@ -61,6 +61,9 @@ def test_files_of_which_the_same_is_to_be_said_share_a_warning(tmp_path):
         b"no JSON\n[1]\n",
         b'{"text": "' + b"x" * 100_000 + b'"}\n{"other": 1}\n',  # a first record that is long
         b"\n\n",
+        b'{"other": "' + b"x" * 5_000_000 + b'"}\n',  # longer than what is looked at
+        b'{"other": NaN, "text": "x"}\n{"other": 1, "text": "\\ud800"}\n{"other": 1}\n',
+        b"[" * 100_000,
     ],
 )
 def test_what_says_nothing(tmp_path, content):
@@ -122,6 +125,34 @@ def test_more_than_five_files_are_counted():
     names = [f"{n}.tsv" for n in range(7)]
     assert file_lists.named(names[:6]) == "0.tsv, 1.tsv, 2.tsv, 3.tsv, 4.tsv and 1 other file"
     assert file_lists.named(names) == "0.tsv, 1.tsv, 2.tsv, 3.tsv, 4.tsv and 2 other files"
+
+
+def test_a_long_first_line_may_hold_cr(tmp_path):
+    line = b"word " * 16_000 + b"\r" + b"word\n"
+    (tmp_path / "a.txt").write_bytes(line + b"line\n" * 3)
+    (tmp_path / "b.txt").write_bytes(b"word " * 16_000 + b"\rword")
+    (tmp_path / "c.txt").write_bytes(b"word\r" * 2_000_000)
+    (tmp_path / "d.txt.gz").write_bytes(gzip.compress(line))
+    names = [str(tmp_path / name) for name in ("a.txt", "b.txt", "c.txt", "d.txt.gz")]
+    (warning,) = found(tmp_path, monolingual={"en": names})
+    assert warning == f"{tmp_path}/b.txt, {tmp_path}/c.txt: {CR}"
+
+
+@pytest.mark.parametrize("length", [100_000, 3_000_000])
+@pytest.mark.parametrize("packed", [False, True])
+def test_records_that_are_long(tmp_path, packed, length):
+    record = {"body": "x" * length}
+    name = "a.jsonl.gz" if packed else "a.jsonl"
+    path = write_lines(tmp_path / name, [record] * 3, packed)
+    (warning,) = found(tmp_path, monolingual={"en": [path]})
+    assert "no text in the field 'text', but in body; say" in warning
+
+
+def test_json_that_only_python_reads(tmp_path):
+    text = b'{"a": NaN, "body": "one"}\n{"a": "\\ud800", "\\ud800": "x"}\n'
+    (tmp_path / "a.jsonl").write_bytes(text)
+    (warning,) = found(tmp_path, monolingual={"en": [str(tmp_path / "a.jsonl")]})
+    assert "no text in the field 'text', but in body, a; say" in warning
 
 
 def test_a_damaged_file(tmp_path):
