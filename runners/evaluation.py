@@ -215,11 +215,20 @@ def one_line(text: str) -> str:
     return re.sub(r"\s*[\r\n]+\s*", " ", text).strip()
 
 
+def check(workdir: str) -> None:
+    """Raises `InputError` where there are no held-out pairs, or no model."""
+    _held_out(workdir)
+    _model_description(files.join(workdir, "model"))
+
+
 def _held_out(workdir: str) -> tuple[str, str]:
     for split in ("test", "valid"):
         path = files.join(workdir, "dataset", f"{split}.jsonl")
         if files.exists(path) and files.size(path):
             return split, path
+    dataset = files.join(workdir, "dataset")
+    if not files.exists(files.join(dataset, "dataset_info.json")):
+        raise InputError(f"{dataset}: there is no complete dataset; run `electra prepare` first")
     raise InputError(
         f"{files.join(workdir, 'dataset', 'test.jsonl')}: no held-out pairs to evaluate on; "
         f"name data.test (or data.valid) in the job file and run `electra prepare`"

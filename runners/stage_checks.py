@@ -1,4 +1,4 @@
-"""What a stage looks at before it changes anything: an input that cannot be used is refused first.
+"""What a stage looks at before it changes anything: what cannot be used is refused first.
 
 What is imported takes seconds, so that it is imported when it is needed.
 """
@@ -18,6 +18,28 @@ def texts(job: JobConfig) -> PreparePlan | None:
     from . import job_inputs
 
     return job_inputs.check_texts(job)
+
+
+def dataset(job: JobConfig) -> None:
+    """Of pretrain. Raises `InputError` where there is no dataset that can be read."""
+    from .input_data import read_dataset_info
+
+    read_dataset_info(job.path("dataset"))
+
+
+def training(job: JobConfig) -> None:
+    """Of train. Raises `InputError` where there is no dataset, or no pretraining to start from."""
+    dataset(job)
+    from . import training
+
+    training.find_pretrained(job)
+
+
+def held_out(job: JobConfig) -> None:
+    """Of evaluate. Raises `InputError` where there are no pairs to score, or no model."""
+    from . import evaluation
+
+    evaluation.check(job.workdir)
 
 
 def documents(job: JobConfig) -> None:

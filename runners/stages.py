@@ -34,8 +34,8 @@ class Stage:
       data: describes what else it depends on, as JSON values.
       absent: why the job has no such stage, or None. run: does it, and returns counts.
       missing: a file of what the stage has made that is not there any more, or None.
-      check: looks at the input files before anything is changed, and raises `InputError` for one
-        that cannot be used; `run` then takes what it returns as `checked`.
+      check: looks at what the stage needs before anything is changed, and raises `InputError` for
+        what is not there or cannot be used; `run` then takes what it returns as `checked`.
     """
 
     name: str
@@ -236,19 +236,19 @@ def _prepare(job: JobConfig, checked: Any) -> dict[str, Any]:
     return launch.run_prepare(job, checked)
 
 
-def _pretrain(job: JobConfig) -> dict[str, Any]:
+def _pretrain(job: JobConfig, checked: None = None) -> dict[str, Any]:
     from . import training
 
     return training.pretrain(job)
 
 
-def _train(job: JobConfig) -> dict[str, Any]:
+def _train(job: JobConfig, checked: None = None) -> dict[str, Any]:
     from . import training
 
     return training.train(job)
 
 
-def _evaluate(job: JobConfig) -> dict[str, Any]:
+def _evaluate(job: JobConfig, checked: None = None) -> dict[str, Any]:
     from . import evaluation
     from .progress import Progress
 
@@ -330,6 +330,7 @@ STAGES: tuple[Stage, ...] = (
         _no_pretraining,
         _pretrain,
         stage_products.of_pretrain,
+        stage_checks.dataset,
     ),
     Stage(
         "train",
@@ -340,6 +341,7 @@ STAGES: tuple[Stage, ...] = (
         _no_training,
         _train,
         stage_products.of_train,
+        stage_checks.training,
     ),
     Stage(
         "evaluate",
@@ -350,6 +352,7 @@ STAGES: tuple[Stage, ...] = (
         _no_model,
         _evaluate,
         stage_products.of_evaluate,
+        stage_checks.held_out,
     ),
     Stage(
         "translate",

@@ -172,7 +172,7 @@ def train(job: JobConfig) -> dict[str, Any]:
     folder = os.path.join(job.workdir, "train")
     if job.train.skipped:
         return {"skipped": True}
-    pretrained = _pretrained(job)
+    pretrained = find_pretrained(job)
     before = pretrained["fingerprint"] if pretrained else None
     facts = _facts(job, job.train, "train", before)
     done = completed(folder, facts["complete"])
@@ -331,8 +331,9 @@ def _complete(folder: str, made_under: str, counts: dict[str, Any]) -> None:
     files.write_atomic(os.path.join(folder, _COMPLETE), text.encode())
 
 
-def _pretrained(job: JobConfig) -> dict[str, Any] | None:
-    """The receipt of the job's pretraining, where training is to start from it."""
+def find_pretrained(job: JobConfig) -> dict[str, Any] | None:
+    """The receipt of the job's pretraining, where training is to start from it. Raises InputError
+    where that is not complete."""
     if not job.train.warm_start or job.pretrain.skipped:
         return None
     path = pathlib.Path(job.workdir, "pretrain", _COMPLETE)

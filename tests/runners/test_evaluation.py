@@ -168,6 +168,10 @@ def test_without_test_data_the_validation_pairs_are_scored_and_said_so(workdir):
 
 
 def test_what_is_missing_is_named_with_the_remedy(workdir):
+    (workdir / "dataset" / "test.jsonl").unlink()
+    with pytest.raises(InputError, match=r"/dataset: there is no complete dataset; run .electra p"):
+        run(workdir, WordByWord())
+    (workdir / "dataset" / "dataset_info.json").write_text("{}")
     (workdir / "dataset" / "test.jsonl").write_text("")
     with pytest.raises(InputError, match=r"test\.jsonl: no held-out pairs.*data\.test"):
         run(workdir, WordByWord())

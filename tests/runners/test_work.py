@@ -5,6 +5,7 @@ import os
 import pytest
 
 from electra_model.errors import InputError, WorkError
+from electra_model.features import FORMAT_VERSION
 from runners import interrupts, stages, work
 from runners.job import JobConfig, make_job
 from runners.stages import Stage, look
@@ -132,6 +133,38 @@ def test_an_interrupted_command_says_whether_work_is_kept(tmp_path, making):
         return {}
 
     work.do_stages(job(tmp_path), [dataclasses.replace(making, run=interrupted)])
+
+
+@pytest.mark.parametrize(
+    "name, message",
+    [
+        ("pretrain", "dataset_info.json: does not exist; run `electra prepare` first"),
+        ("train", "dataset_info.json: does not exist; run `electra prepare` first"),
+        ("evaluate", "dataset: there is no complete dataset; run `electra prepare` first"),
+    ],
+)
+def test_after_a_prepare_that_failed_what_was_trained_stays_complete(tmp_path, name, message):
+    folder = tmp_path / "work" / ".stages"
+    folder.mkdir(parents=True)
+    (tmp_path / "work" / "model").mkdir()
+    (tmp_path / "work" / "model" / "model.json").write_text("{}")
+    (folder / f"{name}.json").write_text("what was complete")
+    with pytest.raises(InputError, match=message):
+        work.do_stages(job(tmp_path, data={"train": ["a.tsv"]}), [stages.BY_NAME[name]])
+    assert (folder / f"{name}.json").read_text() == "what was complete"
+    assert not (tmp_path / "work" / "run.json").exists()
+
+
+def test_a_training_without_the_pretraining_it_starts_from_stays_complete(tmp_path):
+    info = {"format_version": FORMAT_VERSION, "vocabulary_fingerprint": "v", "splits": {}}
+    (tmp_path / "work" / "dataset").mkdir(parents=True)
+    (tmp_path / "work" / "dataset" / "dataset_info.json").write_text(json.dumps(info))
+    receipt = tmp_path / "work" / ".stages" / "train.json"
+    receipt.parent.mkdir()
+    receipt.write_text("what was complete")
+    with pytest.raises(InputError, match="there is no complete pretraining under these settings"):
+        work.do_stages(job(tmp_path, data={"train": ["a.tsv"]}), [stages.BY_NAME["train"]])
+    assert receipt.read_text() == "what was complete"
 
 
 def test_the_record(tmp_path, making):
