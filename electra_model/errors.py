@@ -1,11 +1,27 @@
 """The two ways in which work can end badly, both with a message that is meant for the user."""
 
+import re
+
+# Characters that a terminal acts on, or that no encoding of UTF-8 has.
+_UNPRINTABLE = re.compile("[\\x00-\\x1f\\x7f-\\x9f\\ud800-\\udfff]")
+
+
+def printable(text: str) -> str:
+    """A text for a person as one line: line ends and control characters as escape sequences.
+
+    >>> printable("two\\nlines")
+    'two\\\\nlines'
+    """
+    return "\\n".join(
+        _UNPRINTABLE.sub(lambda found: repr(found[0])[1:-1], line) for line in text.splitlines()
+    )
+
 
 class _OneLineError(Exception):
     """An error whose message is one line: a file's name, or what a library says, may hold more."""
 
     def __init__(self, message: str = "") -> None:
-        super().__init__("\\n".join(str(message).splitlines()))
+        super().__init__(printable(str(message)))
 
 
 class InputError(_OneLineError):

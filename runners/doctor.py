@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from electra_model.errors import InputError, WorkError
+from electra_model.errors import InputError, WorkError, printable
 from pipelines import files, tasks
 
 from .job import JobConfig, load_job
@@ -36,7 +36,7 @@ def examine(
     """Writes one line per check. Returns the number of checks, warnings and failures."""
     counts = {"checks": 0, "warnings": 0, "failed": 0, "input_failed": 0}
     for state, name, found in _all(job_file, overrides, model):
-        write(f"{'fail' if state == 'wrong' else state:<5} {name:<16} {found}")
+        write(printable(f"{'fail' if state == 'wrong' else state:<5} {name:<16} {found}"))
         counts["checks"] += 1
         counts["warnings"] += state == "warn"
         counts["failed"] += state in ("fail", "wrong")

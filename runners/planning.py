@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from electra_model.config import LoopConfig
+from electra_model.errors import printable
 from pipelines import files, foresight, tasks
 from pipelines.foresight import Outlook
 from pipelines.prepare import PreparePlan
@@ -80,7 +81,7 @@ def show(job: JobConfig, write: Callable[[str], None]) -> dict[str, Any]:
         if stage.name == "prepare":
             lines += [f"    {line}" for line in in_words(prepare)]
     for line in [*lines, *(f"  warning: {warning}" for warning in warnings)]:
-        write(line)
+        write(printable(line))
     return {
         "workdir": job.workdir,
         "stages": decided,
@@ -211,7 +212,7 @@ def _seconds(job: JobConfig) -> dict[str, float]:
     try:
         recorded = json.loads(files.read_bytes(job.path("run.json")))["stages"]
         return {
-            name: entry["seconds"]
+            name: float(entry["seconds"])
             for name, entry in recorded.items()
             if entry.get("status") == "complete" and _was_whole(entry.get("counts", {}))
         }

@@ -12,6 +12,8 @@ from rich.console import Console
 from rich.progress import BarColumn, TextColumn
 from rich.progress import Progress as RichProgress
 
+from electra_model.errors import printable
+
 LINE_SECONDS = 30.0
 
 # No time left is told before the work has gone on for so long since its first advance.
@@ -19,8 +21,8 @@ SETTLE_SECONDS = 5.0
 
 
 def say(text: str) -> None:
-    """One line on standard error, at once."""
-    print(text, file=sys.stderr, flush=True)
+    """One line on standard error, at once, whatever names of files or fields are in it."""
+    print(printable(text), file=sys.stderr, flush=True)
 
 
 class Progress:

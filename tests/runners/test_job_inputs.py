@@ -5,7 +5,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from electra_model.errors import InputError
-from runners import doctor, job_inputs, planning, stages, work
+from runners import doctor, job_inputs, planning, progress, stages, work
 from runners.job import make_job
 from tests.runners.conftest import toy_job
 
@@ -139,3 +139,15 @@ def test_records_without_their_fields_are_warned_of(tmp_path, monkeypatch):
         ("ok", "data.monolingual.en", "1 file, 23 bytes"),
         ("warn", "data", expected),
     ]
+
+
+def test_names_of_fields_in_warnings_are_one_printable_line(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.jsonl").write_text('{"two\\nlines \\u001b[31m": "x"}\n')
+    one = job(tmp_path, data={"monolingual": {"en": ["a.jsonl"]}})
+    shown: list[str] = []
+    (warning,) = planning.show(one, shown.append)["warnings"]
+    assert "two\nlines \x1b[31m" in warning
+    progress.say(f"prepare: warning: {warning}")
+    for line in (shown[-1], capsys.readouterr().err.removesuffix("\n")):
+        assert r"but in two\nlines \x1b[31m; say" in line and line.isprintable()
