@@ -21,6 +21,9 @@ Seconds = tuple[float, float]  # at least and at most
 _LEAST_SECONDS = 2.0
 _LEAST_SHARE = 0.2
 
+# Seconds or megabytes; not a number, an infinity or more is no measure of ours.
+_MOST = 1e12
+
 _PACE = ("prepare", "pace.json")
 
 
@@ -94,12 +97,19 @@ def keep_pace(job: JobConfig, pace: dict[str, Any]) -> None:
 
 
 def pace_of(job: JobConfig) -> dict[str, Any]:
-    """What was kept of the former prepares of the job (`keep_pace`); {} where there is nothing."""
+    """What was kept of the former prepares of the job (`keep_pace`); {} where there is nothing,
+    or something else."""
     try:
         kept = json.loads(files.read_bytes(job.path(*_PACE)))
     except (OSError, ValueError, IndexError):
         return {}
-    return kept if isinstance(kept, dict) else {}
+    if not isinstance(kept, dict) or not all(map(_is_amount, kept.values())):
+        return {}
+    return kept
+
+
+def _is_amount(value: Any) -> bool:
+    return isinstance(value, int | float) and 0 <= value <= _MOST
 
 
 def of_training(job: JobConfig, name: str) -> Seconds | None:

@@ -119,7 +119,11 @@ def test_nobody_knows_what_an_update_takes_before_there_was_one(tmp_path):
     assert durations.of_training(job(tmp_path), "train") is None
 
 
-@pytest.mark.parametrize("text", [None, "", "[]", "3", "{ torn"])
+@pytest.mark.parametrize(
+    "text",
+    [None, "", "[]", "3", "{ torn", '{"start_seconds": "x"}', '{"start_seconds": null}',
+     '{"start_seconds": NaN}', '{"start_seconds": -1}'],
+)  # fmt: skip
 def test_without_a_measure_there_is_no_pace(tmp_path, text):
     if text is not None:
         (tmp_path / "prepare").mkdir()
