@@ -23,14 +23,19 @@ def write(config: PrepareConfig, fingerprint: str, names: Iterable[str]) -> None
     """Says that the work of this plan is complete; `names`: of its files, below the work folder."""
     sizes = {name: files.size(files.join(config.workdir, name)) for name in sorted(names)}
     text = json.dumps({"fingerprint": fingerprint, "files": sizes}, indent=2)
+    forget_failure(config)
     files.write_atomic(_path(config.workdir), text.encode())
 
 
 def take_back(config: PrepareConfig) -> None:
     """Before what was published changes: it is not complete from here on."""
     files.remove(_path(config.workdir))
-    files.remove(files.join(config.workdir, "prepare", FAILED_FILE))
     files.remove(files.join(config.workdir, "dataset", INFO_FILE))
+
+
+def forget_failure(config: PrepareConfig) -> None:
+    """Once nothing is left of a run that failed."""
+    files.remove(files.join(config.workdir, "prepare", FAILED_FILE))
 
 
 def exists(config: PrepareConfig) -> bool:

@@ -32,7 +32,8 @@ def clear(config: PrepareConfig) -> None:
 
 def empty_dataset(config: PrepareConfig) -> None:
     """Takes back what was published, and removes it from a local work folder, the vocabulary too:
-    nothing of an earlier run stays beside what was rejected in this one.
+    nothing of an earlier run stays beside what was rejected in this one. That a run failed is
+    forgotten last: where this is killed, the next run does the rest.
 
     Windows with replaced tokens stay, for they cost a generator's hours. They are found by
     `dataset_info.json` alone.
@@ -40,6 +41,7 @@ def empty_dataset(config: PrepareConfig) -> None:
     completion.take_back(config)
     dataset_files.remove_others(config, (), spared=dataset_files.REPLACED)
     dataset_files.remove_vocabularies(config, ())
+    completion.forget_failure(config)
 
 
 def _path(config: PrepareConfig) -> str:

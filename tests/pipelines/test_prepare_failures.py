@@ -294,6 +294,19 @@ def test_nothing_of_an_earlier_run_stays_beside_what_was_rejected(failed_after_g
     assert tree(good) == made
 
 
+def test_a_kill_while_a_failed_run_is_cleared_away_leaves_the_rest_to_the_next(failed_after_good):
+    _, _, bad = failed_after_good
+    place = f"{bad.workdir}/vocabulary/spm.model"
+    os.mkdir(place)  # it gets as far as that
+    with pytest.raises(OSError, match=r"spm\.model"):
+        failure.clear(bad)
+    os.rmdir(place)
+    with open(f"{bad.workdir}/vocabulary/vocabulary.json", "w") as stream:
+        stream.write("of an earlier run")
+    failure.clear(bad)
+    assert tree(bad) == {} and not os.path.exists(f"{bad.workdir}/prepare/failed.json")
+
+
 def test_replaced_tokens_outlive_a_run_that_failed(failed_after_good):
     """They cost a generator's hours; the stage that has made them knows which are still right."""
     _, _, bad = failed_after_good

@@ -208,7 +208,7 @@ def test_csv_without_the_column(tmp_path):
         ("a.csv", "source,target\ryes,ja\rno,nein\r", "lines end with CR alone, .*; convert"),
         ("a.csv", '"source","target"\r"yes","ja"\r', "lines end with CR alone, .*; convert"),
         ("a.csv", '"source";"target"', "with semicolons .*; set data.csv_delimiter: \";\", which"),
-        ("a.csv", '"source"\t"target"', r'with tabs .*; set data.csv_delimiter: "\\t", which holds'),
+        ("a.csv", '"source"\t"target"', r'tabs .*; set data.csv_delimiter: "\\t", which holds'),
         ("a.csv", 'source;"target, the"', "with semicolons"),
         ("a.csv", '"a;b;c;d",tgt,src', "has no column 'source'; it has a;b;c;d, tgt, src$"),
         ("a.csv", 'tgt,src,"a;b;c;d"', "has no column 'source'; it has tgt, src, a;b;c;d$"),
