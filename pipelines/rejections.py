@@ -46,7 +46,9 @@ def reject(
     found: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     """A rejected record. `raw`: its bytes, where it could not be read. `of`: "path", "unit" and
-    "row" of the record because of which it was rejected. `found`: side -> what the rule found."""
+    "row" of the record because of which it was rejected, which may itself be rejected later.
+    `found`: side -> what the rule found.
+    """
     record: dict[str, Any] = {"rule": rule, "path": path, "unit": unit_id, "row": int(row)}
     if raw is not None:
         record["raw"] = raw.decode("utf-8", errors="backslashreplace")
