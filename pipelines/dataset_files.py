@@ -15,12 +15,11 @@ from .config import PrepareConfig
 # Beside a vocabulary's files, what they are.
 CARD_FILE = "vocabulary.json"
 
-_TEMPORARY = r".*\.tmp-\d+-\w+"
 _SHARD = r"[a-z]+-\d{5,}-of-\d{5,}\.tfrecord(\.gz)?"
 _FOLDERS = (
-    ("", re.compile(rf"{_SHARD}|(valid|test|units)\.jsonl|{_TEMPORARY}")),
-    ("rejected", re.compile(rf".*\.jsonl\.gz|{_TEMPORARY}")),
-    ("samples", re.compile(rf".*\.jsonl|{_TEMPORARY}")),
+    ("", re.compile(rf"{_SHARD}|(valid|test|units)\.jsonl")),
+    ("rejected", re.compile(r".*\.jsonl\.gz")),
+    ("samples", re.compile(r".*\.jsonl")),
     (provenance.FOLDER, provenance.FILES),
 )
 # Windows with replaced tokens.
@@ -30,7 +29,8 @@ REPLACED = re.compile(r"replaced-\d{5,}-of-.*")
 def remove_others(
     config: PrepareConfig, current: Collection[str], spared: re.Pattern[str] | None = None
 ) -> None:
-    """Removes files with names of ours from the dataset of a local work folder.
+    """Removes files with names of ours, and what was left half written, from the dataset of a local
+    work folder.
 
     Args:
       current: names below `dataset/` of those that stay. spared: and of others.
@@ -40,8 +40,9 @@ def remove_others(
     for folder, pattern in _FOLDERS:
         place = os.path.join(config.workdir, "dataset", folder)
         for name in os.listdir(place) if os.path.isdir(place) else []:
-            ours = pattern.fullmatch(name) and not (spared and spared.fullmatch(name))
-            if ours and os.path.join(folder, name) not in current:
+            ours = pattern.fullmatch(name) or files.is_temporary(name)
+            kept = spared and spared.fullmatch(name)
+            if ours and not kept and os.path.join(folder, name) not in current:
                 os.unlink(os.path.join(place, name))
     with contextlib.suppress(OSError):  # not there, or not empty
         os.rmdir(files.join(config.workdir, "dataset", provenance.FOLDER))

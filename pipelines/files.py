@@ -111,13 +111,18 @@ def write_atomic(path: str, data: bytes | Iterable[bytes], *, last: bool = True)
     return digest.hexdigest()
 
 
+def is_temporary(name: str) -> bool:
+    """Whether a file's name is one under which `write_atomic` writes."""
+    return _TEMPORARY.search(name) is not None
+
+
 def remove_temporaries(folder: str) -> None:
     """Removes from a local folder what a kill in the midst of `write_atomic` has left there; nobody
     else may be writing."""
     if is_remote(folder) or not os.path.isdir(folder):
         return
     for name in os.listdir(folder):
-        if _TEMPORARY.search(name) and os.path.isfile(path := os.path.join(folder, name)):
+        if is_temporary(name) and os.path.isfile(path := os.path.join(folder, name)):
             os.unlink(path)
 
 

@@ -38,7 +38,7 @@ def split_ledgers(config: PrepareConfig, *, encoded: bool = True) -> dict[str, L
     """Split -> its ledger; monolingual texts are in that of "pretrain".
 
     Args:
-      encoded: False while the sixth stage is yet to come; then its rejections are left out.
+      encoded: False while the stage `encode` is yet to come; then its rejections are left out.
 
     Raises:
       WorkError: a sum is wrong, which is an error of this program.
@@ -128,9 +128,7 @@ def _check_each(config: PrepareConfig, found: dict[str, Ledger]) -> None:
     bound = config.clean.max_rejected_fraction
     for name, ledger in found.items():
         many = ledger.records_in >= _FEW_RECORDS and ledger.rejected_fraction > bound
-        if not many and ledger.records_out:
-            continue
-        if not ledger.records_in:
+        if not ledger.records_in or (ledger.records_out and not many):
             continue
         rules = sorted(ledger.rejected.items(), key=lambda item: (-item[1], item[0]))
         listed = ", ".join(f"{rule} {count:,}" for rule, count in rules)

@@ -199,6 +199,8 @@ def build_prepare(pipeline: beam.Pipeline, config: PrepareConfig, plan: PrepareP
     A plan that is complete already gives its counts at once.
     """
     info = completed(config, plan)
+    # Where there is one, no run has failed since: a failure takes back what was complete before it
+    # says why, and what is complete forgets the failure.
     if info is not None:
         return pipeline | "AlreadyComplete" >> beam.Create([info["ledger"]])
     element = pipeline | "Start" >> beam.Create([""])

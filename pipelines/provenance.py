@@ -40,8 +40,8 @@ from .stages import part_path
 from .units import Receipt
 
 FOLDER = "provenance"
-# The names of its files, those of writes that were cut off included.
-FILES = re.compile(r"[a-z]+-\d{5,}-of-\d{5,}\.parquet|.*\.tmp-\d+-\w+")
+# The names of its files.
+FILES = re.compile(r"[a-z]+-\d{5,}-of-\d{5,}\.parquet")
 SIDES = ("source", "target", "pair", "text")
 
 _NAMES = pa.dictionary(pa.int32(), pa.string())

@@ -294,10 +294,3 @@ def check_fields(
         delimited.check(unit, fields, csv_delimiter)
     elif unit.format in _ONE_COLUMN:
         text.check(unit, fields)
-
-
-def header_of(unit: Unit, *, header: bool = False) -> tuple[list[str], bytes] | None:
-    """The column names and the header row byte for byte; None where the file has no such row."""
-    if unit.format == "csv" or (unit.format == "tsv" and header):
-        return delimited.read_header(unit)
-    return None

@@ -345,7 +345,7 @@ def test_files_of_other_settings_are_removed(folder):
     config = job(folder, "stale")
     run(config)
     place = f"{config.workdir}/dataset/provenance"
-    for name in ("train-00000-of-00009.parquet", "x.parquet.tmp-12-ab"):
+    for name in ("train-00000-of-00009.parquet", "x.parquet.tmp-12-0a1b2c3d"):
         with open(f"{place}/{name}", "w") as stream:
             stream.write("old")
     with open(f"{place}/notes.txt", "w") as stream:

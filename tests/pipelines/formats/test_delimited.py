@@ -187,6 +187,13 @@ def test_csv_records_keep_every_byte():
     ]
 
 
+def test_a_header_is_kept_byte_for_byte(tmp_path):
+    (tmp_path / "a.tsv").write_bytes(b"\xef\xbb\xbfid\ttext\r\n1\tx\n")
+    (unit,) = registry.plan([str(tmp_path / "a.tsv")], ["translate"], 100)
+    header = ["id", "text"], b"\xef\xbb\xbfid\ttext\r\n"
+    assert delimited.read_header(unit) == header
+
+
 def test_csv_without_the_column(tmp_path):
     path = tmp_path / "a.csv"
     path.write_text("english,target\na,b\n")

@@ -247,12 +247,3 @@ def test_text_files_have_one_column(tmp_path):
     (unit,) = registry.plan([str(tmp_path / "a.txt")], ["train"], 100)
     with pytest.raises(InputError, match="a text file has one column"):
         registry.check_fields(unit, ["source", "target"])
-
-
-def test_header_of(tmp_path):
-    (tmp_path / "a.tsv").write_bytes(b"\xef\xbb\xbfid\ttext\r\n1\tx\n")
-    (unit,) = registry.plan([str(tmp_path / "a.tsv")], ["translate"], 100)
-    assert registry.header_of(unit) is None
-    names, raw = registry.header_of(unit, header=True)
-    assert names == ["id", "text"]
-    assert raw == b"\xef\xbb\xbfid\ttext\r\n"
