@@ -155,7 +155,7 @@ def test_pairs_are_named_by_their_sources(tmp_path):
 
 def test_names_that_end_in_another_language(tmp_path):
     (tmp_path / "a.fr").write_bytes(b"")
-    with pytest.raises(InputError, match=r"a\.fr: unknown kind of file; known are \.tsv"):
+    with pytest.raises(InputError, match=r"a\.fr: unknown kind of file; known for pairs are \.tsv"):
         plan(tmp_path / "a.fr")
 
 
@@ -169,5 +169,5 @@ def test_monolingual_files_may_end_in_their_language(tmp_path):
             )
             (batch,) = registry.read(unit, ["text"])
             assert batch.column(2).to_pylist() == texts
-    with pytest.raises(InputError, match=r"a\.en: unknown kind .*, \.de of this job, all but"):
+    with pytest.raises(InputError, match=r"a\.en: unknown kind .*, \.de of this job; all but"):
         registry.plan([str(tmp_path / "a.en")], ["monolingual:de"], 100)
