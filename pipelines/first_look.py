@@ -39,7 +39,7 @@ def find(config: PrepareConfig, units: Sequence[Unit]) -> list[str]:
     found: dict[str, list[str]] = {}
     for unit in {unit.path: unit for unit in units}.values():
         for path in unit.paths:
-            if not files.size(path):
+            if compression.is_empty(path):
                 found.setdefault(_EMPTY, []).append(path)
             if unit.format not in registry.RAW_FORMATS:
                 continue

@@ -77,7 +77,7 @@ def of_reading(config: PrepareConfig, rule: str, receipts: Iterable[Receipt]) ->
             return _of_columns(config, receipt.facts["role"], raws)
         if rule == WRONG_COLUMNS:
             return "give each row as many cells as the first row has; quote what holds a delimiter"
-        if rule == MISSING_FIELD:
+        if rule == MISSING_FIELD and raws:
             return _of_fields(config, receipt.facts["role"], raws)
     return READING[rule]
 
@@ -95,11 +95,7 @@ def _of_columns(config: PrepareConfig, role: str, raws: Sequence[bytes]) -> str:
 
 
 def _of_fields(config: PrepareConfig, role: str, raws: Sequence[bytes]) -> str:
-    """Where records have text that have none in the fields of the job. Only JSON Lines are kept as
-    they were; "" without any.
-    """
-    if not raws:
-        return ""
+    """Where records of JSON Lines have text that have none in the fields of the job."""
     fields = " and ".join(map(repr, clean.fields_for(config, role)))
     return (
         f"they have no text in {fields}, {first_look.texts_are_in(raws)}; say which it "

@@ -151,13 +151,19 @@ def test_a_header_that_is_none(tmp_path):
     )
 
 
-@pytest.mark.parametrize("lengths", [[100_000] * 3, [6_000_000, 10]])
-def test_long_records_without_the_fields_are_told_of_too(tmp_path, lengths):
-    """Or those behind them: longer ones than 4 MiB are not looked at, and a chunk by themselves."""
+@pytest.mark.parametrize(
+    "lengths, megabytes",
+    [([100_000] * 3, 64), ([6_000_000, 1_500_000], 64), ([6_000_000, 10], 4)],
+)
+def test_long_records_without_the_fields_are_told_of_too(tmp_path, lengths, megabytes):
+    """Or those behind them, in another chunk or unit: of more than 4 MiB none is looked at."""
     lines = [json.dumps({"body": "x" * length}) + "\n" for length in lengths]
     (tmp_path / "a.jsonl").write_text("".join(lines))
     train = write_tsv(tmp_path / "train.tsv", sentences(30))
-    config = make_config(tmp_path, train=[train], monolingual={"de": [str(tmp_path / "a.jsonl")]})
+    config = make_config(
+        tmp_path, train=[train], monolingual={"de": [str(tmp_path / "a.jsonl")]},
+        dataset={"unit_megabytes": megabytes},
+    )  # fmt: skip
     with pytest.raises(WorkError, match="no text in 'text', but in body; say which it is in data"):
         run(config)
 
