@@ -117,7 +117,7 @@ def marks():
         data = compress(BOM + encode("tsv")) + compress(BOM + encode("tsv"))
         yield Case(f"bom-streams{ending}", f"a.tsv{ending}", data, 120, {})
     yield Case("bom-alone-tsv", "a.tsv", BOM, 1, {"empty_line": 1})
-    yield Case("bom-alone-csv", "a.csv", BOM, None)
+    yield Case("bom-alone-csv", "a.csv", BOM, 0, {}, raw=b"")
     yield Case("bom-twice", "a.txt", BOM * 2 + b"one\n", 1, {})
 
 

@@ -21,14 +21,14 @@ READ = [
     "utf-16-le-mark-a.csv.gz", "utf-16-half-pair", 
     "json-lone-surrogate", "json-escaped-nul", "csv-open", "csv-stripped",
     "table-bad-bytes", 
-    "blank-5000-tsv", "no-rows-parquet", "tsv-as-jsonl",
+    "blank-5000-tsv", "no-rows-parquet", "tsv-as-jsonl", "bom-alone-csv",
 ]  # fmt: skip
 # And those that are refused.
 REFUSED = [
     "cut-parquet-7", "cut-tsv.gz-7", "cut-csv.zst-7", "trailing-text.bz2", "trailing-half.xz",
     "utf-16-le-a.tsv", "utf-32-be-mark-a.jsonl", "nul-early-csv", "content.zip-name.tsv",
     "content.parquet-name.jsonl", "empty-tsv.gz", "csv-header-open", "table-number",
-    "bom-alone-csv", "mixed-streams-tsv",
+    "mixed-streams-tsv",
 ]  # fmt: skip
 OFF = {
     "empty": False, "min_letters_share": False, "max_characters": False, "identical": False,
