@@ -101,7 +101,8 @@ def cluster(size):
     ]
 
 
-@pytest.mark.parametrize("stage", ["pretrain", pytest.param("train", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("stage", ["pretrain", "train"])
 def test_updates_on_two_devices(stage):
     """Batches of odd numbers of rows with dropout, their length changing for pairs."""
     result, _ = ended(started(UPDATES, 2, stage, "none", "mirrored"))

@@ -43,7 +43,11 @@ FACTORISED = dataclasses.replace(
 )
 
 
-@pytest.mark.parametrize("sizes", [SIZES, FACTORISED], ids=["as wide", "factorised"])
+@pytest.mark.parametrize(
+    "sizes",
+    [SIZES, pytest.param(FACTORISED, marks=pytest.mark.slow)],
+    ids=["as wide", "factorised"],
+)
 def test_an_update_changes_the_weights(sizes):
     model, optimizer, update = make(sizes=sizes)
     before = values(model, optimizer)
