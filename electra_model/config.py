@@ -26,6 +26,20 @@ MOST_TOKENS = 4096
 Length = Annotated[int, Field(ge=2, le=MOST_TOKENS)]
 
 
+def identity(config: Any) -> dict[str, Any]:
+    """Name -> value of the settings that what is made with a config is known by.
+
+    Those of its `came_later` are left out where they have their default: what was made before they
+    existed was made with it.
+    """
+    usual = type(config)()
+    return {
+        name: value
+        for name, value in dataclasses.asdict(config).items()
+        if name not in config.came_later or value != getattr(usual, name)
+    }
+
+
 def bound_or_off(value: Any, least: float, most: float) -> Any:
     """`value` of a setting that takes a number from `least` to `most`, or off (False); None stays.
 
@@ -278,17 +292,8 @@ class LoopConfig(OptimizerConfig):
         return self.steps == 0 or self.minutes == 0
 
     def identity(self) -> dict[str, Any]:
-        """Name -> value of the settings that a training is known by.
-
-        Those of `came_later` are left out where they have their default: what was made before
-        they existed was made with it, and its checkpoints are still those of these settings.
-        """
-        default = type(self)()
-        return {
-            name: value
-            for name, value in dataclasses.asdict(self).items()
-            if name not in self.came_later or value != getattr(default, name)
-        }
+        """Name -> value of the settings that a training, and its checkpoints, are known by."""
+        return identity(self)
 
 
 @pydantic.dataclasses.dataclass(frozen=True, kw_only=True, config=STRICT)

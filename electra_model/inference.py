@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -74,22 +74,30 @@ class LoadedModel:
         lengths = np.diff(offsets)
         outputs = [""] * len(texts)
         scores = np.zeros(len(texts), np.float32)
+        # The end mark alone is no text.
+        for length, batch, filled in self._batches(lengths, lengths > 1):
+            source = bucketing.pad(values, offsets, filled, length)
+            ids, found = self.search_ids(source, beam_size, length_penalty, max_length)
+            strings = self._strings(ids[: len(batch)])
+            for position, string in zip(batch, strings, strict=True):
+                outputs[position] = string
+            scores[batch] = found[: len(batch)]
+        return outputs, scores
+
+    def _batches(
+        self, lengths: np.ndarray, wanted: np.ndarray
+    ) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
+        """lengths int64 [n], wanted bool [n] -> the length of a bucket, the rows that are worked on
+        in it together, and the same filled up to the bucket's number of rows."""
         bucket = np.minimum(bucketing.bucket_of(lengths, self.buckets), len(self.buckets) - 1)
         for index, length in enumerate(self.buckets):
-            # The end mark alone is no text.
-            members = np.flatnonzero((bucket == index) & (lengths > 1))
+            members = np.flatnonzero((bucket == index) & wanted)
             rows = bucketing.rows_for(length, BATCH_TOKENS, BATCH_ROWS)
             for start in range(0, len(members), rows):
                 batch = members[start : start + rows]
                 # The last row fills a short batch up: it ends with its twin, at no extra step.
                 filled = np.concatenate([batch, np.repeat(batch[-1:], rows - len(batch))])
-                source = bucketing.pad(values, offsets, filled, length)
-                ids, found = self.search_ids(source, beam_size, length_penalty, max_length)
-                strings = self._strings(ids[: len(batch)])
-                for position, string in zip(batch, strings, strict=True):
-                    outputs[position] = string
-                scores[batch] = found[: len(batch)]
-        return outputs, scores
+                yield length, batch, filled
 
     def log_likelihoods(
         self, sources: Sequence[str], targets: Sequence[str]
@@ -105,20 +113,14 @@ class LoadedModel:
             self.target_tokenizer.encode_columns(targets),
         ]
         lengths = [np.diff(offsets) for _, offsets in columns]
-        longest = np.minimum(np.maximum(*lengths), self.buckets[-1])
-        bucket = bucketing.bucket_of(longest, self.buckets)
+        longest = np.maximum(*lengths)
         if self._likelihoods is None:
             self._likelihoods = compiled_log_likelihoods(self.model)
         found = np.zeros(len(sources))
-        for index, length in enumerate(self.buckets):
-            members = np.flatnonzero(bucket == index)
-            rows = bucketing.rows_for(length, BATCH_TOKENS, BATCH_ROWS)
-            for start in range(0, len(members), rows):
-                batch = members[start : start + rows]
-                filled = np.concatenate([batch, np.repeat(batch[-1:], rows - len(batch))])
-                padded = [bucketing.pad(*column, filled, length) for column in columns]
-                values = self._likelihoods(*map(tf.constant, padded))
-                found[batch] = values.numpy()[: len(batch)]
+        for length, batch, filled in self._batches(longest, longest > 0):
+            padded = [bucketing.pad(*column, filled, length) for column in columns]
+            values = self._likelihoods(*map(tf.constant, padded))
+            found[batch] = values.numpy()[: len(batch)]
         return found, np.minimum(lengths[1], self.buckets[-1])
 
     def search_ids(

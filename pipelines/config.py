@@ -15,7 +15,7 @@ from typing import Annotated, Any, ClassVar, Literal
 import pydantic
 from pydantic import Field
 
-from electra_model.config import MOST_TOKENS, STRICT
+from electra_model.config import MOST_TOKENS, STRICT, identity
 from electra_model.tokenizer import SIDES, SPECIAL_PIECES, WORD_START
 
 from .clean_config import CleanConfig as CleanConfig
@@ -230,17 +230,8 @@ class DatasetConfig:
     replacements: ReplacementsConfig = Field(default_factory=ReplacementsConfig)
 
     def identity(self) -> dict[str, Any]:
-        """Name -> value of the settings that a dataset is known by.
-
-        Those of `came_later` are left out where they have their default: what was made before they
-        existed was made with it.
-        """
-        default = type(self)()
-        return {
-            name: value
-            for name, value in dataclasses.asdict(self).items()
-            if name not in self.came_later or value != getattr(default, name)
-        }
+        """Name -> value of the settings that a dataset is known by."""
+        return identity(self)
 
     @pydantic.model_validator(mode="after")
     def _check_buckets(self) -> DatasetConfig:

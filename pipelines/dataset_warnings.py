@@ -14,12 +14,9 @@ import numpy as np
 from . import clean, files, header_rows, langid, lost_files
 from .config import PrepareConfig
 from .formats.gettext_catalogue import NO_PLURAL_FORM
-from .records import Ledger
+from .records import FEW_RECORDS, LARGE_SHARE, Ledger
 from .scripts import is_spaced
 from .stages import load_index
-
-# A rule that drops more than this of a split is more likely wrong than right.
-LARGEST_SHARE = 0.3
 
 # A vocabulary with more tokens per word has hardly any words in it; nor has one with more than this
 # share of those that a word would be if it were cut into its characters and the mark of its start.
@@ -30,8 +27,7 @@ SAMPLE_ROWS = 200
 _SAMPLE_CHUNKS = 8
 _SAMPLE_FILES = 16
 
-# Fewer say nothing: records of a split, words of a sample, characters of a side.
-_FEW_RECORDS = 20
+# Fewer say nothing: words of a sample, characters of a side.
 _FEW_WORDS = 100
 _FEW_CHARACTERS = 200
 
@@ -50,7 +46,7 @@ def find(
     in_part = lost_files.in_part(config, losses)
     warnings = large_rejections(ledgers, config.workdir, told=in_part)
     warnings += [text for some in in_part.values() for text in some]
-    warnings += lost_files.whole(config, losses) + lost_plurals(config)
+    warnings += lost_files.whole(config, losses) + lost_plurals(losses)
     warnings += cut_sources(config)
     chunks = clean.chunks(config)
     texts = sample_by_language(config, chunks)
@@ -82,7 +78,7 @@ def other_languages(texts: Mapping[str, Sequence[str]]) -> list[str]:
     found = []
     for language, some in texts.items():
         long = [text for text in some if len(text) >= langid.SHORTEST]
-        if len(long) < _FEW_RECORDS or not langid.is_known(language):
+        if len(long) < FEW_RECORDS or not langid.is_known(language):
             continue
         looks, count = Counter(langid.identify(text, [language]) for text in long).most_common(1)[0]
         if looks != language and count > len(long) / 2:
@@ -176,25 +172,22 @@ def large_rejections(
         + files.join(workdir, "dataset", "rejected", f"{rule}.jsonl.gz")
         for split, ledger in ledgers.items()
         for rule, count in sorted(ledger.rejected.items())
-        if ledger.records_in >= _FEW_RECORDS
-        and count > LARGEST_SHARE * ledger.records_in
+        if ledger.records_in >= FEW_RECORDS
+        and count > LARGE_SHARE * ledger.records_in
         and rule not in told
     ]
 
 
-def lost_plurals(config: PrepareConfig) -> list[str]:
+def lost_plurals(losses: Mapping[str, lost_files.Losses]) -> list[str]:
     """Catalogues that lost messages because their headers say nothing of plurals."""
-    counts: Counter[str] = Counter()
-    for receipt in load_index(config, "clean").receipts:
-        for chunk in receipt.facts["chunks"]:
-            if NO_PLURAL_FORM in chunk["rejected"]:
-                counts[receipt.facts["path"]] += chunk["rejected"][NO_PLURAL_FORM]["records"]
-    if not counts:
+    counts = {path: lost.rejected[NO_PLURAL_FORM] for path, lost in losses.items()}
+    path, *others = [path for path, count in counts.items() if count] or [""]
+    if not path:
         return []
-    path, *others = counts
-    such = f" (one of {len(counts)} such catalogues)" if others else ""
+    such = f" (one of {1 + len(others)} such catalogues)" if others else ""
+    lost = sum(counts.values())
     return [
-        f"the header of {path}{such} has no usable line Plural-Forms, so that {counts.total():,} "
+        f"the header of {path}{such} has no usable line Plural-Forms, so that {lost:,} "
         "texts of messages with a plural were rejected (no_plural_form); add the line, for two "
         'forms as in German "Plural-Forms: nplurals=2; plural=(n != 1);\\n"'
     ]
@@ -205,7 +198,7 @@ def cut_sources(config: PrepareConfig) -> list[str]:
     facts = [receipt.facts for receipt in load_index(config, "encode").receipts]
     cut = sum(some["cut"]["train"] for some in facts if "cut" in some)
     pairs = sum(some["pairs"]["train"] for some in facts)
-    if pairs < _FEW_RECORDS or cut <= LARGEST_SHARE * pairs:
+    if pairs < FEW_RECORDS or cut <= LARGE_SHARE * pairs:
         return []
     return [
         f"{cut / pairs:.0%} of the {pairs:,} sources for train have more than dataset.max_tokens "

@@ -10,15 +10,15 @@ from collections.abc import Iterator, Sequence
 from . import clean, file_lists, files
 from .config import PrepareConfig
 from .formats import compression, jsonl, lines, moses, registry
+from .records import LARGE_SHARE
 from .units import Unit
 
 # The records that are looked at.
 _RECORDS = 20
 # Names that a message lists.
 _NAMES = 20
-# Of fewer lines no share is taken; of more this is a sign of a wrong file.
+# Of fewer lines no share is taken.
 _FEW_LINES = 5
-_LARGE_SHARE = 0.3
 
 _EMPTY = "empty, so there is nothing to read; leave out what is not meant"
 # What is to be done with lines that are not UTF-8.
@@ -99,7 +99,7 @@ def _warnings(config: PrepareConfig, unit: Unit, head: bytes, whole: bool) -> It
 
 
 def _is_large(count: int, bodies: Sequence[bytes]) -> bool:
-    return len(bodies) >= _FEW_LINES and count > _LARGE_SHARE * len(bodies)
+    return len(bodies) >= _FEW_LINES and count > LARGE_SHARE * len(bodies)
 
 
 def _is_utf8(body: bytes) -> bool:

@@ -22,13 +22,8 @@ from . import (
     split,
 )
 from .config import PrepareConfig
-from .records import EMPTY_LEDGER, Ledger
+from .records import EMPTY_LEDGER, FEW_RECORDS, LARGE_SHARE, Ledger
 from .stages import is_assuming, load_index
-
-# The share is no sign of anything in a handful of records.
-_FEW_RECORDS = 20
-# Of a split: a rule that rejected more is told with its remedy.
-_LARGE_SHARE = 0.3
 
 # Rules that reject pairs whose sides are in each other's language.
 _OF_LANGUAGES = ("wrong_language", "min_script_share")
@@ -127,7 +122,7 @@ def check_rejections(config: PrepareConfig, *, encoded: bool = False) -> None:
 def _check_each(config: PrepareConfig, found: dict[str, Ledger]) -> None:
     bound = config.clean.max_rejected_fraction
     for name, ledger in found.items():
-        many = ledger.records_in >= _FEW_RECORDS and ledger.rejected_fraction > bound
+        many = ledger.records_in >= FEW_RECORDS and ledger.rejected_fraction > bound
         if not ledger.records_in or (ledger.records_out and not many):
             continue
         rules = sorted(ledger.rejected.items(), key=lambda item: (-item[1], item[0]))
@@ -146,7 +141,7 @@ def _remedy(config: PrepareConfig, name: str, ledger: Ledger, rules: list[str]) 
     Args:
       rules: those that have rejected any, the one that rejected the most first.
     """
-    large = [r for r in rules if ledger.rejected[r] > _LARGE_SHARE * ledger.records_in]
+    large = [r for r in rules if ledger.rejected[r] > LARGE_SHARE * ledger.records_in]
     own = [r for r in load_index(config, "clean").receipts if _split_of(r.facts["role"]) == name]
     found = [remedies.of_reading(config, rule, own) for rule in large or rules[:1]]
     settings = [remedies.of_setting(config, rule) for rule in large or rules[:1]]

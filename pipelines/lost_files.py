@@ -9,12 +9,9 @@ from collections.abc import Mapping
 
 from . import file_lists, remedies
 from .config import PrepareConfig
+from .records import FEW_RECORDS, LARGE_SHARE
 from .stages import load_index
 from .units import Receipt
-
-# The share of a file's records; it says nothing of fewer.
-_LARGE_SHARE = 0.3
-_FEW_RECORDS = 20
 
 
 @dataclasses.dataclass
@@ -29,7 +26,7 @@ class Losses:
 
 
 def by_file(config: PrepareConfig) -> dict[str, Losses]:
-    """Path -> losses, once the first stage is complete; of files of 20 records or more."""
+    """Path -> losses, once the first stage is complete."""
     found: dict[str, Losses] = {}
     for receipt in load_index(config, "clean").receipts:
         losses = found.setdefault(receipt.facts["path"], Losses(0, 0, Counter(), []))
@@ -39,14 +36,14 @@ def by_file(config: PrepareConfig) -> dict[str, Losses]:
             losses.kept += chunk["kept"]
             for rule, span in chunk["rejected"].items():
                 losses.rejected[rule] += span["records"]
-    return {path: losses for path, losses in found.items() if losses.rows >= _FEW_RECORDS}
+    return found
 
 
 def whole(config: PrepareConfig, losses: Mapping[str, Losses]) -> list[str]:
-    """Warnings of files of which cleaning kept nothing."""
+    """Warnings of files of 20 records or more of which cleaning kept nothing."""
     found = []
     for path, lost in losses.items():
-        if lost.kept:
+        if lost.kept or lost.rows < FEW_RECORDS:
             continue
         counts = lost.rejected.most_common(3)
         remedy = remedies.of_reading(config, counts[0][0], lost.receipts)
@@ -63,13 +60,15 @@ def whole(config: PrepareConfig, losses: Mapping[str, Losses]) -> list[str]:
 
 
 def in_part(config: PrepareConfig, losses: Mapping[str, Losses]) -> dict[str, list[str]]:
-    """Rule of reading -> warnings of files that lost more than 30 % of their records to it, but not
-    all. Files of which the same is to be said are one warning.
+    """Rule of reading -> warnings of files of 20 records or more that lost more than 30 % of them
+    to it, but not all. Files of which the same is to be said are one warning.
     """
     same: dict[tuple[str, str], list[str]] = {}
     for path, lost in losses.items():
+        if not lost.kept or lost.rows < FEW_RECORDS:
+            continue
         for rule, count in lost.rejected.items():
-            if lost.kept and rule in remedies.READING and count > _LARGE_SHARE * lost.rows:
+            if rule in remedies.READING and count > LARGE_SHARE * lost.rows:
                 remedy = remedies.of_reading(config, rule, lost.receipts)
                 same.setdefault((rule, remedy), []).append(path)
     found: dict[str, list[str]] = {}

@@ -117,6 +117,12 @@ def open_table(path: str) -> pa.ipc.RecordBatchFileReader:
     return pa.ipc.open_file(pa.memory_map(path))
 
 
+# What is told of a rule, a file or a split: losses of more than this share, which is no sign of
+# anything in a handful of records.
+LARGE_SHARE = 0.3
+FEW_RECORDS = 20
+
+
 @dataclasses.dataclass(frozen=True)
 class Ledger:
     """Counts of records: everything that came in went out or was rejected by a named rule."""

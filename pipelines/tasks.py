@@ -64,7 +64,6 @@ TASKS: dict[str, JobTask] = {
             # A text is as long as it is; what the model sees of it is `long_sources`' business.
             "clean": {**_SAME_MEANING, "identical": False, "max_characters": False},
             "dataset": {"max_tokens": 256, "long_sources": "cut"},
-            "translate": {"output_field": "summary"},
             **_LENGTHS_OF_TEXTS,
         },
     ),
@@ -78,7 +77,6 @@ TASKS: dict[str, JobTask] = {
         defaults={
             "data": {"text_rows": "document"},
             "clean": _SAME_MEANING,
-            "translate": {"output_field": "continuation"},
         },
     ),
 }
@@ -117,7 +115,8 @@ def with_defaults(values: dict[str, Any]) -> dict[str, Any]:
         # The job's own check says which are allowed, before what else may be missing.
         return {"target_lang": values.get("source_lang"), **values}
     filled = dict(values)
-    for section, defaults in task.defaults.items():
+    field = {"translate": {"output_field": task.output_field}}
+    for section, defaults in (task.defaults | field).items():
         filled[section] = {**defaults, **values.get(section, {})}
     if task.languages == 1 and "source_lang" in values:
         filled.setdefault("target_lang", values["source_lang"])

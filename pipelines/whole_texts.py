@@ -74,7 +74,11 @@ def fit_all(
     keeps: Literal["beginning", "end"],
 ) -> tuple[list[str], list[bool]]:
     """n texts -> what a model is given of each (see `fit`), and whether that is only a part."""
-    fitted = {text: fit(text, language, count_tokens, most, keeps) for text in dict.fromkeys(texts)}
+    distinct = list(dict.fromkeys(texts))
+    fitted = {
+        text: _flat(text) if tokens <= most else fit(text, language, count_tokens, most, keeps)
+        for text, tokens in zip(distinct, count_tokens(distinct), strict=True)
+    }
     return (
         [fitted[text] for text in texts],
         [fitted[text] != _flat(text) for text in texts],

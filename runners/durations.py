@@ -60,10 +60,8 @@ def of_prepare(
 
 def _start(pace: dict[str, Any]) -> Seconds:
     """What does not hang on the input."""
-    if tells_much(pace):
-        return (pace.get("start_seconds", stage_costs.START_SECONDS),) * 2
     start = pace.get("start_seconds", stage_costs.START_SECONDS)
-    return start, max(stage_costs.MOST_START_SECONDS, start)
+    return start, start if tells_much(pace) else max(stage_costs.MOST_START_SECONDS, start)
 
 
 def _factors(pace: dict[str, Any], size: int, workers: int) -> Seconds:

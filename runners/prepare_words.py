@@ -56,8 +56,6 @@ def what_next(job: JobConfig, arguments: Sequence[str]) -> str:
     names = [name for name in ("pretrain", "train") if BY_NAME[name].absent(job) is None]
     given = " ".join(arguments)
     everything = f"electra run {given}"
-    return (
-        f"electra {names[0]} {given}; or {everything}, for all that is left"
-        if names
-        else (everything)
-    )
+    if not names:
+        return everything
+    return f"electra {names[0]} {given}; or {everything}, for all that is left"

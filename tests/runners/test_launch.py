@@ -197,6 +197,6 @@ def test_warnings_of_prepare_are_said_and_counted(tmp_path, capsys):
     (warning,) = [one for one in counts["warnings"] if "identical" in one]
     assert warning == (
         "the rule identical rejected 43% of the 70 records for train; "
-        f"look into {tmp_path}/work/dataset/rejected/identical.jsonl.gz"
+        f"look into {tmp_path / 'work'}/dataset/rejected/identical.jsonl.gz"
     )
     assert f"prepare: warning: {warning}\n" in capsys.readouterr().err
