@@ -5,13 +5,14 @@ position i and s_i the value that position i offers. `call` can return alpha; `p
 s. A linear layer then mixes the heads.
 """
 
-import math
 from typing import Any
 
 import keras
+import tensorflow as tf
 from keras import ops
 
 from electra_model import masks, randomness
+from electra_model.fusion import fused, into_product, is_fused, product
 from electra_model.rotary import rotate
 
 
@@ -46,28 +47,29 @@ class MultiHeadAttention(keras.layers.Layer):
         self.output_dense.build((None, None, self.d_model))
         self.built = True
 
-    def _split_heads(self, x):
-        """[batch, length, d_model] -> [batch, length, heads, head_dim]."""
-        batch, length = ops.shape(x)[0], ops.shape(x)[1]
-        return ops.reshape(x, (batch, length, self.num_heads, self.head_dim))
-
-    def project_query(self, query, rotation=None):
+    def project_query(self, query, rotation=None, heads_first=False):
         """[batch, query_length, d_model] -> [batch, query_length, heads, head_dim], scaled, and
-        turned by `rotation` where positions are rotary (see `rotary`)."""
-        scaled = self.query_dense(query) * (1.0 / math.sqrt(self.head_dim))
-        return rotate(self._split_heads(scaled), rotation)
+        turned by `rotation` where positions are rotary (see `rotary`); with `heads_first` as the
+        operands of matrix products are, [batch, heads, query_length, head_dim]."""
+        projected = product(query, self.query_dense.kernel)
+        turned = rotation or (None, None)
+        how = dict(heads=self.num_heads, heads_first=heads_first)
+        return _queries(projected, self.query_dense.bias, *turned, **how)
 
-    def project_memory(self, memory, rotation=None):
+    def project_memory(self, memory, rotation=None, heads_first=False):
         """[batch, key_length, d_model] -> keys, values: [batch, key_length, heads, head_dim]; the
-        keys are turned by `rotation`."""
-        keys_and_values: Any = ops.split(self.key_value_dense(memory), 2, axis=-1)
-        keys, values = keys_and_values
-        return rotate(self._split_heads(keys), rotation), self._split_heads(values)
+        keys are turned by `rotation`. `heads_first` as in `project_query`."""
+        projected = product(memory, self.key_value_dense.kernel)
+        turned = rotation or (None, None)
+        how = dict(heads=self.num_heads, heads_first=heads_first)
+        return _keys_and_values(projected, self.key_value_dense.bias, *turned, **how)
 
     def combine_heads(self, mixed):
-        """[batch, query_length, heads, head_dim] -> [batch, query_length, d_model], heads mixed."""
+        """[batch, query_length, heads, head_dim] -> [batch, query_length, d_model], heads mixed;
+        the bias, `output_dense.bias`, is yet to be added."""
         batch, length = ops.shape(mixed)[0], ops.shape(mixed)[1]
-        return self.output_dense(ops.reshape(mixed, (batch, length, self.d_model)))
+        joined = ops.reshape(mixed, (batch, length, self.d_model))
+        return product(joined, self.output_dense.kernel)
 
     def call(self, query, memory, mask, seeds=None, return_scores=False, rotation=None):
         """Attends from every position of `query` to the positions of `memory`.
@@ -81,15 +83,92 @@ class MultiHeadAttention(keras.layers.Layer):
         float [batch, heads, query_length, key_length] (before dropout), which sum to 1 over the
         last axis.
         """
-        q = self.project_query(query, rotation)
-        k, v = self.project_memory(memory, rotation)
-        scores = ops.einsum("bqhd,bkhd->bhqk", q, k) + masks.additive(mask, q.dtype)
-        alpha = ops.softmax(scores, axis=-1)
-        kept = randomness.dropout(alpha, self.dropout, seeds)
-        output = self.combine_heads(ops.einsum("bhqk,bkhd->bqhd", kept, v))
+        combined, alpha = self.attend(query, memory, mask, seeds, rotation)
+        output = ops.add(combined, self.output_dense.bias)
         return (output, alpha) if return_scores else output
+
+    def attend(self, query, memory, mask, seeds=None, rotation=None):
+        """As `call`, without the last bias, and always with the scores."""
+        q = self.project_query(query, rotation, heads_first=True)
+        k, v = self.project_memory(memory, rotation, heads_first=True)
+        products = tf.matmul(q, k, transpose_b=True)
+        alpha, kept = weights(products, mask, *randomness.draw(self.dropout, seeds))
+        mixed = tf.transpose(tf.matmul(kept, v), [0, 2, 1, 3])
+        return self.combine_heads(mixed), alpha
 
     def get_config(self):
         """The constructor's arguments."""
         config = super().get_config()
         return config | dict(d_model=self.d_model, num_heads=self.num_heads, dropout=self.dropout)
+
+
+@fused
+def _queries(projected, bias, cosines, sines, *, heads, heads_first):
+    scaled = (ops.cast(projected, bias.dtype) + bias) * (heads / bias.shape[0]) ** 0.5
+    return into_product(_heads(scaled, cosines, sines, heads, heads_first))
+
+
+@fused
+def _keys_and_values(projected, bias, cosines, sines, *, heads, heads_first):
+    both: Any = ops.split(ops.cast(projected, bias.dtype) + bias, 2, axis=-1)
+    keys, values = both
+    return (
+        into_product(_heads(keys, cosines, sines, heads, heads_first)),
+        into_product(_heads(values, None, None, heads, heads_first)),
+    )
+
+
+def _heads(x, cosines, sines, heads, heads_first):
+    """[batch, length, d_model] -> by heads, turned."""
+    batch, length = ops.shape(x)[0], ops.shape(x)[1]
+    split = ops.reshape(x, (batch, length, heads, x.shape[-1] // heads))
+    turned = rotate(split, None if cosines is None else (cosines, sines))
+    return ops.transpose(turned, (0, 2, 1, 3)) if heads_first else turned
+
+
+def weights(products, mask, rate=0.0, seed=None, part=0):
+    """Products of queries and keys float [batch, heads, query_length, key_length] -> the scores,
+    each row of which sums to 1, and what dropout leaves of them.
+
+    Where parts are fused, TensorFlow's own softmax is several times as fast as XLA's. It is kept
+    for the gradient, which is written out; it reaches `products` through the second result only.
+    """
+
+    def forward(products):
+        alpha = tf.nn.softmax(_masked(products, mask), axis=-1)
+        return alpha, alpha if seed is None else _kept(alpha, seed, rate=rate, part=part)
+
+    if not is_fused():
+        return forward(products)
+
+    @tf.custom_gradient
+    def run(products):
+        alpha, kept = forward(products)
+
+        def gradient(_, kept_gradient):
+            return _gradient(alpha, kept_gradient, seed, rate=rate, part=part)
+
+        return (alpha, kept), gradient
+
+    found: Any = run(products)
+    return found
+
+
+@fused
+def _masked(products, mask):
+    return products + masks.additive(mask, products.dtype)
+
+
+@fused
+def _kept(alpha, seed, *, rate, part):
+    return randomness.dropped(alpha, rate, seed, part)
+
+
+@fused
+def _gradient(alpha, kept_gradient, seed, *, rate, part):
+    """Of the products, through dropout and softmax."""
+    alpha_32 = tf.cast(alpha, tf.float32)
+    passed = randomness.dropped(tf.cast(kept_gradient, tf.float32), rate, seed, part)
+    weighed = alpha_32 * passed
+    total = tf.reduce_sum(weighed, axis=-1, keepdims=True)
+    return tf.cast(weighed - alpha_32 * total, alpha.dtype)

@@ -259,10 +259,12 @@ class LoopConfig(OptimizerConfig):
         noise are the same, and an update differs by the rounding of sums alone.
       bad_updates: after so many updates in a row without a finite loss or gradient, all of them
         left out, training goes back to the last good checkpoint.
+      precision: of the matrix products: "float32"; "bfloat16", with weights, sums and everything
+        between products in float32; "auto": bfloat16 where the device has units for it.
     """
 
     default_steps: ClassVar[int] = 10_000
-    came_later: ClassVar[tuple[str, ...]] = ("bad_updates", "strategy")
+    came_later: ClassVar[tuple[str, ...]] = ("bad_updates", "strategy", "precision")
     steps: int | None = Field(default=None, ge=0, le=MOST_STEPS)
     minutes: float | None = Field(default=None, ge=0, le=MOST_MINUTES)
     batch_tokens: int = Field(default=2048, ge=64, le=1 << 24)
@@ -272,6 +274,7 @@ class LoopConfig(OptimizerConfig):
     log_every_steps: int = Field(default=20, ge=1, le=MOST_STEPS)
     bad_updates: int = Field(default=5, ge=1, le=1000)
     strategy: Literal["none", "mirrored", "multi_worker"] = "none"
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
 
     @pydantic.model_validator(mode="after")
     def _check_length(self) -> LoopConfig:
@@ -353,7 +356,7 @@ class TrainConfig(LoopConfig):
 
     label_smoothing: float = Field(default=0.1, ge=0, lt=1)
     warm_start: bool = True
-    buckets: tuple[Length, ...] = (8, 16, 32, 64, 128)
+    buckets: tuple[Length, ...] = (8, 12, 16, 20, 24, 32, 40, 48, 64, 96, 128)
     validate_every_minutes: float = Field(default=2.0, gt=0, le=MOST_MINUTES)
     validate_every_steps: int | None = Field(default=None, ge=1, le=MOST_STEPS)
     accumulate: int = Field(default=1, ge=1, le=1024)

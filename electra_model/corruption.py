@@ -7,6 +7,7 @@ import keras
 import tensorflow as tf
 
 from electra_model import randomness
+from electra_model.fusion import fused
 from electra_model.masking import Masked, scatter
 
 
@@ -15,11 +16,14 @@ def sample_tokens(logits, temperature, seeds):
 
     No gradient passes: the generator is trained by its own loss only, as published.
     """
-    noise = randomness.gumbel(keras.ops.shape(logits), seeds.next(), seeds.part)
-    sampled = tf.argmax(
-        tf.stop_gradient(logits) / temperature + noise, axis=-1, output_type=tf.int32
-    )
-    return tf.stop_gradient(sampled)
+    cooled = tf.stop_gradient(logits) / temperature
+    return tf.stop_gradient(_sampled(cooled, seeds.next(), part=seeds.part))
+
+
+@fused
+def _sampled(logits, seed, *, part):
+    noise = randomness.gumbel(keras.ops.shape(logits), seed, part)
+    return tf.argmax(logits + noise, axis=-1, output_type=tf.int32)
 
 
 def corrupt(token_ids, masked: Masked, sampled):

@@ -11,6 +11,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from electra_model.fusion import fused
 from electra_model.rotary import RotaryPositions
 
 
@@ -96,6 +97,11 @@ def position_encoding(encoding, d_model, max_length, name, head_dim=None):
     return encoding
 
 
+@fused
+def _rows(table, token_ids, *, scale):
+    return ops.take(table, token_ids, axis=0) * scale
+
+
 class TokenEmbedding(keras.layers.Layer):
     """A table of token vectors: token_ids int [...] -> float [..., d_model].
 
@@ -116,8 +122,7 @@ class TokenEmbedding(keras.layers.Layer):
 
     def call(self, token_ids):
         """Rows of the table, scaled where `scaled` says so."""
-        rows = ops.take(self.table, token_ids, axis=0)
-        return rows * math.sqrt(self.d_model) if self.scaled else rows
+        return _rows(self.table, token_ids, scale=math.sqrt(self.d_model) if self.scaled else 1.0)
 
     def get_config(self):
         """The constructor's arguments."""

@@ -20,6 +20,7 @@ from electra_model.corruption import corrupt, sample_tokens
 from electra_model.embeddings import TokenEmbedding
 from electra_model.encoder import Encoder, embedding_of, encoder_of
 from electra_model.errors import InputError, WorkError
+from electra_model.fusion import product
 from electra_model.generator_card import GeneratorCard
 from electra_model.heads import MaskedTokenHead
 from electra_model.masking import mask_tokens
@@ -73,7 +74,7 @@ class Generator(keras.Model):
         hidden: Any = self.generator(token_ids, segment_ids=segment_ids)
         hidden = tf.gather(hidden, positions, batch_dims=1)
         table, bias = self.embedding.table.value, self.generator_head.bias.value
-        return tf.matmul(self.generator_head(hidden), table, transpose_b=True) + bias
+        return product(self.generator_head(hidden), table, transposed=True) + bias
 
 
 def load(card: GeneratorCard, data: bytes, name: str) -> Generator:

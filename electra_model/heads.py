@@ -4,7 +4,13 @@ replaced-token detection (Clark et al. 2020, section 2)."""
 import keras
 from keras import ops
 
-from electra_model.layers import EPSILON, layer_norm
+from electra_model.fusion import fused, product
+from electra_model.layers import EPSILON, layer_norm, linear, normalized
+
+
+@fused
+def _gelu(x, bias):
+    return ops.gelu(ops.cast(x, bias.dtype) + bias, approximate=False)
 
 
 class VocabularyHead(keras.layers.Layer):
@@ -33,11 +39,11 @@ class VocabularyHead(keras.layers.Layer):
 
     def vectors(self, x):
         """[..., d_model] -> [..., embedding_dim]: what is compared with the rows of the table."""
-        return x if self.projection is None else self.projection(x)
+        return x if self.projection is None else linear(self.projection, x)
 
     def call(self, x, table):
         """A product with the table, and a bias of this layer's own."""
-        return ops.matmul(self.vectors(x), ops.transpose(table)) + self.bias
+        return ops.cast(product(self.vectors(x), table, transposed=True), "float32") + self.bias
 
     def get_config(self):
         """The constructor's arguments."""
@@ -72,7 +78,7 @@ class MaskedTokenHead(keras.layers.Layer):
 
     def call(self, x):
         """GELU and normalisation follow the projection."""
-        return self.norm(ops.gelu(self.dense(x), approximate=False))
+        return normalized(self.norm, _gelu(product(x, self.dense.kernel), self.dense.bias))
 
     def get_config(self):
         """The constructor's arguments."""
@@ -104,7 +110,8 @@ class ReplacedTokenHead(keras.layers.Layer):
 
     def call(self, x):
         """One logit per position."""
-        return self.prediction(ops.gelu(self.dense(x), approximate=False))[..., 0]
+        inner = _gelu(product(x, self.dense.kernel), self.dense.bias)
+        return linear(self.prediction, inner)[..., 0]
 
     def get_config(self):
         """The constructor's arguments."""

@@ -13,14 +13,34 @@ from keras import ops
 
 from electra_model import masks, randomness
 from electra_model.attention import MultiHeadAttention
+from electra_model.fusion import fused, into_product, product
 
 EPSILON = 1e-6
 ACTIVATIONS = ("relu", "gelu", "swish", "swiglu")
 
 
 def layer_norm(name, epsilon=EPSILON):
-    """The normalisation that all parts of the model use."""
+    """The normalisation that all parts of the model use; `normalized` applies it."""
     return keras.layers.LayerNormalization(epsilon=epsilon, name=name)
+
+
+def normalized(norm, x, for_product=False):
+    """float [..., width] -> the same shape (Ba et al. 2016). for_product: what comes of it goes
+    into nothing but matrix products."""
+    return _normalized(x, norm.gamma, norm.beta, epsilon=norm.epsilon, for_product=for_product)
+
+
+@fused
+def _normalized(x, gamma, beta, *, epsilon, for_product):
+    centred = x - ops.mean(x, axis=-1, keepdims=True)
+    variance = ops.mean(ops.square(centred), axis=-1, keepdims=True)
+    scaled = centred * ops.rsqrt(variance + epsilon) * gamma + beta
+    return into_product(scaled) if for_product else scaled
+
+
+def linear(dense, x):
+    """float [..., k] -> float32 [..., n]: a product and a bias."""
+    return ops.cast(product(x, dense.kernel), "float32") + dense.bias
 
 
 class FeedForward(keras.layers.Layer):
@@ -56,22 +76,53 @@ class FeedForward(keras.layers.Layer):
 
     def call(self, x, seeds=None):
         """seeds: a `SeedStream` while training."""
-        inner = self.inner_dense(x)
+        return ops.add(self.feed(x, seeds), self.outer_dense.bias)
+
+    def feed(self, x, seeds=None):
+        """As `call`, without the last bias."""
+        gate, gate_bias = None, None
         if self.gate_dense is not None:
-            inner = ops.silu(self.gate_dense(x)) * inner
-        elif self.activation == "relu":
-            inner = ops.relu(inner)
-        elif self.activation == "swish":
-            inner = ops.silu(inner)
-        else:
-            inner = ops.gelu(inner, approximate=False)
-        return self.outer_dense(randomness.dropout(inner, self.dropout, seeds))
+            gate, gate_bias = product(x, self.gate_dense.kernel), self.gate_dense.bias
+        rate, seed, part = randomness.draw(self.dropout, seeds)
+        inner = _activated(
+            product(x, self.inner_dense.kernel),
+            self.inner_dense.bias,
+            gate,
+            gate_bias,
+            seed,
+            activation=self.activation,
+            rate=rate,
+            part=part,
+        )
+        return product(inner, self.outer_dense.kernel)
 
     def get_config(self):
         """The constructor's arguments."""
         return super().get_config() | dict(
             d_model=self.d_model, dff=self.dff, activation=self.activation, dropout=self.dropout
         )
+
+
+@fused
+def _activated(inner, bias, gate, gate_bias, seed, *, activation, rate, part):
+    inner = ops.cast(inner, bias.dtype) + bias
+    if gate is not None:
+        inner = ops.silu(ops.cast(gate, bias.dtype) + gate_bias) * inner
+    elif activation == "relu":
+        inner = ops.relu(inner)
+    elif activation == "swish":
+        inner = ops.silu(inner)
+    else:
+        inner = ops.gelu(inner, approximate=False)
+    return into_product(randomness.dropped(inner, rate, seed, part))
+
+
+@fused
+def _added(x, output, bias, seed, *, rate, part):
+    output = ops.cast(output, x.dtype)
+    if bias is not None:
+        output = output + bias
+    return x + randomness.dropped(output, rate, seed, part)
 
 
 class _Block(keras.layers.Layer):
@@ -105,17 +156,28 @@ class _Block(keras.layers.Layer):
 
     def before(self, norm, x):
         """What goes into a sub-block."""
-        return norm(x) if self.norm == "pre" else x
+        return normalized(norm, x, for_product=True) if self.norm == "pre" else x
 
-    def after(self, norm, x, output, seeds):
-        """The residual sum that comes out of a sub-block."""
-        total = x + randomness.dropout(output, self.dropout, seeds)
-        return total if self.norm == "pre" else norm(total)
+    def after(self, norm, x, output, seeds, bias=None):
+        """The residual sum that comes out of a sub-block. bias: what its output still lacks."""
+        rate, seed, part = randomness.draw(self.dropout, seeds)
+        total = _added(x, output, bias, seed, rate=rate, part=part)
+        return total if self.norm == "pre" else normalized(norm, total)
+
+    def attend(self, attention, norm, x, memory, mask, seeds, rotation=None):
+        """A sub-block of attention, over `memory` or without one over x itself: the residual sum,
+        and the scores."""
+        query = self.before(norm, x)
+        output, scores = attention.attend(
+            query, query if memory is None else memory, mask, seeds, rotation
+        )
+        return self.after(norm, x, output, seeds, attention.output_dense.bias), scores
 
     def feed(self, x, seeds=None):
         """The feed-forward sub-block. [batch, length, d_model] -> the same shape."""
         norm = self.feed_forward_norm
-        return self.after(norm, x, self.feed_forward(self.before(norm, x), seeds=seeds), seeds)
+        output = self.feed_forward.feed(self.before(norm, x), seeds)
+        return self.after(norm, x, output, seeds, self.feed_forward.outer_dense.bias)
 
     def build(self, *_, **__):
         """Creates all weights; every width is d_model."""
@@ -148,12 +210,10 @@ class EncoderBlock(_Block):
 
     def call(self, x, mask, seeds=None, return_scores=False, rotation=None):
         """seeds: a `SeedStream` while training."""
-        norm = self.self_attention_norm
-        normed = self.before(norm, x)
-        attended, scores = self.self_attention(
-            normed, normed, mask, seeds=seeds, return_scores=True, rotation=rotation
+        x, scores = self.attend(
+            *(self.self_attention, self.self_attention_norm), *(x, None, mask, seeds, rotation)
         )
-        x = self.feed(self.after(norm, x, attended, seeds), seeds)
+        x = self.feed(x, seeds)
         return (x, scores) if return_scores else x
 
 
@@ -190,17 +250,13 @@ class DecoderBlock(_Block):
 
     def call(self, x, memory, mask, memory_mask, seeds=None, return_scores=False, rotation=None):
         """seeds: a `SeedStream` while training."""
-        norm = self.self_attention_norm
-        normed = self.before(norm, x)
-        attended, self_scores = self.self_attention(
-            normed, normed, mask, seeds=seeds, return_scores=True, rotation=rotation
+        x, self_scores = self.attend(
+            *(self.self_attention, self.self_attention_norm), *(x, None, mask, seeds, rotation)
         )
-        x = self.after(norm, x, attended, seeds)
-        norm = self.cross_attention_norm
-        attended, cross_scores = self.cross_attention(
-            self.before(norm, x), memory, memory_mask, seeds=seeds, return_scores=True
+        x, cross_scores = self.attend(
+            *(self.cross_attention, self.cross_attention_norm), *(x, memory, memory_mask, seeds)
         )
-        x = self.feed(self.after(norm, x, attended, seeds), seeds)
+        x = self.feed(x, seeds)
         return (x, self_scores, cross_scores) if return_scores else x
 
     def step(self, x, position, cache, memory_cache, memory_mask, rotation=None):
@@ -226,18 +282,18 @@ class DecoderBlock(_Block):
         values = ops.slice_update(values, start, ops.expand_dims(new_values, 2))
         seen = ops.less_equal(ops.arange(ops.shape(keys)[2]), position)[None, None, :]
         attended = _attend_one(self.self_attention, normed, keys, values, seen, rotation)
-        x = self.after(norm, x, attended, None)
+        x = self.after(norm, x, attended, None, self.self_attention.output_dense.bias)
         norm = self.cross_attention_norm
         memory_keys, memory_values = (ops.expand_dims(part, 1) for part in memory_cache)
         mask = ops.expand_dims(memory_mask, 1)
         normed = self.before(norm, x)
         attended = _attend_one(self.cross_attention, normed, memory_keys, memory_values, mask)
-        x = self.after(norm, x, attended, None)
+        x = self.after(norm, x, attended, None, self.cross_attention.output_dense.bias)
         return self.feed(x), (keys, values)
 
 
 def _attend_one(attention, query, keys, values, mask, rotation=None):
-    """Attention of one query per hypothesis over cached keys and values.
+    """Attention of one query per hypothesis over cached keys and values, without the last bias.
 
     query [batch, beam, d_model]; keys, values [batch, beam or 1, key_length, heads, head_dim];
     mask bool, broadcast to [batch, beam, key_length]. A product and a sum rather than a matrix

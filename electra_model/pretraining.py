@@ -15,6 +15,7 @@ import tensorflow as tf
 from electra_model.config import ModelConfig, PretrainConfig
 from electra_model.corruption import corrupt, sample_tokens
 from electra_model.encoder import embedding_of, encoder_of
+from electra_model.fusion import product
 from electra_model.generator import build_generator
 from electra_model.heads import ReplacedTokenHead
 from electra_model.initialization import initialize
@@ -112,7 +113,7 @@ class ReplacedTokenDetection(keras.Model):
         table, bias = self.embedding.table.value, self.generator_head.bias.value
         loss, _, hits = vocabulary_cross_entropy(flat, table, bias, targets, weights)
 
-        logits = tf.stop_gradient(tf.matmul(flat, table, transpose_b=True) + bias)
+        logits = tf.cast(product(flat, table, transposed=True), tf.float32) + bias
         sampled = sample_tokens(logits, self.pretrain.temperature, seeds)
         corrupted, labels = corrupt(
             token_ids, masked, tf.reshape(sampled, tf.shape(masked.targets))

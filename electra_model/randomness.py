@@ -76,8 +76,23 @@ def dropout(x, rate, seeds):
 
     `seeds` is a `SeedStream`, or None outside training: then `x` is returned as it is.
     """
+    return dropped(x, *draw(rate, seeds))
+
+
+def draw(rate, seeds):
+    """The next draw for a dropout of `rate`, from a `SeedStream` or None: what `dropped` takes.
+
+    It is made where the layers are called, in their order; the noise may be made elsewhere.
+    """
     if seeds is None or rate == 0.0:
+        return 0.0, None, 0
+    return rate, seeds.next(), seeds.part
+
+
+def dropped(x, rate, seed, part=0):
+    """`dropout` by the seed of one draw, a uint32 scalar; without one `x` is returned as it is."""
+    if seed is None:
         return x
     threshold = ops.cast(math.floor(rate * 2**32), "uint32")
-    keep = ops.greater_equal(random_bits(ops.shape(x), seeds.next(), seeds.part), threshold)
+    keep = ops.greater_equal(random_bits(ops.shape(x), seed, part), threshold)
     return ops.where(keep, x * (1.0 / (1.0 - rate)), ops.zeros_like(x))

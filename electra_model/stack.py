@@ -17,7 +17,8 @@ from keras import ops
 
 from electra_model import randomness
 from electra_model.embeddings import position_encoding as resolve_position_encoding
-from electra_model.layers import EPSILON, layer_norm
+from electra_model.fusion import fused
+from electra_model.layers import EPSILON, layer_norm, linear, normalized
 from electra_model.rotary import RotaryPositions
 
 
@@ -108,18 +109,18 @@ class Stack(keras.layers.Layer):
         rotation = None
         if isinstance(self.position_encoding, RotaryPositions):
             rotation, encoded = encoded, None
+        rate, seed, part = randomness.draw(self.dropout, seeds)
         if self.embedding_norm is not None:
-            x = self.embedding_norm(_added(x, encoded))
-            return self._projected(randomness.dropout(x, self.dropout, seeds)), rotation
-        x = _added(self._projected(x), encoded)
-        return randomness.dropout(x, self.dropout, seeds), rotation
+            x = normalized(self.embedding_norm, _placed(x, encoded, None, rate=0.0, part=0))
+            return self._projected(_placed(x, None, seed, rate=rate, part=part)), rotation
+        return _placed(self._projected(x), encoded, seed, rate=rate, part=part), rotation
 
     def _projected(self, x):
-        return x if self.projection is None else self.projection(x)
+        return x if self.projection is None else linear(self.projection, x)
 
     def finish(self, x):
         """What the last block gave, normalised where `final_norm` says so; the same shape."""
-        return x if self.final_norm is None else self.final_norm(x)
+        return x if self.final_norm is None else normalized(self.final_norm, x)
 
     def get_config(self):
         """The constructor's arguments; embedding and positions are the layers themselves."""
@@ -140,5 +141,8 @@ class Stack(keras.layers.Layer):
         )
 
 
-def _added(x, encoded):
-    return x if encoded is None else x + ops.cast(encoded, x.dtype)
+@fused
+def _placed(x, encoded, seed, *, rate, part):
+    """Positions added, and dropout."""
+    x = x if encoded is None else x + ops.cast(encoded, x.dtype)
+    return randomness.dropped(x, rate, seed, part)

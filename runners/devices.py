@@ -20,7 +20,9 @@ import numpy as np
 import tensorflow as tf
 
 from electra_model.averaging import MovingAverage
+from electra_model.config import LoopConfig
 from electra_model.errors import WorkError
+from electra_model.fusion import Computation
 from electra_model.shares import Share
 
 from . import interrupts
@@ -96,6 +98,22 @@ class Devices:
     def label(self, stage: str) -> str:
         """What lines of this process about a stage begin with."""
         return stage if self.worker.workers == 1 else f"{stage}, {self.worker}"
+
+    def computation(self, precision: str) -> Computation:
+        """How updates are computed in a `precision` of the job file. A GPU takes programs as large
+        as can be; a CPU does better with matrix products by TensorFlow (see `fusion`)."""
+        gpus = tf.config.list_physical_devices("GPU")
+        if precision == "auto":
+            has_units = all(map(_gpu_has_bfloat16, gpus)) if gpus else cpu_has_bfloat16()
+            precision = "bfloat16" if has_units else "float32"
+        return Computation(fused=not gpus, dtype=precision)
+
+    def computation_of(self, stage: str, config: LoopConfig) -> Computation:
+        """That of the updates of `stage`, which says what was chosen for it."""
+        chosen = self.computation(config.precision)
+        if self.is_chief and config.precision == "auto" and chosen.dtype != "float32":
+            say(f"{stage}: matrix products in {chosen.dtype} ({stage}.precision)")
+        return chosen
 
     def copies(self, build: Callable[[], T]) -> list[T]:
         """What `build` makes, once for each device of this process."""
@@ -188,6 +206,19 @@ class Devices:
                 f"{self.worker}: another worker has ended or cannot be reached; start the command "
                 "again on all of them: it goes on from the newest checkpoint"
             ) from None
+
+
+def cpu_has_bfloat16(cpuinfo: str = "/proc/cpuinfo") -> bool:
+    """Whether the processor multiplies matrices of bfloat16 faster than such of float32: those that
+    only have vector instructions for it (`avx512_bf16`) gain too little."""
+    with contextlib.suppress(OSError), open(cpuinfo, encoding="utf-8") as stream:
+        return any(line.startswith("flags") and " amx_bf16" in line for line in stream)
+    return False
+
+
+def _gpu_has_bfloat16(device: Any) -> bool:
+    details = tf.config.experimental.get_device_details(device)
+    return details.get("compute_capability", (0, 0)) >= (8, 0)
 
 
 def devices_for(strategy: str, stage: str) -> Devices:

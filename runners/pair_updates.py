@@ -36,6 +36,7 @@ class PairUpdates:
         self._data = data
         self._progress = progress
         self._decided: tuple[int, bool] = (-1, False)
+        computation = devices.computation_of("train", config)
 
         def update(variables_of: Callable[[Electra], list[Any]]) -> Update:
             def step(copy: Copy, share: Share) -> Step:
@@ -51,7 +52,8 @@ class PairUpdates:
                     share=share,
                 )
 
-            return Update(devices, devices.steps(copies, step), config.accumulate > 1)
+            steps = devices.steps(copies, step)
+            return Update(devices, steps, computation, config.accumulate > 1)
 
         self._update = update(lambda model: model.trainable_variables)
         self._frozen = None

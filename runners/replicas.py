@@ -6,13 +6,15 @@ Both halves are compiled by XLA; what is between them, the sum over the devices,
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import tensorflow as tf
 
+from electra_model.fusion import WHOLE_PROGRAM, Computation
+
 from .devices import Copy, Devices
-from .training_steps import Step, compiled, compiled_adding
+from .training_steps import Step, compiled, compiled_adding, halves
 
 
 class Update:
@@ -21,19 +23,27 @@ class Update:
 
     Args:
       steps: the step of each device of this process, in their order.
+      computation: of the parts.
       adds: whether batches are added up (`accumulating_step`): then there is one more argument,
         whether the batch is the last of its update. Nothing is exchanged before that one.
     """
 
-    def __init__(self, devices: Devices, steps: Sequence[Step], adds: bool = False):
+    def __init__(
+        self,
+        devices: Devices,
+        steps: Sequence[Step],
+        computation: Computation = WHOLE_PROGRAM,
+        adds: bool = False,
+    ):
         self._devices = devices
         self._adds = adds
         if devices.strategy is None:
-            self._all = compiled_adding(steps[0]) if adds else compiled(steps[0])
+            make = compiled_adding if adds else compiled
+            self._all = make(steps[0], computation)
             self.functions = (self._all,)
             return
         self._steps = steps
-        self._halves = [_compiled_halves(step) for step in steps]
+        self._halves = [halves(step, computation) for step in steps]
         signature = steps[0].signature
         self._all = tf.function(self._summed, autograph=False, input_signature=signature)
         self._alone = tf.function(self._added, autograph=False, input_signature=signature)
@@ -71,14 +81,6 @@ class Update:
                     self._steps[place].optimizer.learning_rate.value.assign(rate)
                 told.append(self._halves[place][1]([part[place] for part in summed]))
         return told[0]
-
-
-def _compiled_halves(step: Step) -> tuple[Callable[..., Any], Callable[..., Any]]:
-    def told(parts):
-        return {**step.metrics(parts), "gradient_norm": step.apply(parts)}
-
-    first = tf.function(step.parts, jit_compile=True, autograph=False)
-    return first, tf.function(told, jit_compile=True, autograph=False)
 
 
 def spread(copies: Sequence[Copy]) -> None:

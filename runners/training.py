@@ -143,6 +143,7 @@ def _update(
     return Update(
         devices,
         devices.steps(copies, lambda copy, share: make(copy.model, copy.optimizer, length, share)),
+        devices.computation_of("pretrain", job.pretrain),
     )
 
 
@@ -218,8 +219,11 @@ def train(job: JobConfig) -> dict[str, Any]:
     elif config.freeze_encoder_updates or config.freeze_encoder_share:
         say("train: the encoder that train.freeze_encoder_* leaves as it is was not pretrained")
     valid = PairData(dataset, "valid", config.buckets, config.batch_tokens, seed=0)
-    validate = validation(valid, model) if valid.plan.batches_per_epoch else None
-    if validate is None and config.exports_best:
+    validate = None
+    if valid.plan.batches_per_epoch:
+        # In the precision of the exported model.
+        validate = validation(valid, model, devices.computation("float32"))
+    elif config.exports_best:
         raise InputError(
             "train.patience: the best model is told by the validation split, and the dataset has "
             "none; name data.valid, or leave out train.patience and train.export_best"

@@ -1,7 +1,7 @@
 """The steps of both trainings: one update, and one pass over the validation split.
 
-Each is traced once, by `compiled` here or for several devices by `replicas`; XLA compiles it once
-for every bucket's shape.
+Each is traced once, by `compiled` here or for several devices by `replicas`; XLA compiles it, or
+its parts (see `electra_model.fusion`), once for every bucket's shape.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import tensorflow as tf
 
 from electra_model.averaging import MovingAverage
 from electra_model.electra import Electra
+from electra_model.fusion import WHOLE_PROGRAM, Computation, computing
 from electra_model.losses import vocabulary_cross_entropy
 from electra_model.optimizer import apply_clipped
 from electra_model.pretraining import ReplacedTokenDetection
@@ -54,30 +55,55 @@ class Step:
     optimizer: Any
 
 
-def compiled(step: Step):
+def compiled(step: Step, computation: Computation = WHOLE_PROGRAM):
     """The whole update on one device: arguments of `step.parts` -> metrics, all scalars."""
+    parts_of, told = halves(step, computation)
 
-    @tf.function(jit_compile=True, autograph=False, input_signature=step.signature)
+    @tf.function(
+        jit_compile=not computation.fused or None, autograph=False, input_signature=step.signature
+    )
     def update(*arguments):
-        parts = step.parts(*arguments)
-        return {**step.metrics(parts), "gradient_norm": step.apply(parts)}
+        return told(parts_of(*arguments))
 
     return update
 
 
-def compiled_adding(step: Step):
+def compiled_adding(step: Step, computation: Computation = WHOLE_PROGRAM):
     """The same of a step that adds up batches, with one more argument: whether it is the last of
     them, a bool scalar. Metrics are those so far."""
     signature = [*step.signature, tf.TensorSpec([], tf.bool)]
+    parts_of, told = halves(step, computation)
 
-    @tf.function(jit_compile=True, autograph=False, input_signature=signature)
+    @tf.function(
+        jit_compile=not computation.fused or None, autograph=False, input_signature=signature
+    )
     def update(*arguments):
         *others, last = arguments
-        parts = step.parts(*others)
-        norm = tf.cond(last, lambda: step.apply(parts), lambda: 0.0)
-        return {**step.metrics(parts), "gradient_norm": norm}
+        parts = parts_of(*others)
+
+        def not_yet():
+            return {**step.metrics(parts), "gradient_norm": 0.0}
+
+        return tf.cond(last, lambda: told(parts), not_yet)
 
     return update
+
+
+def halves(step: Step, computation: Computation) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    """`step.parts` computed so, and what becomes of the parts: they are applied, and the metrics,
+    all scalars, are returned. The second does not depend on the shape of the batch."""
+
+    def parts_of(*arguments):
+        with computing(computation):
+            return step.parts(*arguments)
+
+    def told(parts):
+        return {**step.metrics(parts), "gradient_norm": step.apply(parts)}
+
+    return (
+        tf.function(parts_of, jit_compile=not computation.fused or None, autograph=False),
+        tf.function(told, jit_compile=True, autograph=False),
+    )
 
 
 def pretraining_step(
@@ -254,7 +280,7 @@ def _sums(model, pairs, label_smoothing, seed, share: Share = WHOLE):
     targets, and their number."""
     source, shifted, target, *segments = (share.rows(one) for one in pairs)
     training = seed is not None
-    hidden, _ = model.hidden(source, shifted, training, seed, *segments, part=share.index)
+    hidden = model.hidden(source, shifted, training, seed, *segments, part=share.index)
     flat = tf.reshape(model.vocabulary_head.vectors(hidden), [-1, model.embedding_dim])
     targets = tf.reshape(target, [-1])
     weights = _weights(targets)
@@ -267,13 +293,18 @@ def _weights(targets):
     return tf.cast(tf.not_equal(targets, 0), tf.float32)
 
 
-def validation(data: PairData, model: Electra) -> Callable[[], dict[str, float]]:
+def validation(
+    data: PairData, model: Electra, computation: Computation = WHOLE_PROGRAM
+) -> Callable[[], dict[str, float]]:
     """A function that gives loss, accuracy and perplexity over all of `data`, without smoothing."""
     ids = tf.TensorSpec([None, None], tf.int32)
 
-    @tf.function(jit_compile=True, autograph=False, input_signature=[ids, ids, ids])
+    @tf.function(
+        jit_compile=not computation.fused or None, autograph=False, input_signature=[ids, ids, ids]
+    )
     def evaluate(source, shifted, target):
-        return _sums(model, (source, shifted, target), 0.0, None)[1:]
+        with computing(computation):
+            return _sums(model, (source, shifted, target), 0.0, None)[1:]
 
     def validate() -> dict[str, float]:
         totals = [0.0, 0.0, 0.0]

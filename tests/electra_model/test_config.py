@@ -158,7 +158,7 @@ def test_settings_that_came_later_are_known_where_they_are_not_the_default():
     # What came with the first version is always there, and what came later is.
     fields = {field.name for field in dataclasses.fields(TrainConfig)}
     assert fields == set(before) | set(TrainConfig.came_later)
-    assert set(PretrainConfig.came_later) == {"bad_updates", "strategy"}
+    assert set(PretrainConfig.came_later) == {"bad_updates", "strategy", "precision"}
 
 
 @pytest.mark.parametrize(
