@@ -35,6 +35,7 @@ LONG = {"steps": 3000, "log_every_steps": 20}
 def job_of(prepared_job, folder, strategy, pretrain=None, train=None):
     """A job file over the prepared dataset, in a work folder of its own."""
     shared = dict(log_every_steps=1, steps=STEPS, checkpoint_minutes=1000, strategy=strategy)
+    shared["precision"] = "float32"  # in bfloat16 rounding alone is larger than what is compared
     of_pairs = dict(batch_tokens=112, buckets=(15, 16), accumulate=2, ema=0.9)
     job = dataclasses.replace(
         prepared_job,
@@ -83,7 +84,7 @@ def kill(workers):
 def compiled(folder):
     """Name of a function -> how often it was compiled."""
     names = [path.name for path in folder.glob("*before_optimizations.txt")]
-    found = [re.search(r"inference_(update|parts|told|evaluate)_", name) for name in names]
+    found = [re.search(r"inference_(told|_sums|_gradients)_", name) for name in names]
     return collections.Counter(one.group(1) for one in found if one)
 
 
@@ -123,8 +124,10 @@ def alone(prepared_job, tmp_path_factory):
     ended(started(STAGES, 1, path, "pretrain", "train", "replay", dump=dump))
     plan = training.pair_data(load_job(str(path), [])).plan
     assert {plan.batch(number).length for number in range(2 * STEPS)} == {15, 16}
-    # Windows have one length, pairs two; and a replay compiles nothing.
-    assert compiled(dump)["update"] == 1 + 2
+    # The gradient of the logits, of windows of one length and pairs of two; what is made of all
+    # gradients, once for each stage; and a replay compiles nothing.
+    counts = compiled(dump)
+    assert (counts["_gradients"], counts["told"]) == (1 + 2, 1 + 1)
     return path.parent / "work"
 
 
@@ -164,7 +167,7 @@ def test_two_devices_of_one_machine(alone, prepared_job, tmp_path):
     assert (tmp_path / "work" / "model" / "model.json").exists()
     # For each device: what it adds, once for each length, and once what is made of the sum.
     counts = compiled(dump)
-    assert (counts["parts"], counts["told"], counts["update"]) == (2 * (1 + 2), 2 * (1 + 1), 0)
+    assert (counts["_gradients"], counts["told"]) == (2 * (1 + 2), 2 * (1 + 1))
 
 
 @pytest.mark.slow
@@ -185,9 +188,9 @@ def test_two_workers(alone, prepared_job, tmp_path):
     assert (tmp_path / "work" / "model" / "model.json").exists()
     for index in range(2):
         counts = compiled(tmp_path / f"dump{index}")
-        assert (counts["parts"], counts["told"]) == (1 + 2, 1 + 1)
+        assert (counts["_gradients"], counts["told"]) == (1 + 2, 1 + 1)
         # Only the chief validates.
-        assert (counts["evaluate"] > 0) == (index == 0)
+        assert (counts["_sums"] > counts["_gradients"]) == (index == 0)
 
 
 @pytest.mark.slow
