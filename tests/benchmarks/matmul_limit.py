@@ -1,7 +1,8 @@
 """The time that the matrix products of a training step would take alone: the machine's own limit.
 
-`python -m tests.benchmarks.matmul_limit ROWS LENGTH VOCABULARY` prints the seconds of one update
-of the preset `small`: every product forward, and its two backward, on all cores, by TensorFlow.
+`python -m tests.benchmarks.matmul_limit float32|bfloat16 ROWS LENGTH VOCABULARY` prints the seconds
+of one update of the preset `small`: every product forward, and its two backward, on all cores, by
+TensorFlow.
 """
 
 import sys
@@ -32,10 +33,10 @@ def products(rows: int, length: int, vocabulary: int) -> dict[tuple[int, int, in
     }
 
 
-def seconds(batch: int, m: int, k: int, n: int) -> float:
+def seconds(precision: str, batch: int, m: int, k: int, n: int) -> float:
     """The fastest of several runs of one product and of its two gradients."""
-    left, right = tf.random.normal([batch, m, k]), tf.random.normal([batch, k, n])
-    given = tf.random.normal([batch, m, n])
+    shapes = ([batch, m, k], [batch, k, n], [batch, m, n])
+    left, right, given = (tf.cast(tf.random.normal(shape), precision) for shape in shapes)
     if batch == 1:
         left, right, given = left[0], right[0], given[0]
 
@@ -57,9 +58,10 @@ def seconds(batch: int, m: int, k: int, n: int) -> float:
 
 def main() -> None:
     """Prints the sum over all products of an update."""
-    rows, length, vocabulary = map(int, sys.argv[1:])
+    precision, *numbers = sys.argv[1:]
+    rows, length, vocabulary = map(int, numbers)
     found = products(rows, length, vocabulary)
-    print(sum(count * seconds(*shape) for shape, count in found.items()))
+    print(sum(count * seconds(precision, *shape) for shape, count in found.items()))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Our compiled training steps on real records; prints one line of JSON.
 
-`python -m tests.benchmarks.training_ours pairs|windows FOLDER VOCABULARY BATCH_TOKENS SECONDS`
+`python -m tests.benchmarks.training_ours pairs|windows float32|bfloat16 FOLDER VOCABULARY
+BATCH_TOKENS SECONDS`
 """
 
 import json
@@ -11,9 +12,11 @@ import time
 
 from electra_model.config import ModelConfig, PretrainConfig, TrainConfig
 from electra_model.electra import Electra
+from electra_model.fusion import Computation
 from electra_model.optimizer import build_optimizer
 from electra_model.pretraining import ReplacedTokenDetection
 from pipelines import allocator
+from runners.devices import Devices
 from runners.input_data import PairData, WindowData
 from runners.training_steps import compiled, pretraining_step, training_step
 
@@ -33,23 +36,23 @@ ELECTRA = ModelConfig(
 )
 
 
-def of_pairs(dataset: str, vocabulary: int, batch_tokens: int):
+def of_pairs(dataset: str, vocabulary: int, batch_tokens: int, computation: Computation):
     """Data and update of the encoder-decoder: preset small."""
     config = TrainConfig(learning_rate=1e-3, batch_tokens=batch_tokens)
     data = PairData(dataset, "train", config.buckets, config.batch_tokens, config.seed)
     model = Electra.from_config_and_vocabulary(ModelConfig(preset="small"), vocabulary, seed=1)
     optimizer = build_optimizer(config, model.trainable_variables)
     step = training_step(model, optimizer, config.label_smoothing, config.clip_norm)
-    return data, compiled(step)
+    return data, compiled(step, computation)
 
 
-def of_windows(dataset: str, vocabulary: int, batch_tokens: int):
+def of_windows(dataset: str, vocabulary: int, batch_tokens: int, computation: Computation):
     """Data and update of replaced-token detection: the published small size."""
     config = PretrainConfig(learning_rate=5e-4, batch_tokens=batch_tokens)
     data = WindowData(dataset, "pretrain", WINDOW_LENGTH, batch_tokens, config.seed)
     model = ReplacedTokenDetection(ELECTRA, config, vocabulary, config.seed)
     optimizer = build_optimizer(config, model.trainable_variables)
-    return data, compiled(pretraining_step(model, optimizer, WINDOW_LENGTH))
+    return data, compiled(pretraining_step(model, optimizer, WINDOW_LENGTH), computation)
 
 
 def seconds_of_shape(data: PairData, update, length: int) -> float:
@@ -65,10 +68,15 @@ def seconds_of_shape(data: PairData, update, length: int) -> float:
 
 def main() -> None:
     """Runs updates for so many seconds after all shapes are compiled, and prints the rate."""
-    what, folder, vocabulary, batch_tokens, seconds = sys.argv[1:]
+    what, precision, folder, vocabulary, batch_tokens, seconds = sys.argv[1:]
     allocator.keep_freed_memory()
     make = of_pairs if what == "pairs" else of_windows
-    data, update = make(str(pathlib.Path(folder, "dataset")), int(vocabulary), int(batch_tokens))
+    data, update = make(
+        str(pathlib.Path(folder, "dataset")),
+        int(vocabulary),
+        int(batch_tokens),
+        Devices().computation(precision),
+    )
     began, shapes, first = time.monotonic(), set(), 0
     while len(shapes) < len(data.plan.buckets) and first < data.plan.batches_per_epoch:
         batch = data.plan.batch(first)

@@ -1,6 +1,7 @@
 """What PyTorch makes of the same tokens: run by the peers' interpreter, prints one line of JSON.
 
-`training_peer.py marian|marian-compiled|electra FOLDER VOCABULARY BATCH_TOKENS SECONDS`
+`training_peer.py marian|marian-compiled|electra float32|bfloat16 FOLDER VOCABULARY BATCH_TOKENS
+SECONDS`; in bfloat16 its forward pass runs under `torch.autocast`.
 """
 
 import json
@@ -78,7 +79,12 @@ def marian(vocabulary):
     return MarianMTModel(config).train()
 
 
-def pair_updates(folder, vocabulary, batch_tokens, compiled):
+def forward_in(precision):
+    """The context of forward passes."""
+    return torch.autocast("cpu", torch.bfloat16, enabled=precision == "bfloat16")
+
+
+def pair_updates(folder, vocabulary, batch_tokens, precision, compiled):
     """Yields (seconds, target tokens, padded tokens of both sides, loss) of each update."""
     arrays = np.load(folder / "pairs.npz")
     sources, targets = rows(arrays, "source_ids"), rows(arrays, "target_ids")
@@ -89,15 +95,16 @@ def pair_updates(folder, vocabulary, batch_tokens, compiled):
     for source, target in sorted_batches(sources, targets, batch_tokens):
         start = time.monotonic()
         shifted = torch.cat([torch.full_like(target[:, :1], BOS), target[:, :-1]], dim=1)
-        logits = forward(
-            input_ids=source,
-            attention_mask=source.ne(PAD).long(),
-            decoder_input_ids=shifted,
-            use_cache=False,
-        ).logits
-        loss = functional.cross_entropy(
-            logits.flatten(0, 1), target.flatten(), ignore_index=PAD, label_smoothing=0.1
-        )
+        with forward_in(precision):
+            logits = forward(
+                input_ids=source,
+                attention_mask=source.ne(PAD).long(),
+                decoder_input_ids=shifted,
+                use_cache=False,
+            ).logits
+            loss = functional.cross_entropy(
+                logits.flatten(0, 1), target.flatten(), ignore_index=PAD, label_smoothing=0.1
+            )
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
@@ -128,7 +135,7 @@ def electra_models(vocabulary):
     return generator.train(), discriminator.train()
 
 
-def window_updates(folder, vocabulary, batch_tokens):
+def window_updates(folder, vocabulary, batch_tokens, precision):
     """Yields (seconds, tokens, padded tokens, loss) of each update."""
     arrays = np.load(folder / "windows.npz")
     windows = rows(arrays, "token_ids")
@@ -145,19 +152,20 @@ def window_updates(folder, vocabulary, batch_tokens):
         hidden = (torch.rand(ids.shape) < 0.15) & ids.gt(MASK)
         kept = torch.rand(ids.shape) < 0.15  # of the hidden ones: left as they are
         masked = torch.where(hidden & ~kept, MASK, ids)
-        logits = generator.generator_predictions(
-            generator.electra(masked, attention_mask=attention).last_hidden_state[hidden]
-        )
-        logits = generator.generator_lm_head(logits)
-        generator_loss = functional.cross_entropy(logits, ids[hidden])
-        with torch.no_grad():
-            noise = -torch.log(-torch.log(torch.rand_like(logits).clamp(1e-9, 1 - 1e-7)))
-            corrupted = ids.clone()
-            corrupted[hidden] = (logits + noise).argmax(-1)
-        told = discriminator(corrupted, attention_mask=attention).logits
-        real = attention.bool()
-        labels = corrupted.ne(ids).float()
-        loss = functional.binary_cross_entropy_with_logits(told[real], labels[real])
+        with forward_in(precision):
+            logits = generator.generator_predictions(
+                generator.electra(masked, attention_mask=attention).last_hidden_state[hidden]
+            )
+            logits = generator.generator_lm_head(logits).float()
+            generator_loss = functional.cross_entropy(logits, ids[hidden])
+            with torch.no_grad():
+                noise = -torch.log(-torch.log(torch.rand_like(logits).clamp(1e-9, 1 - 1e-7)))
+                corrupted = ids.clone()
+                corrupted[hidden] = (logits + noise).argmax(-1)
+            told = discriminator(corrupted, attention_mask=attention).logits.float()
+            real = attention.bool()
+            labels = corrupted.ne(ids).float()
+            loss = functional.binary_cross_entropy_with_logits(told[real], labels[real])
         total = generator_loss + 50.0 * loss
         total.backward()
         torch.nn.utils.clip_grad_norm_(weights.values(), 1.0)
@@ -169,14 +177,14 @@ def window_updates(folder, vocabulary, batch_tokens):
 
 def main():
     """Runs updates for so many seconds after the first ones, and prints the rate."""
-    what, folder, vocabulary, batch_tokens, seconds = sys.argv[1:]
+    what, precision, folder, vocabulary, batch_tokens, seconds = sys.argv[1:]
     torch.set_num_threads(2)
     place = pathlib.Path(folder)
     if what == "electra":
-        updates = window_updates(place, int(vocabulary), int(batch_tokens))
+        updates = window_updates(place, int(vocabulary), int(batch_tokens), precision)
     else:
         compiled = what == "marian-compiled"
-        updates = pair_updates(place, int(vocabulary), int(batch_tokens), compiled)
+        updates = pair_updates(place, int(vocabulary), int(batch_tokens), precision, compiled)
     spent = tokens = padded = count = 0.0
     loss = float("nan")
     for number, (took, of_it, pads, last) in enumerate(updates):

@@ -5,6 +5,7 @@ import os
 import pathlib
 import statistics
 import sys
+import textwrap
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -18,12 +19,14 @@ VOCABULARIES = (8000, 16_000)
 PAIR_TOKENS = 4096
 WINDOW_TOKENS = 2048
 OURS = "electra"
+PRECISIONS = ("float32", "bfloat16")
 _HERE = pathlib.Path(__file__).parent
 
+Name = tuple[str, str]  # of those that are compared: who, and in what precision
 Arm = Callable[[], Mapping[str, float]]
 
 
-def arms(folder: pathlib.Path, vocabulary: int, what: str) -> dict[str, Arm]:
+def arms(folder: pathlib.Path, vocabulary: int, what: str) -> dict[Name, Arm]:
     """Those that are compared; `what`: "pairs" or "windows"."""
     work = prepared(folder, vocabulary)
     python = peers.peer_python(folder, "trainers")
@@ -33,17 +36,19 @@ def arms(folder: pathlib.Path, vocabulary: int, what: str) -> dict[str, Arm]:
     def arm(*command: str) -> Arm:
         return lambda: json.loads(run([*command, *numbers]).output)
 
-    def peer(name: str) -> Arm:
-        return arm(python, str(_HERE / "training_peer.py"), name)
-
-    ours = arm(sys.executable, "-m", "tests.benchmarks.training_ours", what)
-    if what == "pairs":
-        return {
-            OURS: ours,
-            "Marian, eager": peer("marian"),
-            "Marian, torch.compile": peer("marian-compiled"),
-        }
-    return {OURS: ours, "ElectraForPreTraining + ElectraForMaskedLM": peer("electra")}
+    compared: dict[Name, Arm] = {}
+    for precision in PRECISIONS:
+        module = [sys.executable, "-m", "tests.benchmarks.training_ours", what, precision]
+        compared[OURS, precision] = arm(*module)
+        names = {"electra": "ElectraForPreTraining + ElectraForMaskedLM"}
+        if what == "pairs":
+            names = {"marian": "Marian, eager"}
+            if precision == "float32":
+                names["marian-compiled"] = "Marian, torch.compile"
+        for name, full in names.items():
+            peer = [python, str(_HERE / "training_peer.py"), name, precision]
+            compared[full, precision] = arm(*peer)
+    return compared
 
 
 def measure(folder: pathlib.Path) -> list[str]:
@@ -51,28 +56,31 @@ def measure(folder: pathlib.Path) -> list[str]:
     lines = [
         f"## Training on 2 cores: tokens a second, {ROUNDS} rounds in turn of {SECONDS} s each",
         "",
-        "float32, AdamW, dropout 0.1, clipped gradients, real pairs and windows; time to compile",
-        "is not counted. The encoder-decoder is our preset `small` (width 256, 1,024 inside, 6 + 2",
+        "AdamW, dropout 0.1, clipped gradients, real pairs and windows; time to compile is not",
+        "counted. bfloat16: matrix products, by `torch.autocast` in PyTorch; what `auto` takes on",
+        "this processor. The encoder-decoder is our preset `small` (width 256, 1,024 inside, 6 + 2",
         f"layers, tied tables), a batch {PAIR_TOKENS:,} padded tokens of the longer side; target",
         "tokens without padding are counted. Ours pads to the bucket; the peer sorts by length and",
         "pads to the longest. Pretraining is of the published small size with its generator,",
         f"{WINDOW_TOKENS:,} tokens in windows of {WINDOW_LENGTH}. The limit is the time of the",
         "matrix products alone, of a batch of 128 pairs of length 32.",
         "",
-        "| | pieces | tokens/s, median | least to most | padding | ours to it, median |",
-        "|---|---|---|---|---|---|",
+        "| | products | pieces | tokens/s, median | least to most | padding | "
+        "ours, same precision | ours, bfloat16 |",
+        "|---|---|---|---|---|---|---|---|",
     ]
     notes = []
     for what, vocabularies in (("pairs", VOCABULARIES), ("windows", VOCABULARIES[:1])):
         for vocabulary in vocabularies:
             compared = arms(folder, vocabulary, what)
-            turns: dict[str, list[Mapping[str, Any]]] = {name: [] for name in compared}
+            turns: dict[Name, list[Mapping[str, Any]]] = {name: [] for name in compared}
             for _ in range(ROUNDS):
                 for name, arm in compared.items():
                     turns[name].append(arm())
                     print(f"training, {what}, {name}: {turns[name][-1]}", file=sys.stderr)
             lines += rows(vocabulary, turns)
-            notes.append(note(what, vocabulary, turns[OURS]))
+            for precision in PRECISIONS:
+                notes += note(what, precision, vocabulary, turns[OURS, precision])
     return [*lines, "", *notes]
 
 
@@ -81,18 +89,24 @@ def rate(turn: Mapping[str, float]) -> float:
     return turn["tokens"] / turn["seconds"]
 
 
-def rows(vocabulary: int, turns: Mapping[str, list[Mapping[str, Any]]]) -> list[str]:
+def rows(vocabulary: int, turns: Mapping[Name, list[Mapping[str, Any]]]) -> list[str]:
     """A line of the table for each of those that are compared."""
-    ours = [rate(turn) for turn in turns[OURS]]
     lines = []
-    for name, found in turns.items():
+    for (name, precision), found in turns.items():
         rates = [rate(turn) for turn in found]
-        ratio = statistics.median(our / its for our, its in zip(ours, rates, strict=True))
+        ratios = " | ".join(
+            f"{ratio(turns[OURS, ours], found):.2f}" for ours in (precision, "bfloat16")
+        )
         lines.append(
-            f"| {name} | {vocabulary:,} | {statistics.median(rates):,.0f} | "
-            f"{min(rates):,.0f} to {max(rates):,.0f} | {padding(found[0]):.0%} | {ratio:.2f} |"
+            f"| {name} | {precision} | {vocabulary:,} | {statistics.median(rates):,.0f} | "
+            f"{min(rates):,.0f} to {max(rates):,.0f} | {padding(found[0]):.0%} | {ratios} |"
         )
     return lines
+
+
+def ratio(ours: list[Mapping[str, Any]], its: list[Mapping[str, Any]]) -> float:
+    """How many times as fast ours is: the median over the rounds."""
+    return statistics.median(rate(one) / rate(other) for one, other in zip(ours, its, strict=True))
 
 
 def padding(turn: Mapping[str, float]) -> float:
@@ -101,23 +115,18 @@ def padding(turn: Mapping[str, float]) -> float:
     return 1 - turn["tokens"] / sides
 
 
-def note(what: str, vocabulary: int, turns: list[Mapping[str, Any]]) -> str:
-    """What else a run of ours has shown."""
+def note(what: str, precision: str, vocabulary: int, turns: list[Mapping[str, Any]]) -> list[str]:
+    """What else the runs of ours have shown: an item of a list."""
     turn = turns[-1]
     feeding = turn["seconds"] / turn["reading"]
     compiled = statistics.median(turn["compiled"] for turn in turns)
     text = (
-        f"Ours with {vocabulary:,} pieces, {what}: compiling took {compiled:.0f} s; the data alone "
-        f"come {feeding:,.0f} times as fast as the step takes them."
+        f"* Ours with {vocabulary:,} pieces, {what}, {precision}: compiling took {compiled:.0f} s; "
+        f"the data alone come {feeding:,.0f} times as fast as the step takes them."
     )
     if what == "pairs":
-        limit = float(
-            run([sys.executable, "-m", "tests.benchmarks.matmul_limit", *_shape(vocabulary)]).output
-        )
+        command = [sys.executable, "-m", "tests.benchmarks.matmul_limit", precision]
+        limit = float(run([*command, str(PAIR_TOKENS // 32), "32", str(vocabulary)]).output)
         step = statistics.median(turn["one_shape"] for turn in turns)
         text += f" An update of 128 x 32 takes {step:.2f} s, {step / limit:.2f} times the limit."
-    return text
-
-
-def _shape(vocabulary: int) -> list[str]:
-    return [str(PAIR_TOKENS // 32), "32", str(vocabulary)]
+    return textwrap.wrap(text, 118, subsequent_indent="  ")
