@@ -5,6 +5,7 @@ position i and s_i the value that position i offers. `call` can return alpha; `p
 s. A linear layer then mixes the heads.
 """
 
+import math
 from typing import Any
 
 import keras
@@ -104,7 +105,8 @@ class MultiHeadAttention(keras.layers.Layer):
 
 @fused
 def _queries(projected, bias, cosines, sines, *, heads, heads_first):
-    scaled = (ops.cast(projected, bias.dtype) + bias) * (heads / bias.shape[0]) ** 0.5
+    head_dim = bias.shape[0] // heads
+    scaled = (ops.cast(projected, bias.dtype) + bias) * (1.0 / math.sqrt(head_dim))
     return into_product(_heads(scaled, cosines, sines, heads, heads_first))
 
 

@@ -125,12 +125,14 @@ def _compiled(
         with tf.GradientTape() as tape:
             tape.watch(floats)
             outputs = tf.nest.flatten(forward(*tensors))
-        return tape.gradient(
+        gradients = tape.gradient(
             outputs,
             floats,
             list(output_gradients),
             unconnected_gradients=tf.UnconnectedGradients.ZERO,
         )
+        # Of rows that were looked up, parts: they are added here, in an order that stays the same.
+        return [tf.convert_to_tensor(gradient) for gradient in gradients]
 
     forward.__name__, backward.__name__ = function.__name__, f"{function.__name__}_gradient"
     return (

@@ -13,6 +13,7 @@ from . import (
     learning,
     near_duplicates,
     prepare_speed,
+    recipes,
     results,
     training_speed,
 )
@@ -34,9 +35,10 @@ _SECTIONS = {
     "near_duplicates": near_duplicates.measure,
     "training": training_speed.measure,
     "learning": learning.measure,
+    "recipes": recipes.measure,
     "accelerator": _accelerator,
 }
-_BY_NAME_ALONE = {"accelerator", "learning"}
+_BY_NAME_ALONE = {"accelerator", "learning", "recipes"}
 
 
 def main() -> None:

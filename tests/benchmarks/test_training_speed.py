@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.benchmarks import learning, training_speed
+from tests.benchmarks import journal, learning, recipes, training_speed
 
 
 def turn(tokens, seconds, padded):
@@ -27,11 +27,20 @@ def test_padding_is_the_share_of_places_without_a_token():
 
 
 def test_a_series_goes_on_behind_the_runs_that_are_complete(tmp_path):
-    journal = tmp_path / "learning.jsonl"
+    found = tmp_path / "learning.jsonl"
     names = ["prenorm-9", "electra-9"]
-    assert learning.missing(journal, names) == names
+    assert journal.missing(found, names) == names
     scores = {"minutes": 9, "updates": 7, "tokens": 1000, "bleu": 14.4, "chrf": 33.2}
-    learning.add(journal, {"run": "prenorm-9", **scores})
-    assert learning.missing(journal, names) == ["electra-9"]
-    rows = learning.table(learning.read(journal))
+    journal.add(found, {"run": "prenorm-9", **scores})
+    assert journal.missing(found, names) == ["electra-9"]
+    rows = learning.table(journal.read(found))
     assert rows[-1] == "| prenorm-9 | 9 | 7 | 1,000 | 14.4 | 33.2 |"
+
+
+def test_a_recipe_is_named_by_its_settings():
+    row = {"minutes": 3, "updates": 913, "rate": 4249.4, "loss": 4.2649}
+    rows = recipes.table({"usual": row, "batch-1024": row})
+    assert rows[-2:] == [
+        "| usual | - | 3 | 913 | 4,249 | 4.265 |",
+        "| batch-1024 | batch_tokens 1024 | 3 | 913 | 4,249 | 4.265 |",
+    ]

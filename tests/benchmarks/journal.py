@@ -1,0 +1,29 @@
+"""What long series of runs have found so far: a line of JSON for each run that is complete, so that
+a series may be stopped and gone on with."""
+
+import json
+import pathlib
+import sys
+from collections.abc import Iterable
+from typing import Any
+
+
+def missing(journal: pathlib.Path, names: Iterable[str]) -> list[str]:
+    """Those of the runs that are not complete yet."""
+    done = read(journal)
+    return [name for name in names if name not in done]
+
+
+def add(journal: pathlib.Path, row: dict[str, Any]) -> None:
+    """A run is complete; `row` has its name under `run`."""
+    with open(journal, "a", encoding="utf-8") as stream:
+        stream.write(json.dumps(row) + "\n")
+    print(row, file=sys.stderr)
+
+
+def read(journal: pathlib.Path) -> dict[str, dict[str, Any]]:
+    """Name -> row of the runs that are complete."""
+    if not journal.is_file():
+        return {}
+    rows = map(json.loads, journal.read_text(encoding="utf-8").splitlines())
+    return {row["run"]: row for row in rows}
