@@ -71,18 +71,11 @@ def gumbel(shape, seed, part: int = 0):
     return -ops.log(-ops.log(uniform(shape, seed, part)))
 
 
-def dropout(x, rate, seeds):
-    """Zeroes a share `rate` of `x` and scales up the rest (Srivastava et al. 2014).
-
-    `seeds` is a `SeedStream`, or None outside training: then `x` is returned as it is.
-    """
-    return dropped(x, *draw(rate, seeds))
-
-
 def draw(rate, seeds):
-    """The next draw for a dropout of `rate`, from a `SeedStream` or None: what `dropped` takes.
+    """What `dropped` takes for a dropout of `rate`: `seeds` is a `SeedStream`, or None outside
+    training.
 
-    It is made where the layers are called, in their order; the noise may be made elsewhere.
+    It is drawn where layers are called, in their order; the noise may be made elsewhere.
     """
     if seeds is None or rate == 0.0:
         return 0.0, None, 0
@@ -90,7 +83,10 @@ def draw(rate, seeds):
 
 
 def dropped(x, rate, seed, part=0):
-    """`dropout` by the seed of one draw, a uint32 scalar; without one `x` is returned as it is."""
+    """Zeroes a share `rate` of `x` and scales up the rest (Srivastava et al. 2014).
+
+    `seed`: of one draw, a uint32 scalar; without one `x` is returned as it is.
+    """
     if seed is None:
         return x
     threshold = ops.cast(math.floor(rate * 2**32), "uint32")

@@ -6,6 +6,7 @@ SECONDS`; in bfloat16 its forward pass runs under `torch.autocast`.
 
 import json
 import pathlib
+import statistics
 import sys
 import time
 
@@ -15,6 +16,8 @@ from torch.nn import functional
 
 PAD, EOS, BOS, MASK = 0, 3, 2, 4
 WARM_UPDATES = 8
+# An update that takes so many times the median was compiling, and is left out.
+MOST_OF_MEDIAN = 5
 
 
 def rows(arrays, column):
@@ -187,9 +190,12 @@ def main():
         updates = pair_updates(place, int(vocabulary), int(batch_tokens), precision, compiled)
     spent = tokens = padded = count = 0.0
     loss = float("nan")
+    times = []
     for number, (took, of_it, pads, last) in enumerate(updates):
         loss = last
-        if number < WARM_UPDATES:
+        times.append(took)
+        # Shapes that are new to a compiled model are compiled within an update, minutes each.
+        if number < WARM_UPDATES or took > MOST_OF_MEDIAN * statistics.median(times):
             continue
         spent, tokens, padded, count = (
             spent + took,

@@ -9,7 +9,7 @@ import textwrap
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from . import peers
+from . import journal, peers
 from .measuring import run
 from .training_data import WINDOW_LENGTH, prepared
 
@@ -52,7 +52,9 @@ def arms(folder: pathlib.Path, vocabulary: int, what: str) -> dict[Name, Arm]:
 
 
 def measure(folder: pathlib.Path) -> list[str]:
-    """Lines of the table for RESULTS.md, heading first."""
+    """Lines of the table for RESULTS.md, heading first; makes the runs that are not in the journal
+    yet, whose removal begins anew."""
+    found = folder / "training.jsonl"
     lines = [
         f"## Training on 2 cores: tokens a second, {ROUNDS} rounds in turn of {SECONDS} s each",
         "",
@@ -74,10 +76,12 @@ def measure(folder: pathlib.Path) -> list[str]:
         for vocabulary in vocabularies:
             compared = arms(folder, vocabulary, what)
             turns: dict[Name, list[Mapping[str, Any]]] = {name: [] for name in compared}
-            for _ in range(ROUNDS):
+            for number in range(ROUNDS):
                 for name, arm in compared.items():
-                    turns[name].append(arm())
-                    print(f"training, {what}, {name}: {turns[name][-1]}", file=sys.stderr)
+                    key = f"{what} {vocabulary} {', '.join(name)} {number}"
+                    if journal.missing(found, [key]):
+                        journal.add(found, {"run": key, **arm()})
+                    turns[name].append(journal.read(found)[key])
             lines += rows(vocabulary, turns)
             for precision in PRECISIONS:
                 notes += note(what, precision, vocabulary, turns[OURS, precision])
