@@ -136,6 +136,6 @@ def _compiled(
 
     forward.__name__, backward.__name__ = function.__name__, f"{function.__name__}_gradient"
     return (
-        tf.function(forward, jit_compile=True, autograph=False, reduce_retracing=True),
-        tf.function(backward, jit_compile=True, autograph=False, reduce_retracing=True),
+        tf.function(forward, jit_compile=True, autograph=False),
+        tf.function(backward, jit_compile=True, autograph=False),
     )

@@ -40,7 +40,7 @@ class JobTask:
 _SAME_MEANING = {"max_length_ratio": False, "placeholder_mismatch": False, "number_mismatch": False}
 _LENGTHS_OF_TEXTS = {
     "model": {"max_length": 256},
-    "train": {"buckets": (16, 32, 64, 128, 256)},
+    "train": {"buckets": (16, 24, 32, 48, 64, 96, 128, 192, 256)},
 }
 
 TASKS: dict[str, JobTask] = {

@@ -34,7 +34,7 @@ def test_a_series_goes_on_behind_the_runs_that_are_complete(tmp_path):
     journal.add(found, {"run": "prenorm-9", **scores})
     assert journal.missing(found, names) == ["electra-9"]
     rows = learning.table(journal.read(found))
-    assert rows[-1] == "| prenorm-9 | 9 | 7 | 1,000 | 14.4 | 33.2 |"
+    assert rows[-1] == "| prenorm-9 | 9 | - | 7 | 1,000 | 14.4 | 33.2 |"
 
 
 def test_a_recipe_is_named_by_its_settings():

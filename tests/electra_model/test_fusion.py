@@ -41,6 +41,24 @@ def test_values_and_gradients_are_those_of_the_function(shift, factor):
         np.testing.assert_allclose(one, other, rtol=1e-6)
 
 
+def test_one_width_after_the_other_is_known_to_the_function():
+    """Two models of one process may differ in width alone."""
+    seen = []
+
+    @fused
+    def noting(x):
+        seen.append(x.shape[-1])
+        return x * 2.0
+
+    @tf.function(autograph=False)
+    def run(x, wide):
+        with computing(FUSED):
+            return noting(x), noting(wide)
+
+    run(tf.zeros([2, 3]), tf.zeros([2, 5]))
+    assert seen == [3, 5]
+
+
 def test_what_a_loss_does_not_depend_on_has_a_gradient_of_zero():
     x = tf.constant(X)
     with computing(FUSED), tf.GradientTape() as tape:
