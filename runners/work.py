@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import pathlib
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -82,8 +83,12 @@ def do_stages(job: JobConfig, wanted: Sequence[Stage]) -> dict[str, Any]:
 
 
 def _holds_work(job: JobConfig) -> bool:
-    """Whether any stage is complete."""
-    return any(files.exists(job.path(".stages", f"{one.name}.json")) for one in stages.STAGES)
+    """Whether any stage is complete, or a training has a checkpoint."""
+    complete = any(files.exists(job.path(".stages", f"{one.name}.json")) for one in stages.STAGES)
+    return complete or any(
+        any(pathlib.Path(job.path(stage, "checkpoints")).glob("step-*.npz"))
+        for stage in ("pretrain", "train")
+    )
 
 
 def _check(job: JobConfig, wanted: Sequence[Stage]) -> None:
