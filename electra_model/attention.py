@@ -53,17 +53,21 @@ class MultiHeadAttention(keras.layers.Layer):
         turned by `rotation` where positions are rotary (see `rotary`); with `heads_first` as the
         operands of matrix products are, [batch, heads, query_length, head_dim]."""
         projected = product(query, self.query_dense.kernel)
-        turned = rotation or (None, None)
-        how = dict(heads=self.num_heads, heads_first=heads_first)
-        return _queries(projected, self.query_dense.bias, *turned, **how)
+        return _queries(
+            *(projected, self.query_dense.bias, *(rotation or (None, None))),
+            heads=self.num_heads,
+            heads_first=heads_first,
+        )
 
     def project_memory(self, memory, rotation=None, heads_first=False):
         """[batch, key_length, d_model] -> keys, values: [batch, key_length, heads, head_dim]; the
         keys are turned by `rotation`. `heads_first` as in `project_query`."""
         projected = product(memory, self.key_value_dense.kernel)
-        turned = rotation or (None, None)
-        how = dict(heads=self.num_heads, heads_first=heads_first)
-        return _keys_and_values(projected, self.key_value_dense.bias, *turned, **how)
+        return _keys_and_values(
+            *(projected, self.key_value_dense.bias, *(rotation or (None, None))),
+            heads=self.num_heads,
+            heads_first=heads_first,
+        )
 
     def combine_heads(self, mixed):
         """[batch, query_length, heads, head_dim] -> [batch, query_length, d_model], heads mixed;

@@ -199,12 +199,9 @@ class Electra(keras.Model):
         while training; without one a counter of the model's own is used.
         """
         source, target, *segments = _parts(inputs)
-        if not return_attention:
-            return self.logits(self.hidden(source, target, training, seed, *segments))
-        hidden, scores = self.hidden(
-            source, target, training, seed, *segments, return_attention=True
-        )
-        return self.logits(hidden), scores
+        hidden, scores = self.hidden(source, target, training, seed, *segments)
+        logits = self.logits(hidden)
+        return (logits, scores) if return_attention else logits
 
     def hidden(
         self,
@@ -216,10 +213,8 @@ class Electra(keras.Model):
         decoder_segment_ids=None,
         *,
         part=0,
-        return_attention=False,
     ):
-        """What `logits` takes, float [batch, target_length, d_model]; with `return_attention` also
-        all attention scores, as of `call`.
+        """What `logits` takes, float [batch, target_length, d_model], and all attention scores.
 
         part: which share of a larger batch this is (see `shares`); dropout is that of its rows.
         """
@@ -228,22 +223,18 @@ class Electra(keras.Model):
             if seed is None:
                 seed = ops.sum(self.seed_generator.next())
             seeds = randomness.SeedStream(seed, part)
-        encoded = self.encoder(
-            encoder_token_ids, encoder_segment_ids, seeds=seeds, return_scores=return_attention
+        memory, encoder_scores = self.encoder(
+            encoder_token_ids, encoder_segment_ids, seeds=seeds, return_scores=True
         )
-        memory, encoder_scores = encoded if return_attention else (encoded, None)
-        decoded = self.decoder(
+        hidden, self_scores, cross_scores = self.decoder(
             decoder_token_ids,
             memory,
             masks.padding_mask(encoder_token_ids),
             seeds=seeds,
-            return_scores=return_attention,
+            return_scores=True,
             segment_ids=decoder_segment_ids,
             memory_segment_ids=encoder_segment_ids,
         )
-        if not return_attention:
-            return decoded
-        hidden, self_scores, cross_scores = decoded
         scores = {
             "encoder": encoder_scores,
             "decoder_self": self_scores,

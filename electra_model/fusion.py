@@ -36,6 +36,11 @@ class Computation:
     fused: bool = False
     dtype: str = "float32"
 
+    @property
+    def jit_compile(self) -> bool | None:
+        """The argument of that name for a `tf.function` around what is computed so."""
+        return None if self.fused else True
+
 
 # What may be compiled as one program, or run as it is.
 WHOLE_PROGRAM = Computation()

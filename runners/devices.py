@@ -25,7 +25,7 @@ from electra_model.errors import WorkError
 from electra_model.fusion import Computation
 from electra_model.shares import Share
 
-from . import interrupts
+from . import interrupts, processor
 from .cluster import Member, member
 from .progress import say
 
@@ -104,7 +104,7 @@ class Devices:
         as can be; a CPU does better with matrix products by TensorFlow (see `fusion`)."""
         gpus = tf.config.list_physical_devices("GPU")
         if precision == "auto":
-            has_units = all(map(_gpu_has_bfloat16, gpus)) if gpus else cpu_has_bfloat16()
+            has_units = all(map(_gpu_has_bfloat16, gpus)) if gpus else processor.has_bfloat16()
             precision = "bfloat16" if has_units else "float32"
         return Computation(fused=not gpus, dtype=precision)
 
@@ -206,14 +206,6 @@ class Devices:
                 f"{self.worker}: another worker has ended or cannot be reached; start the command "
                 "again on all of them: it goes on from the newest checkpoint"
             ) from None
-
-
-def cpu_has_bfloat16(cpuinfo: str = "/proc/cpuinfo") -> bool:
-    """Whether the processor multiplies matrices of bfloat16 faster than such of float32: those that
-    only have vector instructions for it (`avx512_bf16`) gain too little."""
-    with contextlib.suppress(OSError), open(cpuinfo, encoding="utf-8") as stream:
-        return any(line.startswith("flags") and " amx_bf16" in line for line in stream)
-    return False
 
 
 def _gpu_has_bfloat16(device: Any) -> bool:

@@ -15,6 +15,7 @@ from typing import Any
 from electra_model.errors import InputError, WorkError, printable
 from pipelines import files, tasks
 
+from . import processor
 from .job import JobConfig, load_job
 from .progress import counted, size
 from .run_record import machine
@@ -110,12 +111,7 @@ def _crc32c() -> Finding:
 def _processor() -> Finding:
     facts = machine()
     text = f"{facts['processor']}, {facts['cores']} cores"
-    flags: set[str] = set()
-    with contextlib.suppress(OSError), open("/proc/cpuinfo") as stream:
-        for line in stream:
-            if line.startswith(("flags", "Features")):
-                flags = set(line.partition(":")[2].split())
-                break
+    flags = processor.flags()
     known = [name for name in ("avx2", "fma", "avx512f", "amx_tile", "asimd") if name in flags]
     if flags and not {"avx2", "asimd"} & flags:
         return "warn", "processor", f"{text}; no AVX2, so training will be several times slower"

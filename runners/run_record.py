@@ -19,6 +19,7 @@ from typing import Any
 from pipelines import files
 from pipelines.units import fingerprint
 
+from . import processor
 from .job import JobConfig
 from .job_checks import plain
 
@@ -139,18 +140,10 @@ def machine() -> dict[str, Any]:
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     return {
         "system": f"{platform.system()} {platform.release()}",
-        "processor": _processor(),
+        "processor": processor.model(),
         "cores": len(os.sched_getaffinity(0)),
         "memory_bytes": memory,
     }
-
-
-def _processor() -> str:
-    with contextlib.suppress(OSError), open("/proc/cpuinfo") as stream:
-        for line in stream:
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.machine()
 
 
 def _read(path: str) -> dict[str, Any]:

@@ -60,7 +60,7 @@ def compiled(step: Step, computation: Computation = WHOLE_PROGRAM):
     parts_of, told = halves(step, computation)
 
     @tf.function(
-        jit_compile=not computation.fused or None, autograph=False, input_signature=step.signature
+        jit_compile=computation.jit_compile, autograph=False, input_signature=step.signature
     )
     def update(*arguments):
         return told(parts_of(*arguments))
@@ -74,9 +74,7 @@ def compiled_adding(step: Step, computation: Computation = WHOLE_PROGRAM):
     signature = [*step.signature, tf.TensorSpec([], tf.bool)]
     parts_of, told = halves(step, computation)
 
-    @tf.function(
-        jit_compile=not computation.fused or None, autograph=False, input_signature=signature
-    )
+    @tf.function(jit_compile=computation.jit_compile, autograph=False, input_signature=signature)
     def update(*arguments):
         *others, last = arguments
         parts = parts_of(*others)
@@ -101,7 +99,7 @@ def halves(step: Step, computation: Computation) -> tuple[Callable[..., Any], Ca
         return {**step.metrics(parts), "gradient_norm": step.apply(parts)}
 
     return (
-        tf.function(parts_of, jit_compile=not computation.fused or None, autograph=False),
+        tf.function(parts_of, jit_compile=computation.jit_compile, autograph=False),
         tf.function(told, jit_compile=True, autograph=False),
     )
 
@@ -280,7 +278,7 @@ def _sums(model, pairs, label_smoothing, seed, share: Share = WHOLE):
     targets, and their number."""
     source, shifted, target, *segments = (share.rows(one) for one in pairs)
     training = seed is not None
-    hidden = model.hidden(source, shifted, training, seed, *segments, part=share.index)
+    hidden, _ = model.hidden(source, shifted, training, seed, *segments, part=share.index)
     flat = tf.reshape(model.vocabulary_head.vectors(hidden), [-1, model.embedding_dim])
     targets = tf.reshape(target, [-1])
     weights = _weights(targets)
@@ -300,7 +298,7 @@ def validation(
     ids = tf.TensorSpec([None, None], tf.int32)
 
     @tf.function(
-        jit_compile=not computation.fused or None, autograph=False, input_signature=[ids, ids, ids]
+        jit_compile=computation.jit_compile, autograph=False, input_signature=[ids, ids, ids]
     )
     def evaluate(source, shifted, target):
         with computing(computation):

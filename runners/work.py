@@ -5,10 +5,10 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-import pathlib
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from electra_model import checkpoint
 from electra_model.errors import InputError, WorkError
 from pipelines import files
 
@@ -86,7 +86,7 @@ def _holds_work(job: JobConfig) -> bool:
     """Whether any stage is complete, or a training has a checkpoint."""
     complete = any(files.exists(job.path(".stages", f"{one.name}.json")) for one in stages.STAGES)
     return complete or any(
-        any(pathlib.Path(job.path(stage, "checkpoints")).glob("step-*.npz"))
+        checkpoint.list_checkpoints(job.path(stage, "checkpoints"))
         for stage in ("pretrain", "train")
     )
 

@@ -2,10 +2,24 @@
 a series may be stopped and gone on with."""
 
 import json
+import os
 import pathlib
 import sys
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+def complete(
+    journal: pathlib.Path, runs: Mapping[str, T], take: Callable[[T], dict[str, Any]]
+) -> dict[str, dict[str, Any]]:
+    """Makes those of the runs that are missing, of those that `BENCH_RUNS` names where it is set;
+    returns name -> row of all that are complete."""
+    chosen = os.environ.get("BENCH_RUNS")
+    for name in missing(journal, chosen.split(",") if chosen else runs):
+        add(journal, {"run": name, **take(runs[name])})
+    return read(journal)
 
 
 def missing(journal: pathlib.Path, names: Iterable[str]) -> list[str]:

@@ -6,9 +6,7 @@ so that a series may be stopped and gone on with. `BENCH_RUNS=electra-9,prenorm-
 
 import dataclasses
 import json
-import os
 import pathlib
-import sys
 from typing import Any
 
 import numpy as np
@@ -17,6 +15,7 @@ from electra_model.tokenizer import Tokenizer
 from runners.scores import corpus_scores
 
 from . import journal, peers
+from .job_settings import run_stage, told
 from .measuring import run
 from .training_data import prepared
 
@@ -38,13 +37,6 @@ class Run:
     peer: str | None = None
     settings: dict[str, Any] = dataclasses.field(default_factory=dict)
 
-    @property
-    def told(self) -> str:
-        """What differs from the defaults, but for lengths and decoding."""
-        usual = {"translate.beam_size", "train.minutes", "pretrain.minutes"}
-        names = [name for name in self.settings if name not in usual]
-        return ", ".join(f"{name} {self.settings[name]}" for name in names) or "-"
-
 
 def _ours(minutes: float, vocabulary: int = 4000, pretrain: float = 0, **settings: Any) -> Run:
     named = {name.replace("__", "."): value for name, value in settings.items()}
@@ -52,6 +44,7 @@ def _ours(minutes: float, vocabulary: int = 4000, pretrain: float = 0, **setting
     return Run(minutes, vocabulary, None, {"translate.beam_size": 1, **lengths, **named})
 
 
+_LENGTHS_AND_DECODING = ("translate.beam_size", "train.minutes", "pretrain.minutes")
 RUNS = {
     "prenorm-9": Run(9, 4000, "prenorm"),
     # So short a training sees most pairs once: nothing is to be held back, and updates count.
@@ -71,10 +64,7 @@ RUNS = {
 def measure(folder: pathlib.Path) -> list[str]:
     """Lines of the table for RESULTS.md, heading first; makes the runs that are not there yet."""
     found = folder / "learning.jsonl"
-    chosen = os.environ.get("BENCH_RUNS")
-    for name in journal.missing(found, chosen.split(",") if chosen else RUNS):
-        journal.add(found, {"run": name, **take(folder, RUNS[name])})
-    return table(journal.read(found))
+    return table(journal.complete(found, RUNS, lambda one: take(folder, one)))
 
 
 def take(folder: pathlib.Path, one: Run) -> dict[str, Any]:
@@ -95,10 +85,8 @@ def take(folder: pathlib.Path, one: Run) -> dict[str, Any]:
             "tokens": counts["tokens"],
             **{name: value["score"] for name, value in scores.items()},
         }
-    options = [part for item in one.settings.items() for part in ("--set", f"{item[0]}={item[1]}")]
-    command = [sys.executable, "-m", "runners"]
     for stage in ("pretrain", "train", "evaluate"):
-        run([*command, stage, str(work / "job.yaml"), *options])
+        run_stage(stage, work, one.settings)
     return {"minutes": one.minutes, **_of_ours(work)}
 
 
@@ -143,9 +131,9 @@ def table(rows: dict[str, dict[str, Any]]) -> list[str]:
     ]
     for name in RUNS:
         if name in rows:
-            row = rows[name]
+            row, settings = rows[name], told(RUNS[name].settings, _LENGTHS_AND_DECODING)
             lines.append(
-                f"| {name} | {row['minutes']:g} | {RUNS[name].told} | {row['updates']:,} | "
+                f"| {name} | {row['minutes']:g} | {settings} | {row['updates']:,} | "
                 f"{row['tokens']:,.0f} | {row['bleu']:.1f} | {row['chrf']:.1f} |"
             )
     return lines

@@ -7,11 +7,10 @@ Each run adds a line to `recipes.jsonl` when it is complete; a run that is there
 import json
 import os
 import pathlib
-import sys
 from typing import Any
 
 from . import journal
-from .measuring import run
+from .job_settings import run_stage, told
 from .training_data import prepared
 
 MINUTES = float(os.environ.get("BENCH_MINUTES", "3"))
@@ -42,18 +41,13 @@ RECIPES: dict[str, dict[str, Any]] = {
 def measure(folder: pathlib.Path) -> list[str]:
     """Lines of the table for RESULTS.md, heading first; makes the runs that are not there yet."""
     found = folder / "recipes.jsonl"
-    chosen = os.environ.get("BENCH_RUNS")
-    for name in journal.missing(found, chosen.split(",") if chosen else RECIPES):
-        journal.add(found, {"run": name, **take(folder, RECIPES[name])})
-    return table(journal.read(found))
+    return table(journal.complete(found, RECIPES, lambda settings: take(folder, settings)))
 
 
 def take(folder: pathlib.Path, settings: dict[str, Any]) -> dict[str, Any]:
     """Trains once; returns counts and the loss on the validation pairs."""
     work = prepared(folder, VOCABULARY)
-    settings = {"pretrain.steps": 0, "train.minutes": MINUTES, **settings}
-    options = [part for item in settings.items() for part in ("--set", f"{item[0]}={item[1]}")]
-    run([sys.executable, "-m", "runners", "train", str(work / "job.yaml"), *options])
+    run_stage("train", work, {"pretrain.steps": 0, "train.minutes": MINUTES, **settings})
     counts = json.loads((work / "train" / "complete.json").read_text())["counts"]
     lines = (work / "train" / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
     losses = [row["valid_loss"] for row in map(json.loads, lines) if "valid_loss" in row]
@@ -80,9 +74,8 @@ def table(rows: dict[str, dict[str, Any]]) -> list[str]:
     for name, settings in RECIPES.items():
         if name in rows:
             row = rows[name]
-            told = ", ".join(f"{key.partition('.')[2]} {value}" for key, value in settings.items())
             lines.append(
-                f"| {name} | {told or '-'} | {row['minutes']:g} | {row['updates']:,} | "
+                f"| {name} | {told(settings)} | {row['minutes']:g} | {row['updates']:,} | "
                 f"{row['rate']:,.0f} | {row['loss']:.3f} |"
             )
     return lines

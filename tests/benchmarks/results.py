@@ -1,10 +1,11 @@
 """RESULTS.md: a section for each benchmark, written by itself with the facts of its machine."""
 
 import os
-import pathlib
 import platform
 import re
 from importlib.metadata import version
+
+from runners import processor
 
 _HEAD = """# Results
 
@@ -17,16 +18,11 @@ _SECTION = re.compile(r"^<!-- section (\w+) -->\n(.*?)(?=^<!-- section |\Z)", re
 
 def machine() -> str:
     """Cores, processor, memory and versions, as one line."""
-    model = "unknown processor"
-    for line in pathlib.Path("/proc/cpuinfo").read_text().splitlines():
-        if line.startswith("model name"):
-            model = line.partition(":")[2].strip()
-            break
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
     versions = ", ".join(f"{name} {version(name)}" for name in _PACKAGES)
     cores = len(os.sched_getaffinity(0))
     return (
-        f"{cores} cores ({model}), {memory:.0f} GB of memory; "
+        f"{cores} cores ({processor.model()}), {memory:.0f} GB of memory; "
         f"Python {platform.python_version()}, {versions}."
     )
 

@@ -42,5 +42,5 @@ def test_a_recipe_is_named_by_its_settings():
     rows = recipes.table({"usual": row, "batch-1024": row})
     assert rows[-2:] == [
         "| usual | - | 3 | 913 | 4,249 | 4.265 |",
-        "| batch-1024 | batch_tokens 1024 | 3 | 913 | 4,249 | 4.265 |",
+        "| batch-1024 | train.batch_tokens 1024 | 3 | 913 | 4,249 | 4.265 |",
     ]

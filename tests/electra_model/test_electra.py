@@ -248,7 +248,7 @@ def test_200_steps_on_20_sentences(tokenizer, sentences):
     def update(source, shifted, target, number):
         with tf.GradientTape() as tape:
             seed = tf.cast(number, tf.int32)
-            hidden = model.hidden(source, shifted, training=True, seed=seed)
+            hidden, _ = model.hidden(source, shifted, training=True, seed=seed)
             flat, gold = tf.reshape(hidden, [-1, 32]), tf.reshape(target, [-1])
             weights = tf.cast(gold != 0, tf.float32)
             table, bias = model.target_embedding.table.value, model.vocabulary_head.bias.value

@@ -160,7 +160,7 @@ def test_the_encoder_decoder(kind, packed):
     segments = SEGMENTS if packed else []
 
     def loss():
-        hidden = model.hidden(SOURCE, TARGET, True, 7, *segments)
+        hidden, _ = model.hidden(SOURCE, TARGET, True, 7, *segments)
         return tf.reduce_mean(tf.square(model.logits(hidden)))
 
     expected_loss, expected = gradients(WHOLE_PROGRAM, model, loss)

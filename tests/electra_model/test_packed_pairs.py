@@ -105,7 +105,7 @@ def loss_and_gradients(model, arrays, segments):
     source, shifted, target, *numbers = arrays
     variables = model.trainable_variables
     with tf.GradientTape() as tape:
-        hidden = model.hidden(source, shifted, False, None, *(numbers if segments else ()))
+        hidden, _ = model.hidden(source, shifted, False, None, *(numbers if segments else ()))
         gold = tf.reshape(target, [-1])
         weights = tf.cast(gold != 0, tf.float32)
         table, bias = model.target_embedding.table.value, model.vocabulary_head.bias.value

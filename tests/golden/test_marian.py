@@ -32,7 +32,7 @@ def test_memory_hidden_logits_and_attention(case):
     real, here = source != 0, shifted != 0
     memory = np.asarray(model.encoder(source))
     np.testing.assert_allclose(memory[real], arrays[f"memory_{activation}"][real], atol=1e-5)
-    hidden, scores = model.hidden(source, shifted, return_attention=True)
+    hidden, scores = model.hidden(source, shifted)
     np.testing.assert_allclose(
         np.asarray(hidden)[here], arrays[f"hidden_{activation}"][here], atol=1e-5
     )

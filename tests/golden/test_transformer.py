@@ -26,7 +26,7 @@ def test_memory_hidden_logits_and_loss(norm, activation):
     np.testing.assert_allclose(
         memory[source != 0], ARRAYS[f"memory_{name}"][source != 0], atol=1e-5
     )
-    hidden = model.hidden(source, shifted)
+    hidden, _ = model.hidden(source, shifted)
     np.testing.assert_allclose(np.asarray(hidden)[real], ARRAYS[f"hidden_{name}"][real], atol=1e-5)
     logits = np.asarray(model((source, shifted)))
     np.testing.assert_allclose(logits[real], ARRAYS[f"logits_{name}"][real], atol=1e-5)

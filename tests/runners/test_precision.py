@@ -1,11 +1,13 @@
 """What `precision` of a job file comes to on this or that machine."""
 
+import platform
+
 import pytest
 
 from electra_model.config import TrainConfig
 from electra_model.fusion import Computation
-from runners import devices
-from runners.devices import Devices, cpu_has_bfloat16
+from runners import processor
+from runners.devices import Devices
 
 
 @pytest.mark.parametrize(
@@ -16,14 +18,18 @@ from runners.devices import Devices, cpu_has_bfloat16
         ("fpu avx2", False),
     ],
 )
-def test_units_are_known_by_the_flags_of_the_processor(tmp_path, flags, has):
+def test_units_are_known_by_the_flags_of_the_processor(monkeypatch, tmp_path, flags, has):
     path = tmp_path / "cpuinfo"
     path.write_text(f"processor\t: 0\nmodel name\t: amx_bf16\nflags\t\t: {flags}\n")
-    assert cpu_has_bfloat16(str(path)) is has
+    monkeypatch.setattr(processor, "CPUINFO", str(path))
+    assert processor.has_bfloat16() is has
+    assert processor.flags() == set(flags.split()) and processor.model() == "amx_bf16"
 
 
-def test_a_machine_that_does_not_tell_has_none(tmp_path):
-    assert cpu_has_bfloat16(str(tmp_path / "none")) is False
+def test_a_machine_that_does_not_tell_has_none(monkeypatch, tmp_path):
+    monkeypatch.setattr(processor, "CPUINFO", str(tmp_path / "none"))
+    assert processor.has_bfloat16() is False and processor.flags() == set()
+    assert processor.model() == platform.machine()
 
 
 @pytest.mark.parametrize(
@@ -36,7 +42,7 @@ def test_a_machine_that_does_not_tell_has_none(tmp_path):
     ],
 )
 def test_auto_takes_bfloat16_where_there_are_units(monkeypatch, capfd, precision, has, dtype, said):
-    monkeypatch.setattr(devices, "cpu_has_bfloat16", lambda: has)
+    monkeypatch.setattr(processor, "has_bfloat16", lambda: has)
     found = Devices().computation_of("train", TrainConfig(precision=precision))
     assert found == Computation(fused=True, dtype=dtype)
     told = capfd.readouterr().err
