@@ -74,15 +74,28 @@ class UnitText:
 
 
 @dataclasses.dataclass(frozen=True)
+class Outcome:
+    """What a segment has become.
+
+    Attributes:
+      translation: one line; empty where the model gave nothing.
+      score: to 4 decimals; None where it is no number.
+      flags: what is wrong with it, as slugs, in a fixed order.
+    """
+
+    translation: str
+    score: float | None
+    flags: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
 class UnitTranslation:
-    """A unit's translations, one for each of its segments, with scores (None where there is no
-    number).
+    """A unit's outcomes, one for each of its segments.
 
     `cut`: for whole texts, whether the model was given a part of each; else empty.
     """
 
-    translations: tuple[str, ...]
-    scores: tuple[float | None, ...]
+    outcomes: tuple[Outcome, ...]
     context: Any = None
     cut: tuple[bool, ...] = ()
 
@@ -172,18 +185,13 @@ class TranslationHandler(ModelHandler[UnitText, UnitTranslation, TranslationMode
                 model.source_max_length,
                 self._task.keeps,
             )
-        translations, scores = translate_segments(model, segments, self._decoding)
+        outcomes = translate_segments(model, segments, self._decoding)
         results = []
         start = 0
         for unit in batch:
             stop = start + len(unit.segments)
             results.append(
-                UnitTranslation(
-                    tuple(translations[start:stop]),
-                    tuple(scores[start:stop]),
-                    unit.context,
-                    tuple(cut[start:stop]),
-                )
+                UnitTranslation(tuple(outcomes[start:stop]), unit.context, tuple(cut[start:stop]))
             )
             start = stop
         return results
@@ -211,8 +219,8 @@ def _weight(unit: UnitText) -> int:
 
 def translate_segments(
     model: TranslationModel, segments: Sequence[str], decoding: Decoding
-) -> tuple[list[str], list[float | None]]:
-    """Translates sentences of any length; equal sentences once.
+) -> list[Outcome]:
+    """Translates sentences of any length, in order; equal sentences once.
 
     A sentence over the model's bound is cut (see `segmentation.cut_sentence`), its pieces are
     translated one by one and put together again; its score is the mean of theirs. Scores are
@@ -221,7 +229,7 @@ def translate_segments(
     """
     distinct = list(dict.fromkeys(segments))
     if not distinct:
-        return [], []
+        return []
     bound = model.source_max_length
     counts = model.count_tokens(distinct)
     layouts = [
@@ -245,11 +253,8 @@ def translate_segments(
     for text, layout in zip(distinct, layouts, strict=True):
         found = [of_piece[piece] for piece in layout.segments]
         joined = segmentation.join_text(layout.gaps, [answer for answer, _ in found])
-        of_segment[text] = joined, mean_score([value for _, value in found])
-    return (
-        [of_segment[segment][0] for segment in segments],
-        [of_segment[segment][1] for segment in segments],
-    )
+        of_segment[text] = Outcome(joined, mean_score([value for _, value in found]))
+    return [of_segment[segment] for segment in segments]
 
 
 def mean_score(scores: Sequence[float | None]) -> float | None:

@@ -210,7 +210,7 @@ class _CommitUnitFn(beam.DoFn):
                 "in": len(answers),
                 "out": len(answers) - sum(rejected.values()),
                 "rejected": dict(sorted(rejected.items())),
-                "segments": len(element.translations),
+                "segments": len(element.outcomes),
                 **({"cut": sum(element.cut)} if element.cut else {}),
                 "bytes": sum(len(row.raw) for row in context.rows),
             },
@@ -227,12 +227,13 @@ def _answers(element: UnitTranslation, rows: tuple[_Row, ...]) -> Iterator[Answe
             yield Answer(None, None, row.reason)
             continue
         stop = start + len(row.gaps) - 1
-        if not all(element.translations[start:stop]):
+        outcomes = element.outcomes[start:stop]
+        if not all(outcome.translation for outcome in outcomes):
             yield Answer(None, None, "empty_translation")  # a sentence would be lost
         else:
-            text = segmentation.join_text(row.gaps, element.translations[start:stop])
+            text = segmentation.join_text(row.gaps, [one.translation for one in outcomes])
             cut = any(element.cut[start:stop])
-            score = inference.mean_score(element.scores[start:stop])
+            score = inference.mean_score([one.score for one in outcomes])
             yield Answer(text, score, note=mirror.SOURCE_CUT if cut else None)
         start = stop
 

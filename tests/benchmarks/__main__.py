@@ -12,10 +12,12 @@ from . import (
     document_speed,
     learning,
     near_duplicates,
+    other_tasks,
     prepare_speed,
     recipes,
     results,
     training_speed,
+    warm_start,
 )
 
 RESULTS = pathlib.Path(__file__).with_name("RESULTS.md")
@@ -35,10 +37,12 @@ _SECTIONS = {
     "near_duplicates": near_duplicates.measure,
     "training": training_speed.measure,
     "learning": learning.measure,
+    "warm_start": warm_start.measure,
+    "other_tasks": other_tasks.measure,
     "recipes": recipes.measure,
     "accelerator": _accelerator,
 }
-_BY_NAME_ALONE = {"accelerator", "learning", "recipes"}
+_BY_NAME_ALONE = {"accelerator", "learning", "warm_start", "other_tasks", "recipes"}
 
 
 def main() -> None:

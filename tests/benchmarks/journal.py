@@ -16,10 +16,15 @@ def complete(
 ) -> dict[str, dict[str, Any]]:
     """Makes those of the runs that are missing, of those that `BENCH_RUNS` names where it is set;
     returns name -> row of all that are complete."""
-    chosen = os.environ.get("BENCH_RUNS")
-    for name in missing(journal, chosen.split(",") if chosen else runs):
+    for name in missing(journal, chosen(runs)):
         add(journal, {"run": name, **take(runs[name])})
     return read(journal)
+
+
+def chosen(names: Iterable[str]) -> list[str]:
+    """Those that `BENCH_RUNS` names, where it is set."""
+    wanted = os.environ.get("BENCH_RUNS")
+    return wanted.split(",") if wanted else list(names)
 
 
 def missing(journal: pathlib.Path, names: Iterable[str]) -> list[str]:

@@ -1,12 +1,14 @@
 """What is learned in so many minutes: ours and PyTorch's from the same pairs, on the same machine.
 
-Each run adds a line to `learning.jsonl` when it is complete; a run that is there is not done again,
-so that a series may be stopped and gone on with. `BENCH_RUNS=electra-9,prenorm-9` chooses.
+What a minute is, is measured first, alone (`rates`); the trainings then make as many updates. Each
+run adds a line to `learning.jsonl` when it is complete; a run that is there is not done again, so
+that a series may be stopped and gone on with. `BENCH_RUNS=electra-9,prenorm-9` chooses.
 """
 
 import dataclasses
 import json
 import pathlib
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -14,7 +16,7 @@ import numpy as np
 from electra_model.tokenizer import Tokenizer
 from runners.scores import corpus_scores
 
-from . import journal, peers
+from . import journal, peers, rates
 from .job_settings import run_stage, told
 from .measuring import run
 from .training_data import prepared
@@ -30,76 +32,108 @@ class Run:
       minutes: of training, the pretraining included. vocabulary: pieces.
       peer: of `learning_peer`, or None for ours.
       settings: of the job file, `section.key` -> value.
+      pretrain: how many of the minutes are pretraining.
+      earlier: minutes at which the same training is scored as well.
     """
 
     minutes: float
     vocabulary: int
     peer: str | None = None
     settings: dict[str, Any] = dataclasses.field(default_factory=dict)
+    pretrain: float = 0
+    earlier: tuple[float, ...] = ()
 
 
-def _ours(minutes: float, vocabulary: int = 4000, pretrain: float = 0, **settings: Any) -> Run:
-    named = {name.replace("__", "."): value for name, value in settings.items()}
-    lengths = {"pretrain.minutes": pretrain, "train.minutes": minutes - pretrain}
-    return Run(minutes, vocabulary, None, {"translate.beam_size": 1, **lengths, **named})
-
-
-_LENGTHS_AND_DECODING = ("translate.beam_size", "train.minutes", "pretrain.minutes")
+# So short a training sees most pairs once: nothing is to be held back, and updates count.
+SHORT = {"train.batch_tokens": 1024, "model.dropout": 0}
+LONG = {"train.batch_tokens": 1024}
 RUNS = {
     "prenorm-9": Run(9, 4000, "prenorm"),
-    # So short a training sees most pairs once: nothing is to be held back, and updates count.
-    "electra-9": _ours(9, train__batch_tokens=1024, model__dropout=0),
-    "electra-9-pretrained": _ours(9, pretrain=2, train__batch_tokens=1024, model__dropout=0),
+    "electra-9": Run(9, 4000, None, SHORT),
+    "electra-9-pretrained": Run(9, 4000, None, SHORT, pretrain=1),
     "prenorm-30": Run(30, 4000, "prenorm"),
-    "electra-30": _ours(30),
-    "electra-30-pretrained": _ours(30, pretrain=6),
-    "marian-15": Run(15, 8000, "marian"),
-    "marian-30": Run(30, 8000, "marian"),
-    "marian-45": Run(45, 8000, "marian"),
-    "electra-15-beam": _ours(15, 8000, translate__beam_size=4),
-    "electra-45-beam": _ours(45, 8000, translate__beam_size=4),
+    "electra-30": Run(30, 4000, None, LONG),
+    "electra-30-pretrained": Run(30, 4000, None, LONG, pretrain=4),
+    "marian-45": Run(45, 8000, "marian", earlier=(15, 30)),
+    "electra-15": Run(15, 4000, None, LONG),
+    "electra-45": Run(45, 4000, None, LONG),
 }
 
 
 def measure(folder: pathlib.Path) -> list[str]:
     """Lines of the table for RESULTS.md, heading first; makes the runs that are not there yet."""
     found = folder / "learning.jsonl"
+    for name in journal.missing(found, journal.chosen(RUNS)):
+        _lengths(folder, RUNS[name])  # all rates first: they need the machine alone
     return table(journal.complete(found, RUNS, lambda one: take(folder, one)))
 
 
 def take(folder: pathlib.Path, one: Run) -> dict[str, Any]:
-    """Makes one run; returns its scores and counts."""
-    work = prepared(folder, one.vocabulary)
-    sources, references = test_pairs(work)
+    """Makes one run; returns `{"at": [{minutes, updates, tokens, greedy or beam: scores}, ...]}`,
+    earlier ones first."""
+    work, lengths = prepared(folder, one.vocabulary), _lengths(folder, one)
     if one.peer:
-        _write_sources(work, sources)
-        python = peers.peer_python(folder, "trainers")
-        script = str(_HERE / "learning_peer.py")
-        found = run([python, script, one.peer, str(work), str(one.minutes)])
-        counts = json.loads(found.output)
-        hypotheses = (work / "hypotheses.txt").read_text(encoding="utf-8").splitlines()
-        scores = corpus_scores(hypotheses, references, "de")
-        return {
-            "minutes": one.minutes,
-            "updates": counts["updates"],
-            "tokens": counts["tokens"],
-            **{name: value["score"] for name, value in scores.items()},
-        }
-    for stage in ("pretrain", "train", "evaluate"):
-        run_stage(stage, work, one.settings)
-    return {"minutes": one.minutes, **_of_ours(work)}
+        return {"at": _of_peer(folder, work, one, lengths["train"])}
+    settings = {f"{stage}.steps": updates for stage, updates in lengths.items()} | one.settings
+    for stage in ("pretrain", "train"):
+        run_stage(stage, work, settings)
+    scores = {}
+    for name, beam_size in (("greedy", 1), ("beam", 4)):
+        run_stage("evaluate", work, {**settings, "translate.beam_size": beam_size})
+        found = json.loads((work / "evaluation" / "scores.json").read_text())["test"]["model"]
+        scores[name] = [found["bleu"]["score"], found["chrf"]["score"]]
+    counts = json.loads((work / "train" / "complete.json").read_text())["counts"]
+    row = {"minutes": one.minutes, "updates": counts["steps"], "tokens": counts["tokens"]}
+    return {"at": [{**row, **scores}]}
 
 
-def _of_ours(work: pathlib.Path) -> dict[str, Any]:
-    """Counts and scores of the last training and evaluation in a work folder."""
-    scores = json.loads((work / "evaluation" / "scores.json").read_text())["test"]["model"]
-    training = json.loads((work / "train" / "complete.json").read_text())["counts"]
+def _lengths(folder: pathlib.Path, one: Run) -> dict[str, int]:
+    """Updates of each stage; measures what isn't known yet of how many a minute has."""
+    work = prepared(folder, one.vocabulary)
+    if one.peer:
+        name = f"{one.peer} of {one.minutes:g} minutes, {one.vocabulary} pieces"
+
+        def of_peer() -> float:
+            (found,) = _peer(folder, work, one, f"{rates.MINUTES}m")
+            return found["updates"] / rates.MINUTES
+
+        return {"train": rates.updates(folder, name, one.minutes, of_peer)}
     return {
-        "updates": training["steps"],
-        "tokens": training["tokens"],
-        "bleu": scores["bleu"]["score"],
-        "chrf": scores["chrf"]["score"],
+        stage: rates.updates(
+            folder,
+            rates.name_of(stage, one.vocabulary, one.settings),
+            minutes,
+            lambda stage=stage: rates.of_ours(stage, work, one.settings),
+        )
+        if minutes
+        else 0
+        for stage, minutes in (("pretrain", one.pretrain), ("train", one.minutes - one.pretrain))
     }
+
+
+def _peer(folder: pathlib.Path, work: pathlib.Path, one: Run, *lengths: str) -> list[dict]:
+    """What the peer counted at each of its lengths, updates or, with an "m", minutes."""
+    python = peers.peer_python(folder, "trainers")
+    script = str(_HERE / "learning_peer.py")
+    recipe = "long" if one.minutes >= 20 else "short"
+    return json.loads(run([python, script, one.peer or "", recipe, str(work), *lengths]).output)
+
+
+def _of_peer(
+    folder: pathlib.Path, work: pathlib.Path, one: Run, updates: int
+) -> list[dict[str, Any]]:
+    sources, references = test_pairs(work)
+    _write_sources(work, sources)
+    minutes = (*one.earlier, one.minutes)
+    lengths = [str(round(updates * part / one.minutes)) for part in minutes]
+    rows = []
+    for part, counts in zip(minutes, _peer(folder, work, one, *lengths), strict=True):
+        scores = corpus_scores(counts.pop("hypotheses"), references, "de")
+        way = "beam" if one.peer == "marian" else "greedy"
+        rows.append(
+            {"minutes": part, **counts, way: [scores[name]["score"] for name in ("bleu", "chrf")]}
+        )
+    return rows
 
 
 def test_pairs(work: pathlib.Path) -> tuple[list[str], list[str]]:
@@ -109,7 +143,7 @@ def test_pairs(work: pathlib.Path) -> tuple[list[str], list[str]]:
     return [pair["source"] for pair in pairs], [pair["target"] for pair in pairs]
 
 
-def _write_sources(work: pathlib.Path, sources: list[str]) -> None:
+def _write_sources(work: pathlib.Path, sources: Sequence[str]) -> None:
     """`test.npz`: the tokens of the sources, each with its end mark."""
     values, offsets = Tokenizer.load(str(work / "vocabulary")).encode_columns(sources)
     np.savez(work / "test.npz", source_ids=values, source_ids_offsets=offsets)
@@ -120,20 +154,26 @@ def table(rows: dict[str, dict[str, Any]]) -> list[str]:
     lines = [
         "## Learning: so many minutes of training on 2 cores, the same pairs",
         "",
-        "Minutes of training, pretraining included, without the time to compile. prenorm:",
-        "`torch.nn.Transformer`, 4,000 pieces, small batches, a cosine that ends with the time;",
-        "marian: Hugging Face's from scratch, 8,000 pieces, beam 4. Ours has the preset tiny, its",
-        "matrix products in bfloat16 where the processor has units for it, and decodes as the peer",
-        "beside it does. Updates and target tokens are those of the last training.",
+        "Minutes of training, pretraining included, without the time to compile: so many updates",
+        f"as each makes in that time, by the rate of {rates.MINUTES} minutes alone on the machine.",
+        "prenorm: `torch.nn.Transformer`, 4,000 pieces, small batches, a cosine that ends with the",
+        "training; marian: Hugging Face's from scratch, 8,000 pieces. Ours has the preset tiny and",
+        "4,000 pieces, its matrix products in bfloat16 where the processor has units for it.",
+        "Updates and target tokens are those of the last training.",
         "",
-        "| run | minutes | settings | updates | target tokens | BLEU | chrF |",
+        "| run | minutes | settings | updates | target tokens | BLEU, chrF greedy | with beam 4 |",
         "|---|---|---|---|---|---|---|",
     ]
     for name in RUNS:
-        if name in rows:
-            row, settings = rows[name], told(RUNS[name].settings, _LENGTHS_AND_DECODING)
+        for row in rows.get(name, {"at": []})["at"]:
+            pretrained = {"pretrain.minutes": RUNS[name].pretrain} if RUNS[name].pretrain else {}
+            settings = told({**RUNS[name].settings, **pretrained})
+            greedy, beam = (
+                ", ".join(f"{score:.1f}" for score in row[way]) if way in row else "-"
+                for way in ("greedy", "beam")
+            )
             lines.append(
                 f"| {name} | {row['minutes']:g} | {settings} | {row['updates']:,} | "
-                f"{row['tokens']:,.0f} | {row['bleu']:.1f} | {row['chrf']:.1f} |"
+                f"{row['tokens']:,.0f} | {greedy} | {beam} |"
             )
     return lines

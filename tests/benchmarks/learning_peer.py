@@ -1,10 +1,12 @@
 """PyTorch from scratch on the same pairs: run by the trainers' interpreter.
 
-`learning_peer.py prenorm|marian FOLDER MINUTES` reads `pairs.npz` and `test.npz` of the folder and
-writes `hypotheses.txt`, a line for each test pair; prints one line of JSON.
+`learning_peer.py prenorm|marian short|long FOLDER UPDATES ...` reads `pairs.npz` and `test.npz` of
+the folder, trains for the last of those numbers of updates, and prints one line of JSON: for each
+number the updates, the target tokens and the hypotheses, a text for each test pair. `2m` instead of
+numbers trains for two minutes and translates nothing.
 
 prenorm: `torch.nn.Transformer` with pre-norm blocks, small batches, a cosine that ends with the
-time, greedy search. marian: Hugging Face's, post-norm, inverse square root, beam 4.
+training, greedy search. marian: Hugging Face's, post-norm, inverse square root, beam 4.
 """
 
 import json
@@ -110,8 +112,9 @@ class Marian(nn.Module):
         )[:, 1:]
 
 
-def recipe(name, vocabulary, minutes):
-    """Model, padded tokens of a batch, and the learning rate by update and share of the time."""
+def recipe(name, vocabulary, length):
+    """Model, padded tokens of a batch, and the learning rate by update and share of the
+    training."""
     if name == "marian":
         return (
             Marian(vocabulary),
@@ -119,7 +122,7 @@ def recipe(name, vocabulary, minutes):
             lambda n, _: 1e-3 * min((n + 1) / 400, (400 / (n + 1)) ** 0.5),
         )
     width, layers, tokens, peak = 192, (3, 2), 1500, 2e-3
-    if minutes >= 20:
+    if length == "long":
         width, layers, tokens, peak = 256, (4, 2), 2000, 1.5e-3
 
     def rate(update, share):
@@ -128,16 +131,17 @@ def recipe(name, vocabulary, minutes):
     return PreNorm(vocabulary, width, layers), tokens, rate
 
 
-def train(model, batch_tokens, rate, sources, targets, minutes):
-    """Trains for so many minutes; returns updates and target tokens."""
+def train(model, batch_tokens, rate, sources, targets, end):
+    """Yields the number of updates made and of target tokens after each update; `end` is told the
+    former and gives the share of the training that they are."""
     optimizer = torch.optim.AdamW(model.parameters(), 1.0, (0.9, 0.98), 1e-9, 0.01)
-    model.train()
-    start, updates, tokens, epoch = time.monotonic(), 0, 0, 0
+    updates, tokens, epoch = 0, 0, 0
     while True:
         for source, target in sorted_batches(sources, targets, batch_tokens, seed=epoch):
-            share = (time.monotonic() - start) / (60 * minutes)
+            share = end(updates)
             if share >= 1:
-                return updates, tokens
+                return
+            model.train()
             for group in optimizer.param_groups:
                 group["lr"] = rate(updates, share)
             shifted = torch.cat([torch.full_like(target[:, :1], BOS), target[:, :-1]], dim=1)
@@ -152,6 +156,7 @@ def train(model, batch_tokens, rate, sources, targets, minutes):
             optimizer.step()
             optimizer.zero_grad()
             updates, tokens = updates + 1, tokens + int(target.ne(PAD).sum())
+            yield updates, tokens
         epoch += 1
 
 
@@ -170,21 +175,30 @@ def translate(model, sources, processor):
 
 
 def main():
-    """Trains, translates, writes."""
-    name, folder, minutes = sys.argv[1], pathlib.Path(sys.argv[2]), float(sys.argv[3])
+    """Trains, translates, prints."""
+    name, length, folder, *lengths = sys.argv[1:]
+    folder = pathlib.Path(folder)
     torch.set_num_threads(2)
     torch.manual_seed(1)
     pairs, test = np.load(folder / "pairs.npz"), np.load(folder / "test.npz")
     processor = sentencepiece.SentencePieceProcessor(str(folder / "vocabulary" / "spm.model"))
-    model, batch_tokens, rate = recipe(name, processor.get_piece_size(), minutes)
-    updates, tokens = train(
-        model, batch_tokens, rate, rows(pairs, "source_ids"), rows(pairs, "target_ids"), minutes
-    )
-    texts = translate(model, rows(test, "source_ids"), processor)
-    (folder / "hypotheses.txt").write_text(
-        "".join(" ".join(text.split()) + "\n" for text in texts), encoding="utf-8"
-    )
-    print(json.dumps({"updates": updates, "tokens": tokens}))
+    model, batch_tokens, rate = recipe(name, processor.get_piece_size(), length)
+    data = rows(pairs, "source_ids"), rows(pairs, "target_ids")
+    if lengths[0].endswith("m"):
+        start, seconds = time.monotonic(), 60 * float(lengths[0][:-1])
+        for updates, tokens in train(
+            model, batch_tokens, rate, *data, lambda _: (time.monotonic() - start) / seconds
+        ):
+            found = {"updates": updates, "tokens": tokens}
+        print(json.dumps([found]))
+        return
+    wanted, found = [int(one) for one in lengths], []
+    for updates, tokens in train(model, batch_tokens, rate, *data, lambda n: n / wanted[-1]):
+        if updates in wanted:
+            texts = translate(model, rows(test, "source_ids"), processor)
+            flat = [" ".join(text.split()) for text in texts]
+            found.append({"updates": updates, "tokens": tokens, "hypotheses": flat})
+    print(json.dumps(found))
 
 
 if __name__ == "__main__":

@@ -2,9 +2,11 @@
 the same tokens as arrays for the peers."""
 
 import json
+import lzma
 import os
 import pathlib
 import sys
+from typing import Any
 
 import numpy as np
 
@@ -38,18 +40,7 @@ def prepared(folder: pathlib.Path, vocabulary: int) -> pathlib.Path:
     work = folder / f"training-{vocabulary}"
     if (work / "windows.npz").is_file():
         return work
-    job = fresh(work) / "job.yaml"
-    settings = {
-        "workdir": str(work),
-        "source_lang": "en",
-        "target_lang": "de",
-        "data": pairs_of(folder),
-        "vocabulary": {"size": vocabulary},
-        "dataset": {"window_length": WINDOW_LENGTH},
-        "runner": {"name": "local", "workers": 2},
-    }
-    job.write_text(json.dumps(settings))
-    run([sys.executable, "-m", "runners", "prepare", str(job)])
+    _prepare(work, vocabulary, pairs_of(folder))
     for name, split, columns in (
         ("pairs", "train", features.PAIR),
         ("windows", "pretrain", features.WINDOW),
@@ -62,3 +53,47 @@ def prepared(folder: pathlib.Path, vocabulary: int) -> pathlib.Path:
         np.savez(temporary, **arrays)
         os.replace(temporary, work / f"{name}.npz")
     return work
+
+
+def prepared_tenth(folder: pathlib.Path, vocabulary: int) -> pathlib.Path:
+    """The work folder of a dataset with a tenth of the training pairs; of the others, each side is
+    text of its language, for the pretraining."""
+    work = folder / f"training-{vocabulary}-tenth"
+    if (work / "dataset" / "dataset_info.json").is_file():
+        return work
+    splits = pairs_of(folder)
+    inputs = fresh(folder / "tenth")
+    rows = [row for path in splits["train"] for row in _lines(path)]
+    with open(inputs / "train.tsv", "w", encoding="utf-8") as pairs:
+        pairs.writelines(rows[::10])
+    for column, language in enumerate(("en", "de")):
+        with open(inputs / f"{language}.jsonl", "w", encoding="utf-8") as texts:
+            for number, row in enumerate(rows):
+                if number % 10:
+                    text = row.rstrip("\n").split("\t")[column]
+                    texts.write(json.dumps({"text": text}, ensure_ascii=False) + "\n")
+    monolingual = {language: [str(inputs / f"{language}.jsonl")] for language in ("en", "de")}
+    data = {**splits, "train": [str(inputs / "train.tsv")], "monolingual": monolingual}
+    _prepare(work, vocabulary, data)
+    return work
+
+
+def _lines(path: str) -> list[str]:
+    opened = lzma.open if path.endswith(".xz") else open
+    with opened(path, "rt", encoding="utf-8") as stream:
+        return [line for line in stream if "\t" in line]
+
+
+def _prepare(work: pathlib.Path, vocabulary: int, data: dict[str, Any]) -> None:
+    job = fresh(work) / "job.yaml"
+    settings = {
+        "workdir": str(work),
+        "source_lang": "en",
+        "target_lang": "de",
+        "data": data,
+        "vocabulary": {"size": vocabulary},
+        "dataset": {"window_length": WINDOW_LENGTH},
+        "runner": {"name": "local", "workers": 2},
+    }
+    job.write_text(json.dumps(settings))
+    run([sys.executable, "-m", "runners", "prepare", str(job)])

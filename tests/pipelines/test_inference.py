@@ -5,7 +5,7 @@ import pytest
 
 from electra_model.errors import InputError, WorkError
 from pipelines import inference
-from pipelines.inference import Decoding, TranslationHandler, UnitText
+from pipelines.inference import Decoding, Outcome, TranslationHandler, UnitText
 from tests.pipelines import shouting
 
 DECODING = Decoding(beam_size=4, length_penalty=0.6)
@@ -26,16 +26,15 @@ class Recorder(shouting.ShoutingModel):
 def test_equal_sentences_are_translated_once_and_long_ones_in_pieces():
     model = Recorder()
     long = "a b c d e f g, h i j k l m n"
-    translations, scores = inference.translate_segments(model, ["hi", long, "hi"], DECODING)
-    assert translations == ["HI", long.upper(), "HI"]
-    assert scores == [-0.1, -0.7, -0.1]
+    found = inference.translate_segments(model, ["hi", long, "hi"], DECODING)
+    assert found == [Outcome("HI", -0.1), Outcome(long.upper(), -0.7), Outcome("HI", -0.1)]
     settings = {"beam_size": 4, "length_penalty": 0.6, "max_length": None}
     assert model.asked == [(["hi", "a b c d e f g,", "h i j k l m n"], settings)]
 
 
 def test_no_segments_ask_no_model():
     model = Recorder()
-    assert inference.translate_segments(model, [], DECODING) == ([], [])
+    assert inference.translate_segments(model, [], DECODING) == []
     assert model.asked == []
 
 
@@ -44,7 +43,7 @@ def test_answers_stay_on_one_line():
         def translate(self, texts, **settings):
             return [" a\nb\r\u2028c\0 " for _ in texts], np.full(len(texts), np.nan)
 
-    assert inference.translate_segments(Chatty("f"), ["x"], DECODING) == (["a b c"], [None])
+    assert inference.translate_segments(Chatty("f"), ["x"], DECODING) == [Outcome("a b c", None)]
 
 
 def test_mean_score():
@@ -61,10 +60,10 @@ def test_units_of_a_batch_get_their_own_translations_back(tmp_path):
     found = handler(tmp_path)
     batch = [UnitText(("a", "b b"), 1), UnitText((), 2), UnitText(("c",), 3)]
     results = found.run_inference(batch, found.load_model())
-    assert [(r.translations, r.scores, r.context) for r in results] == [
-        (("A", "B B"), (-0.1, -0.2), 1),
-        ((), (), 2),
-        (("C",), (-0.1,), 3),
+    assert [(r.outcomes, r.context) for r in results] == [
+        ((Outcome("A", -0.1), Outcome("B B", -0.2)), 1),
+        ((), 2),
+        ((Outcome("C", -0.1),), 3),
     ]
     assert found.run_inference([], found.load_model()) == []
     assert found.get_num_bytes(batch) == 5
