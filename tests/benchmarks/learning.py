@@ -113,6 +113,7 @@ def _lengths(folder: pathlib.Path, one: Run) -> dict[str, int]:
 
 def _peer(folder: pathlib.Path, work: pathlib.Path, one: Run, *lengths: str) -> list[dict]:
     """What the peer counted at each of its lengths, updates or, with an "m", minutes."""
+    _write_sources(work, test_pairs(work)[0])
     python = peers.peer_python(folder, "trainers")
     script = str(_HERE / "learning_peer.py")
     recipe = "long" if one.minutes >= 20 else "short"
@@ -122,8 +123,7 @@ def _peer(folder: pathlib.Path, work: pathlib.Path, one: Run, *lengths: str) -> 
 def _of_peer(
     folder: pathlib.Path, work: pathlib.Path, one: Run, updates: int
 ) -> list[dict[str, Any]]:
-    sources, references = test_pairs(work)
-    _write_sources(work, sources)
+    _, references = test_pairs(work)
     minutes = (*one.earlier, one.minutes)
     lengths = [str(round(updates * part / one.minutes)) for part in minutes]
     rows = []
