@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from electra_model.search import length_penalty, search, target_limit
+from electra_model.sampling import Sampling
+from electra_model.scoring import length_penalty
+from electra_model.search import Decoding, search, target_limit
 from electra_model.tokenizer import BOS_ID, EOS_ID, PAD_ID
 
 A, B, C = 5, 6, 7
@@ -35,7 +37,7 @@ class TableModel:
         self.logits_of = tf.constant(logits)
         self.decoder = types.SimpleNamespace(
             memory_cache=lambda memory: memory,
-            empty_cache=lambda batch, beam, _: [tf.zeros([batch, beam, LENGTH], tf.int32)],
+            empty_cache=lambda batch, beam, length: tf.zeros([batch * length, beam], tf.int32),
             step=self.step,
         )
 
@@ -43,13 +45,18 @@ class TableModel:
         """The number of the table, in place of a memory."""
         return source_ids[:, 0]
 
-    def step(self, tokens, position, cache, memory, real):
-        at = tf.range(LENGTH)[None, None, :] == position
-        seen = tf.where(at, tokens[:, :, None], cache[0])
+    def step(self, tokens, position, cache, memory, ancestors, real):
+        batch, beam, length = ancestors.shape
+        rows = tf.range(batch) * length + position
+        cache = tf.tensor_scatter_nd_update(cache, rows[:, None], tokens)
+        written = tf.reshape(cache, [batch, 1, length, beam])
+        steps, at = tf.range(length)[None, None, :], position[:, None, None]
+        places = tf.where(steps == at, tf.range(beam)[None, :, None], ancestors)
+        there = tf.one_hot(places, beam, dtype=tf.int32)  # [batch, beam, length, beam]
+        seen = tf.reduce_sum(written * there, axis=3) * tf.cast(steps <= at, tf.int32)
         # Position 0 holds the start mark; what follows it is the prefix.
-        code = tf.reduce_sum(seen[:, :, 1:] * SIZE ** tf.range(LENGTH - 1)[None, None, :], axis=2)
-        rows = tf.gather(tf.gather(self.logits_of, memory), code, batch_dims=1)
-        return rows, [seen]
+        code = tf.reduce_sum(seen[:, :, 1:] * SIZE ** tf.range(length - 1)[None, None, :], axis=2)
+        return tf.gather(tf.gather(self.logits_of, memory), code, batch_dims=1), cache
 
     def logits(self, hidden):
         """What `step` gave is the logits already."""
@@ -78,10 +85,10 @@ SHORT_OR_LONG = {
 }
 
 
-def run(model, sources, beam_size, alpha=0.0, max_length=LENGTH):
+def run(model, sources, beam_size, alpha=0.0, max_length=LENGTH, n_best=1, best=0):
     source_ids = tf.constant([[source] for source in sources])
-    found = search(model, source_ids, beam_size=beam_size, alpha=alpha, max_length=max_length)
-    return np.asarray(found.token_ids).tolist(), np.asarray(found.scores)
+    found = search(model, source_ids, Decoding(beam_size, alpha, n_best), max_length)
+    return np.asarray(found.token_ids)[:, best].tolist(), np.asarray(found.scores)[:, best]
 
 
 def test_greedy_and_beam_differ_where_the_garden_path_leads():
@@ -223,7 +230,7 @@ def log_probabilities(model, sources, prefixes):
 
 
 def test_greedy_is_the_likeliest_token_each_time(electra):
-    found = search(electra, tf.constant(SOURCES), beam_size=1, alpha=0.0, max_length=8)
+    found = search(electra, tf.constant(SOURCES), Decoding(1, 0.0), 8)
     prefixes = np.full((6, 1), BOS_ID, np.int32)
     ended = np.zeros(6, bool)
     for position in range(8):
@@ -232,26 +239,26 @@ def test_greedy_is_the_likeliest_token_each_time(electra):
         chosen = np.where(ended, 0, chosen).astype(np.int32)
         ended |= chosen == EOS_ID
         prefixes = np.concatenate([prefixes, chosen[:, None]], axis=1)
-    assert np.asarray(found.token_ids).tolist() == prefixes[:, 1:].tolist()
+    assert np.asarray(found.token_ids)[:, 0].tolist() == prefixes[:, 1:].tolist()
 
 
 @pytest.mark.parametrize("beam_size", [1, 3])
 def test_the_score_is_that_of_the_output(electra, beam_size):
-    found = search(electra, tf.constant(SOURCES), beam_size=beam_size, alpha=0.6, max_length=8)
-    ids = np.asarray(found.token_ids)
+    found = search(electra, tf.constant(SOURCES), Decoding(beam_size, 0.6), 8)
+    ids = np.asarray(found.token_ids)[:, 0]
     shifted = np.concatenate([np.full((6, 1), BOS_ID), ids[:, :-1]], axis=1).astype(np.int32)
     log_p = log_probabilities(electra, SOURCES, shifted)
     chosen = np.take_along_axis(log_p, ids[..., None], axis=2)[..., 0]
     lengths = (ids != 0).sum(axis=1)
     total = np.where(ids != 0, chosen, 0).sum(axis=1)
-    np.testing.assert_allclose(found.scores, total / ((5 + lengths) / 6) ** 0.6, rtol=1e-4)
+    np.testing.assert_allclose(found.scores[:, 0], total / ((5 + lengths) / 6) ** 0.6, rtol=1e-4)
     assert not np.isin(ids, [1, 2, 4]).any()
 
 
 def test_beam_is_at_least_as_good_as_greedy(electra):
     greedy, beam = (
         np.asarray(
-            search(electra, tf.constant(SOURCES), beam_size=n, alpha=0.6, max_length=8).scores
+            search(electra, tf.constant(SOURCES), Decoding(n, 0.6), 8).scores
         )
         for n in (1, 4)
     )
@@ -259,11 +266,115 @@ def test_beam_is_at_least_as_good_as_greedy(electra):
     assert (beam > greedy + 1e-3).any()
 
 
-def test_a_compiled_search_gives_the_same(electra):
-    def find(source_ids):
-        found = search(electra, source_ids, beam_size=2, alpha=0.6, max_length=6)
+@pytest.mark.parametrize("decoding", [Decoding(1), Decoding(3, n_best=2)])
+def test_a_traced_search_gives_the_same(electra, decoding):
+    def find(source_ids, longest):
+        found = search(electra, source_ids, decoding, longest)
         return found.token_ids, found.scores
 
-    compiled = tf.function(find, jit_compile=True, autograph=False)
-    for plain, fast in zip(find(tf.constant(SOURCES)), compiled(tf.constant(SOURCES)), strict=True):
-        np.testing.assert_allclose(fast, plain, rtol=1e-4)
+    ids = tf.TensorSpec([None, None], tf.int32)
+    traced = tf.function(find, autograph=False, input_signature=[ids, tf.TensorSpec([], tf.int32)])
+    for sources, longest in ((SOURCES, 6), (SOURCES[:2, :4], 8), (SOURCES[:0], 5)):
+        plain = find(tf.constant(sources), tf.constant(longest))
+        fast = traced(tf.constant(sources), tf.constant(longest))
+        assert fast[0].shape == (len(sources), decoding.n_best, longest)
+        assert np.array_equal(plain[0], fast[0])
+        np.testing.assert_allclose(plain[1], fast[1], rtol=1e-5)
+
+
+# === many sentences, few slots ===
+
+
+MANY = np.random.default_rng(5).integers(5, 30, size=(40, 9)).astype("int32")
+for row, length in zip(MANY, np.random.default_rng(6).integers(2, 10, size=40), strict=True):
+    row[length:] = PAD_ID
+DECODINGS = [
+    Decoding(1),
+    Decoding(4, n_best=3),
+    Decoding(3, no_repeat_ngram=2, min_length=5),
+    Decoding(sampling=Sampling(top_k=10)),
+]
+
+
+@pytest.mark.parametrize("decoding", DECODINGS)
+def test_what_a_sentence_becomes_depends_on_nothing_else(electra, decoding):
+    """To the last bit: on the slots, the neighbours, the order, the padding of the source."""
+    numbers = np.random.default_rng(7).random((40, 16)).astype("float32")
+
+    def found(rows, sources=MANY, slots=64):
+        given = {"draws": tf.constant(numbers[rows])}
+        result = search(electra, tf.constant(sources[rows]), decoding, 16, given, slots=slots)
+        return np.asarray(result.token_ids), np.asarray(result.scores)
+
+    every = np.arange(40)
+    ids, scores = found(every)
+    assert len({row.tobytes() for row in ids}) > 10, "outputs differ"
+    assert len(set((ids[:, 0] != 0).sum(axis=1))) > 3, "and end at various steps"
+    wider = np.pad(MANY, [(0, 0), (0, 7)])
+    for rows, sources, slots in (
+        (every, MANY, 2),
+        (every, MANY, 5),
+        (every[::-1], MANY, 16),
+        (np.array([17]), MANY, 64),
+        (np.array([3, 30, 3]), MANY, 64),
+        (every, wider, 64),
+    ):
+        again = found(rows, sources, slots)
+        assert np.array_equal(again[0], ids[rows])
+        assert np.array_equal(again[1], scores[rows])
+
+
+def test_the_best_outputs_come_first_and_differ(electra):
+    found = search(electra, tf.constant(MANY), Decoding(4, n_best=4), 12)
+    ids, scores = np.asarray(found.token_ids), np.asarray(found.scores)
+    assert (np.diff(scores, axis=1) <= 0).all()
+    assert all(len({row.tobytes() for row in outputs}) == 4 for outputs in ids)
+    best = search(electra, tf.constant(MANY), Decoding(4), 12)
+    assert np.array_equal(best.token_ids[:, 0], ids[:, 0])
+
+
+def test_a_wide_beam_finds_the_best_ones():
+    """Both the best and the second best of all outputs."""
+    ids, scores = run(TableModel(SHORT_OR_LONG), [0], 4, n_best=2, best=slice(None))
+    assert ids[0][0] == [A, EOS_ID, 0, 0] and ids[0][1] == [B, C, EOS_ID, 0]
+    np.testing.assert_allclose(scores[0], [math.log(0.33), math.log(0.3168)], rtol=1e-5)
+
+
+@pytest.mark.parametrize("beam_size", [1, 3])
+def test_no_output_is_shorter_than_allowed(electra, beam_size):
+    free, bound = (
+        np.asarray(
+            search(electra, tf.constant(MANY), Decoding(beam_size, min_length=n), 12).token_ids
+        )
+        for n in (2, 7)
+    )
+    assert (free != 0).sum(axis=2).min() < 7 <= (bound != 0).sum(axis=2).min()
+
+
+@pytest.mark.parametrize("beam_size", [1, 3])
+def test_tokens_in_the_same_order_come_once(electra, beam_size):
+    free, without = (
+        np.asarray(
+            search(
+                electra, tf.constant(MANY), Decoding(beam_size, no_repeat_ngram=n), 16
+            ).token_ids
+        )[:, 0]
+        for n in (0, 2)
+    )
+
+    def repeats(ids):
+        pairs = [tuple(ids[at : at + 2]) for at in range((ids != 0).sum() - 1)]
+        return len(pairs) > len(set(pairs))
+
+    assert any(map(repeats, free)) and not any(map(repeats, without))
+
+
+@pytest.mark.parametrize("beam_size", [1, 3])
+def test_outputs_begin_as_they_are_told_to(electra, beam_size):
+    prefix = np.array([[7, 8, 9], [11, 0, 0], [0, 0, 0]] * 2, np.int32)
+    given = {"prefix": tf.constant(prefix)}
+    found = search(electra, tf.constant(SOURCES), Decoding(beam_size), 8, given)
+    ids = np.asarray(found.token_ids)[:, 0]
+    assert ids[0, :3].tolist() == [7, 8, 9] and ids[1, 0] == 11
+    free = np.asarray(search(electra, tf.constant(SOURCES), Decoding(beam_size), 8).token_ids)
+    assert np.array_equal(ids[2], free[2, 0]) and not np.array_equal(ids[0], free[0, 0])
