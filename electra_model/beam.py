@@ -6,7 +6,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from electra_model.scoring import LOWEST, length_penalty, likeliest, log, written
+from electra_model.scoring import LOWEST, length_penalties, likeliest, log, written
 from electra_model.tokenizer import BOS_ID, EOS_ID
 
 
@@ -24,6 +24,7 @@ class Beam:
     ):
         self.beam_size, self.alpha, self.max_length = beam_size, alpha, max_length
         self.min_length, self.n_best = min_length, n_best
+        self.penalties = length_penalties(max_length, alpha)
 
     def start(self, slots) -> dict[str, Any]:
         """Of sentences of which nothing is written yet."""
@@ -47,12 +48,13 @@ class Beam:
         alive, output = state["alive"], state["output"]
         probabilities = predict(state["tokens"], output, state["ancestors"])
         # One more than the beam, for one of them may be the end.
-        top, chosen = likeliest(probabilities, beam + 1)
+        count = min(beam + 1, probabilities.shape[-1])
+        top, chosen = likeliest(probabilities, count)
 
         # Hypotheses that end here: is one of them among the best so far?
         ends = log(probabilities[..., EOS_ID])
         ends += tf.where(tf.less(position, self.min_length - 1), LOWEST, 0.0)[:, None]
-        penalty = length_penalty(position + 1, self.alpha)[:, None]
+        penalty = tf.gather(self.penalties, position + 1)[:, None]
         ended = written(output, position, tf.fill([slots, beam], EOS_ID))
         scores = tf.concat([state["scores"], (alive + ends) / penalty], axis=1)
         scores, which = tf.math.top_k(scores, k=self.n_best)
@@ -60,9 +62,9 @@ class Beam:
 
         # Hypotheses that go on: the best of each hold the best of all.
         going = tf.where(tf.equal(chosen, EOS_ID), 2.0 * LOWEST, log(top) + alive[:, :, None])
-        flat = [slots, beam * (beam + 1)]
+        flat = [slots, beam * count]
         alive, where = tf.math.top_k(tf.reshape(going, flat), k=beam)
-        parents = where // (beam + 1)
+        parents = where // count
         tokens = tf.gather(tf.reshape(chosen, flat), where, batch_dims=1)
         output = written(tf.gather(output, parents, batch_dims=1), position, tokens)
         # What was computed at this position lies where the parent was.
@@ -78,7 +80,7 @@ class Beam:
 
     def decided(self, state, position):
         """No unfinished hypothesis can overtake, or there is no room for one."""
-        reachable = state["alive"][:, 0] / length_penalty(self.max_length, self.alpha)
+        reachable = state["alive"][:, 0] / self.penalties[self.max_length]
         return tf.logical_or(
             tf.equal(position, self.max_length), reachable <= state["scores"][:, -1]
         )

@@ -95,10 +95,10 @@ class Decoder(Stack):
     def step(self, token_ids, position, cache, memory_cache, ancestors, memory_padding_mask):
         """One position of several hypotheses of each sentence.
 
-        token_ids int [batch, beam], the tokens at each sentence's `position` int [batch]; ancestors int [batch, beam,
-        max_length]: in which place of the beam each earlier position of a hypothesis was computed
-        -> representations [batch, beam, d_model] and the cache. See `DecoderBlock.step` for the
-        caches.
+        token_ids int [batch, beam], the tokens at each sentence's `position` int [batch];
+        ancestors int [batch, beam, max_length]: in which place of the beam each earlier position of
+        a hypothesis was computed -> representations [batch, beam, d_model] and the cache. See
+        `DecoderBlock.step` for the caches.
         """
         x, rotation = self.embed(token_ids, ops.expand_dims(position, 1))
         seen = masks.ancestors(ancestors, position)

@@ -6,7 +6,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from electra_model.scoring import length_penalty, likeliest, log, written
+from electra_model.scoring import length_penalties, likeliest, log, written
 from electra_model.tokenizer import BOS_ID, EOS_ID
 
 
@@ -16,7 +16,8 @@ class Greedy:
     beam_size = 1
 
     def __init__(self, alpha: float, max_length, min_length: int = 2):
-        self.alpha, self.max_length, self.min_length = alpha, max_length, min_length
+        self.max_length, self.min_length = max_length, min_length
+        self.penalties = length_penalties(max_length, alpha)
 
     def start(self, slots) -> dict[str, Any]:
         """Of sentences of which nothing is written yet."""
@@ -61,4 +62,4 @@ class Greedy:
     def outputs(self, state):
         """The one there is."""
         lengths = tf.reduce_sum(tf.cast(state["output"] != 0, tf.int32), axis=2)
-        return state["output"], state["total"] / length_penalty(lengths, self.alpha)
+        return state["output"], state["total"] / tf.gather(self.penalties, lengths)

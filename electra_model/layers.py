@@ -14,7 +14,7 @@ from keras import ops
 
 from electra_model import randomness
 from electra_model.attention import MultiHeadAttention
-from electra_model.fusion import fused, into_product, product
+from electra_model.fusion import fused, into_product, is_alike, product
 
 EPSILON = 1e-6
 ACTIVATIONS = ("relu", "gelu", "swish", "swiglu")
@@ -35,13 +35,17 @@ def normalized(norm, x, for_product=False):
 def _normalized(x, gamma, beta, *, epsilon, for_product):
     centred = x - ops.mean(x, axis=-1, keepdims=True)
     variance = ops.mean(ops.square(centred), axis=-1, keepdims=True)
+    if is_alike():
+        # TensorFlow computes the last few roots of a tensor in another way than the others: a root
+        # for each number leaves none of them over.
+        variance = variance + ops.zeros_like(gamma)
     scaled = centred * ops.rsqrt(variance + epsilon) * gamma + beta
     return into_product(scaled) if for_product else scaled
 
 
 def linear(dense, x):
     """float [..., k] -> float32 [..., n]: a product and a bias."""
-    return ops.cast(product(x, dense.kernel), "float32") + dense.bias
+    return product(x, dense.kernel, bias=dense.bias)
 
 
 class FeedForward(keras.layers.Layer):
@@ -295,8 +299,10 @@ class DecoderBlock(_Block):
         """Keys and values, each zeros [batch * heads * max_length, beam * head_dim]: a row for
         every head of every position, so that a position is written without touching the others."""
         width = beam * self.self_attention.head_dim
-        shape = (batch * self.num_heads * max_length, width)
-        return [ops.zeros(shape), ops.zeros(shape)]
+        # Each a tensor of its own, which no optimiser of graphs takes for the other or for a
+        # constant: it is written in place.
+        shape = [batch * self.num_heads * max_length, width]
+        return [tf.raw_ops.Empty(shape=shape, dtype=tf.float32, init=True) for _ in range(2)]
 
 
 def _written(cache, new, position):

@@ -3,6 +3,8 @@
 import tensorflow as tf
 
 LOWEST = -1e9
+# Tokens of a block, see `likeliest`.
+BLOCK = 64
 
 
 def length_penalty(length, alpha: float):
@@ -11,10 +13,21 @@ def length_penalty(length, alpha: float):
     return tf.pow((5.0 + tf.cast(length, tf.float32)) / 6.0, alpha)
 
 
+def length_penalties(max_length, alpha: float):
+    """float32 [max_length + 2]: of every length, so that one has the same bits wherever it is
+    looked up."""
+    return length_penalty(tf.range(max_length + 2), alpha)
+
+
 def log(probabilities):
     """The natural logarithm, `LOWEST` where a probability is 0."""
-    positive = tf.maximum(probabilities, 1e-38)
-    return tf.where(probabilities > 0, tf.math.log(positive), LOWEST)
+    # Sixteen at a time: what is left over at the end of a tensor would be computed in another way,
+    # and a number's last bit depend on where it stands.
+    size = tf.shape(probabilities)[-1]
+    padding = [[0, 0]] * (probabilities.shape.rank - 1) + [[0, -size % 16]]
+    padded = tf.pad(probabilities, padding, constant_values=1.0)
+    found = tf.math.log(tf.maximum(padded, 1e-38))[..., :size]
+    return tf.where(probabilities > 0, found, LOWEST)
 
 
 def written(output, position, tokens):
@@ -22,10 +35,6 @@ def written(output, position, tokens):
     max_length]."""
     at = tf.equal(tf.range(tf.shape(output)[2])[None, :], position[:, None])
     return tf.where(at[:, None, :], tokens[:, :, None], output)
-
-
-# Tokens of a block, see `likeliest`.
-_BLOCK = 64
 
 
 def likeliest(probabilities, count: int):
@@ -36,16 +45,16 @@ def likeliest(probabilities, count: int):
     looked at by a fast reduction alone.
     """
     size = probabilities.shape[-1]
-    blocks = -(-size // _BLOCK)
+    blocks = -(-size // BLOCK)
     if blocks <= 2 * count:
         return tf.math.top_k(probabilities, k=count)
     slots, beam = tf.shape(probabilities)[0], tf.shape(probabilities)[1]
-    if size % _BLOCK:
-        missing = blocks * _BLOCK - size
+    if size % BLOCK:
+        missing = blocks * BLOCK - size
         probabilities = tf.pad(probabilities, [[0, 0], [0, 0], [0, missing]], constant_values=-1.0)
-    cut = tf.reshape(probabilities, [slots * beam, blocks, _BLOCK])
+    cut = tf.reshape(probabilities, [slots * beam, blocks, BLOCK])
     _, chosen = tf.math.top_k(tf.reduce_max(cut, axis=-1), k=count)
-    inside = tf.reshape(tf.gather(cut, chosen, batch_dims=1), [slots * beam, count * _BLOCK])
+    inside = tf.reshape(tf.gather(cut, chosen, batch_dims=1), [slots * beam, count * BLOCK])
     top, where = tf.math.top_k(inside, k=count)
-    tokens = tf.gather(chosen, where // _BLOCK, batch_dims=1) * _BLOCK + where % _BLOCK
+    tokens = tf.gather(chosen, where // BLOCK, batch_dims=1) * BLOCK + where % BLOCK
     return tf.reshape(top, [slots, beam, count]), tf.reshape(tokens, [slots, beam, count])

@@ -18,15 +18,15 @@ import tensorflow as tf
 from electra_model import constraints, masks
 from electra_model.beam import Beam
 from electra_model.constraints import Given
+from electra_model.fusion import Computation, computing
 from electra_model.greedy import Greedy
 from electra_model.sampling import Sampled, Sampling
-from electra_model.scoring import LOWEST
 from electra_model.tokenizer import BOS_ID, MASK_ID, PAD_ID, UNK_ID
 
 # Sentences that are searched at once. More of them make larger matrix products, until keys and
 # values no longer fit into the processor's cache.
 SLOTS = 64
-# A product of one row is computed in another order than those of more.
+# Products of one row are computed in another order than those of more.
 _FEWEST_SLOTS = 2
 # The start token, the unknown token and their like are never output.
 _NEVER = (PAD_ID, UNK_ID, BOS_ID, MASK_ID)
@@ -118,18 +118,20 @@ def search(
             *(decoding.beam_size, decoding.alpha, max_length),
             *(decoding.min_length, decoding.n_best),
         )
-    return _Slots(model, source_ids, way, decoding, max_length, given or {}).run(slots)
+    with computing(Computation(alike=True)):
+        return _Slots(model, source_ids, way, decoding, max_length, given or {}).run(slots)
 
 
 class _Slots:
     """The loop. `batch` is the number of sentences; a slot whose row is `batch` is free."""
 
-    def __init__(self, model, source_ids, way: Search, decoding: Decoding, max_length, given: Given):
+    def __init__(
+        self, model, source_ids, way: Search, decoding: Decoding, max_length, given: Given
+    ):
         self.model, self.source_ids, self.way, self.max_length = model, source_ids, way, max_length
         self.decoding, self.given = decoding, given
         self.batch = tf.shape(source_ids)[0]
-        size = model.target_vocab_size
-        self.never = tf.reduce_sum(tf.one_hot(_NEVER, size, LOWEST, 0.0), axis=0)
+        self.logits = model.logits_in_loops(_NEVER)
 
     def run(self, slots) -> Hypotheses:
         slots = tf.maximum(tf.minimum(slots, self.batch), _FEWEST_SLOTS)
@@ -204,13 +206,13 @@ class _Slots:
 
     def _stepped(self, state):
         position = state["position"]
-        cache: list[Any] = []
+        filled: dict[str, Any] = {}
 
         def predict(tokens, output, ancestors):
-            hidden, cache[:] = self.model.decoder.step(
+            hidden, filled["cache"] = self.model.decoder.step(
                 tokens, position, state["cache"], state["memory"], ancestors, state["real"]
             )
-            probabilities = tf.nn.softmax(self.model.logits(hidden) + self.never)
+            probabilities = tf.nn.softmax(self.logits(hidden))
             if self.decoding.no_repeat_ngram:
                 probabilities *= constraints.without_repeats(
                     output, position, self.decoding.no_repeat_ngram, probabilities.shape[-1]
@@ -221,9 +223,7 @@ class _Slots:
                 )
             return probabilities
 
-        hypotheses = self.way.advance(
-            state["hypotheses"], position, predict, state["given"]
-        )
+        hypotheses = self.way.advance(state["hypotheses"], position, predict, state["given"])
         position += 1
         decided = self.way.decided(hypotheses, position)
         ids, scores = self.way.outputs(hypotheses)
@@ -232,7 +232,7 @@ class _Slots:
             **state,
             "position": tf.minimum(position, self.max_length - 1),
             "hypotheses": hypotheses,
-            "cache": cache,
+            "cache": filled["cache"],
             "row": tf.where(decided, self.batch, state["row"]),
             "token_ids": tf.tensor_scatter_nd_update(state["token_ids"], place, ids),
             "scores": tf.tensor_scatter_nd_update(state["scores"], place, scores),
