@@ -53,4 +53,4 @@ def forced(probabilities, prefix, position):
     only = tf.one_hot(token, tf.shape(probabilities)[2])
     # However unlikely the token is, it comes.
     least = tf.maximum(probabilities, 1e-37) * only
-    return tf.where(tf.equal(token, 0)[..., None], probabilities, least)
+    return tf.where(tf.expand_dims(tf.equal(token, 0), -1), probabilities, least)

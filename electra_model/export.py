@@ -287,11 +287,13 @@ class _Module(tf.Module):
         def of_bucket(index, output, score):
             members = tf.where(tf.equal(bucket, index))[:, :1]
             source = tf.gather(ragged, members[:, 0]).to_tensor(PAD_ID)[:, : widths[index]]
-            source = tf.pad(source, [[0, 0], [0, widths[index] - tf.shape(source)[1]]])
+            missing: Any = [[0, 0], [0, widths[index] - tf.shape(source)[1]]]
+            source = tf.pad(source, missing)
             ids, found = best_outputs(
                 loaded.model, source, limits[index], beam_size, length_penalty
             )
-            ids = tf.pad(ids, [[0, 0], [0, limits[-1] - limits[index]]])
+            missing = [[0, 0], [0, limits[-1] - limits[index]]]
+            ids = tf.pad(ids, missing)
             return (
                 index + 1,
                 tf.tensor_scatter_nd_update(output, members, ids),

@@ -72,7 +72,7 @@ def is_alike() -> bool:
     return _current.get().alike
 
 
-def product(x, kernel, transposed=False, bias=None):
+def product(x, kernel, transposed=False, bias=None) -> Any:
     """float [..., k] times float [k, n], or [n, k] where it is transposed -> [..., n], of the
     computation's dtype; with a bias float32 [n] it is added, and the result is float32."""
     kernel = into_product(tf.convert_to_tensor(kernel))

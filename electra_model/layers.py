@@ -291,7 +291,8 @@ class DecoderBlock(_Block):
         x = self.after(norm, x, attended, None, attention.output_dense.bias)
         norm, attention = self.cross_attention_norm, self.cross_attention
         query = attention.project_query(self.before(norm, x), heads_first=True)
-        attended = attention.mix(query, *memory_cache, memory_mask)
+        keys, values = memory_cache
+        attended = attention.mix(query, keys, values, memory_mask)
         x = self.after(norm, x, attended, None, attention.output_dense.bias)
         return self.feed(x), cache
 

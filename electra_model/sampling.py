@@ -45,7 +45,7 @@ class Sampled(Greedy):
         probabilities = self.predicted(state, predict)
         size = probabilities.shape[-1]
         # The scores are those of the model, whatever is drawn from.
-        early = tf.less(position, self.min_length - 1)[:, None, None]
+        early = tf.reshape(tf.less(position, self.min_length - 1), [-1, 1, 1])
         ends = tf.equal(tf.range(size), EOS_ID)
         shares = tf.where(tf.logical_and(early, ends), 0.0, probabilities)
         count = min(self.sampling.top_k or size, size)
@@ -57,11 +57,11 @@ class Sampled(Greedy):
         before = tf.cumsum(share, axis=-1, exclusive=True)
         kept = tf.where(before < self.sampling.top_p, share, 0.0)
         reached = tf.cumsum(kept, axis=-1)
-        draw = tf.gather(given["draws"], position, batch_dims=1)[:, None, None]
+        draw = tf.reshape(tf.gather(given["draws"], position, batch_dims=1), [-1, 1, 1])
         place = tf.reduce_sum(tf.cast(reached <= draw * reached[..., -1:], tf.int32), axis=-1)
         place = tf.minimum(place, count - 1)
-        token = tf.gather(chosen, place[..., None], batch_dims=2)[..., 0]
-        probability = tf.gather(probabilities, token[..., None], batch_dims=2)[..., 0]
+        token = tf.gather(chosen, place, axis=2, batch_dims=2)
+        probability = tf.gather(probabilities, token, axis=2, batch_dims=2)
         return self.taken(state, position, probabilities, token, probability)
 
 

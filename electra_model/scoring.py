@@ -1,5 +1,7 @@
 """How hypotheses are scored."""
 
+from typing import Any
+
 import tensorflow as tf
 
 LOWEST = -1e9
@@ -23,11 +25,11 @@ def log(probabilities):
     """The natural logarithm, `LOWEST` where a probability is 0."""
     # Sixteen at a time: what is left over at the end of a tensor would be computed in another way,
     # and a number's last bit depend on where it stands.
-    size = tf.shape(probabilities)[-1]
+    size: Any = tf.shape(probabilities)[-1]
     padding = [[0, 0]] * (probabilities.shape.rank - 1) + [[0, -size % 16]]
     padded = tf.pad(probabilities, padding, constant_values=1.0)
-    found = tf.math.log(tf.maximum(padded, 1e-38))[..., :size]
-    return tf.where(probabilities > 0, found, LOWEST)
+    found: Any = tf.math.log(tf.maximum(padded, 1e-38))
+    return tf.where(probabilities > 0, found[..., :size], LOWEST)
 
 
 def written(output, position, tokens):
@@ -37,7 +39,7 @@ def written(output, position, tokens):
     return tf.where(at[:, None, :], tokens[:, :, None], output)
 
 
-def likeliest(probabilities, count: int):
+def likeliest(probabilities, count: int) -> tuple[Any, Any]:
     """float32 [slots, beam, vocabulary] -> the `count` largest of each row, falling, and int32,
     which tokens they are, both [slots, beam, count].
 

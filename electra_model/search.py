@@ -108,7 +108,7 @@ def search(
     source_ids int32 [batch, source_length], 0 = padding. max_length: tokens of the longest output,
     end mark included. given: what belongs to each sentence besides (see `constraints.Given`).
     """
-    way: Search
+    way: Any
     if decoding.sampling is not None:
         way = Sampled(decoding.sampling, decoding.alpha, max_length, decoding.min_length)
     elif decoding.beam_size == 1:
@@ -125,9 +125,7 @@ def search(
 class _Slots:
     """The loop. `batch` is the number of sentences; a slot whose row is `batch` is free."""
 
-    def __init__(
-        self, model, source_ids, way: Search, decoding: Decoding, max_length, given: Given
-    ):
+    def __init__(self, model, source_ids, way: Any, decoding: Decoding, max_length, given: Given):
         self.model, self.source_ids, self.way, self.max_length = model, source_ids, way, max_length
         self.decoding, self.given = decoding, given
         self.batch = tf.shape(source_ids)[0]
@@ -137,14 +135,15 @@ class _Slots:
         slots = tf.maximum(tf.minimum(slots, self.batch), _FEWEST_SLOTS)
         state = self._empty(slots)
         shapes = tf.nest.map_structure(_loose, state)
-        state = tf.while_loop(
+        last: Any = tf.while_loop(
             lambda state: tf.logical_or(
                 state["next"] < self.batch, tf.reduce_any(state["row"] < self.batch)
             ),
             self._body,
             [state],
             shape_invariants=[shapes],
-        )[0]
+        )
+        (state,) = last
         return Hypotheses(state["token_ids"][:-1], state["scores"][:-1])
 
     def _empty(self, slots) -> dict[str, Any]:
@@ -187,7 +186,7 @@ class _Slots:
 
     def _filled(self, state):
         """The next sentences take the free slots."""
-        free = tf.where(tf.equal(state["row"], self.batch))[:, :1]
+        free: Any = tf.where(tf.equal(state["row"], self.batch))
         free = tf.cast(free[: self.batch - state["next"]], tf.int32)
         count = tf.shape(free)[0]
         rows = state["next"] + tf.range(count)
@@ -215,7 +214,7 @@ class _Slots:
             probabilities = tf.nn.softmax(self.logits(hidden))
             if self.decoding.no_repeat_ngram:
                 probabilities *= constraints.without_repeats(
-                    output, position, self.decoding.no_repeat_ngram, probabilities.shape[-1]
+                    output, position, self.decoding.no_repeat_ngram, tf.shape(probabilities)[-1]
                 )
             if "prefix" in state["given"]:
                 probabilities = constraints.forced(
@@ -227,7 +226,7 @@ class _Slots:
         position += 1
         decided = self.way.decided(hypotheses, position)
         ids, scores = self.way.outputs(hypotheses)
-        place = tf.where(decided, state["row"], self.batch)[:, None]
+        place = tf.expand_dims(tf.where(decided, state["row"], self.batch), 1)
         return {
             **state,
             "position": tf.minimum(position, self.max_length - 1),
@@ -241,7 +240,7 @@ class _Slots:
     def _compacted(self, state):
         """Without the slots that are free, when no sentence waits for them."""
         slots = tf.shape(state["row"])[0]
-        order = tf.argsort(tf.cast(tf.equal(state["row"], self.batch), tf.int32), stable=True)
+        order: Any = tf.argsort(tf.cast(tf.equal(state["row"], self.batch), tf.int32), stable=True)
         kept = order[: tf.maximum((slots + 1) // 2, _FEWEST_SLOTS)]
         held = {name: state[name] for name in _OF_SLOTS}
         smaller = tf.nest.map_structure(lambda part: tf.gather(part, kept), held)
