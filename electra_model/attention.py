@@ -101,6 +101,13 @@ class MultiHeadAttention(keras.layers.Layer):
         mixed = tf.transpose(tf.matmul(kept, v), [0, 2, 1, 3])
         return self.combine_heads(mixed), alpha
 
+    def mix(self, query, keys, values, mask):
+        """Attention over what is projected already, heads first: [batch, heads, query_length,
+        head_dim] -> [batch, query_length, d_model], without the last bias. mask as in `call`."""
+        products = tf.matmul(query, keys, transpose_b=True)
+        alpha = tf.nn.softmax(products + masks.additive(mask, products.dtype), axis=-1)
+        return self.combine_heads(tf.transpose(tf.matmul(alpha, values), [0, 2, 1, 3]))
+
     def get_config(self):
         """The constructor's arguments."""
         config = super().get_config()

@@ -18,6 +18,13 @@ def default_buckets(max_length: int) -> tuple[int, ...]:
     return (*lengths, max_length)
 
 
+def fine_buckets(max_length: int) -> tuple[int, ...]:
+    """Lengths for what is not compiled for each of them: little is padded. `max_length` is always
+    the last."""
+    steps = [*range(4, 64, 4), *range(64, max_length, 16)]
+    return (*(length for length in steps if length < max_length), max_length)
+
+
 def bucket_of(lengths: np.ndarray, buckets: Sequence[int]) -> np.ndarray:
     """lengths int [n] -> int [n]: the first bucket that holds each, len(buckets) where none does.
 

@@ -77,25 +77,36 @@ class Decoder(Stack):
         return (x, self_scores, cross_scores) if return_scores else x
 
     def memory_cache(self, memory):
-        """Keys and values of the memory for every block, computed once per sentence."""
-        return [block.cross_attention.project_memory(memory) for block in self.blocks]
+        """Keys and values of the memory for every block, computed once per sentence: each [batch,
+        heads, source_length, head_dim]."""
+        return [
+            block.cross_attention.project_memory(memory, heads_first=True) for block in self.blocks
+        ]
 
-    def empty_cache(self, batch, beam, max_length):
-        """Zeroed keys and values of every block: [batch, beam, max_length, heads, head_dim]."""
-        shape = (batch, beam, max_length, self.num_heads, self.d_model // self.num_heads)
+    def empty_memory(self, batch, source_length):
+        """Zeros of the shape of `memory_cache`."""
+        shape = (batch, self.num_heads, source_length, self.d_model // self.num_heads)
         return [(ops.zeros(shape), ops.zeros(shape)) for _ in self.blocks]
 
-    def step(self, token_ids, position, cache, memory_cache, memory_padding_mask):
+    def empty_cache(self, batch, beam, max_length):
+        """Zeroed keys and values of every block (see `DecoderBlock.empty_cache`)."""
+        return [block.empty_cache(batch, beam, max_length) for block in self.blocks]
+
+    def step(self, token_ids, position, cache, memory_cache, ancestors, memory_padding_mask):
         """One position of several hypotheses of each sentence.
 
-        token_ids int [batch, beam], the tokens at `position` int [] -> representations [batch,
-        beam, d_model] and the cache. See `DecoderBlock.step` for the shapes of the caches.
+        token_ids int [batch, beam], the tokens at each sentence's `position` int [batch];
+        ancestors int [batch, beam, max_length]: in which place of the beam each earlier position of
+        a hypothesis was computed -> representations [batch, beam, d_model] and the cache. See
+        `DecoderBlock.step` for the caches.
         """
-        x, rotation = self.embed(token_ids, ops.reshape(position, (1, 1)))
+        x, rotation = self.embed(token_ids, ops.expand_dims(position, 1))
+        seen = masks.ancestors(ancestors, position)
+        memory_mask = masks.attend_to_real(memory_padding_mask)
         filled = []
         for block, block_cache, block_memory in zip(self.blocks, cache, memory_cache, strict=True):
             x, block_cache = block.step(
-                x, position, block_cache, block_memory, memory_padding_mask, rotation
+                x, position, block_cache, block_memory, seen, memory_mask, rotation
             )
             filled.append(block_cache)
         return self.finish(x), filled

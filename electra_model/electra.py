@@ -5,9 +5,11 @@ the parts, the representations are weighted by those scores and transformed, and
 generated from the result. The encoder can start from the discriminator of `pretraining`.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
+import tensorflow as tf
 from keras import ops
 
 from electra_model import masks, randomness
@@ -18,6 +20,7 @@ from electra_model.encoder import Encoder
 from electra_model.heads import VocabularyHead
 from electra_model.initialization import initialize
 from electra_model.layers import EPSILON
+from electra_model.scoring import BLOCK
 
 
 class Electra(keras.Model):
@@ -245,6 +248,21 @@ class Electra(keras.Model):
     def logits(self, hidden):
         """[..., d_model] -> [..., target_vocab_size], by the target embedding's own table."""
         return self.vocabulary_head(hidden, self.target_embedding.table)
+
+    def logits_in_loops(self, never: Sequence[int]):
+        """A function as `logits`, for decoding: what a loop need not make again is made here. There
+        are some columns more than the vocabulary has; the logits of these and of the tokens `never`
+        are so low that they have no probability.
+        """
+        size = self.target_vocab_size
+        missing = BLOCK - size % BLOCK
+        table = tf.transpose(tf.convert_to_tensor(self.target_embedding.table))
+        # The padding also keeps TensorFlow from turning this into products with the transposed
+        # table, in whose last bits the number of rows shows.
+        columns = tf.pad(table, [[0, 0], [0, missing]])
+        lowered = tf.reduce_sum(tf.one_hot(never, size, -1e9, 0.0), axis=0)
+        bias = tf.pad(self.vocabulary_head.bias + lowered, [[0, missing]], constant_values=-1e9)
+        return lambda hidden: self.vocabulary_head.compared(hidden, columns, bias)
 
     def get_config(self):
         """The constructor's arguments."""

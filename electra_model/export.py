@@ -30,13 +30,7 @@ from electra_model.config import ModelConfig
 from electra_model.durability import sync_folder
 from electra_model.electra import Electra
 from electra_model.errors import InputError, WorkError
-from electra_model.inference import (
-    BATCH_ROWS,
-    BATCH_TOKENS,
-    LoadedModel,
-    compiled_search,
-    ragged_rows,
-)
+from electra_model.inference import LoadedModel, best_outputs, ragged_rows
 from electra_model.model_folder import ENTRIES, missing_part
 from electra_model.search import target_limit
 from electra_model.tokenizer import BOS_ID, PAD_ID, SIDES, Tokenizer
@@ -249,11 +243,9 @@ class _Module(tf.Module):
         strings = tf.TensorSpec([None], tf.string, "text")
 
         def translate(beam_size):
-            searches = self._searches(beam_size, decoding["length_penalty"])
-
             @tf.function(autograph=False, input_signature=[strings])
             def serve(text):
-                output, score = self._translate(text, searches)
+                output, score = self._translate(text, beam_size, decoding["length_penalty"])
                 return {"output": output, "score": score}
 
             return serve
@@ -279,68 +271,40 @@ class _Module(tf.Module):
             "attention": attention,
         }
 
-    def _searches(self, beam_size, length_penalty):
-        """(length, rows, compiled search) of every bucket."""
-        loaded = self._loaded
-        searches = []
-        for length in loaded.buckets:
-            rows = bucketing.rows_for(length, BATCH_TOKENS, BATCH_ROWS)
-            limit = target_limit(length, loaded.model.max_length)
-            function = compiled_search(
-                loaded.model, [rows, length], beam_size, length_penalty, limit
-            )
-            searches.append((length, rows, function))
-        return searches
-
-    def _translate(self, text, searches):
-        """The graph twin of `LoadedModel.translate`: the same buckets, the same batches."""
+    def _translate(self, text, beam_size, length_penalty):
+        """The graph twin of `LoadedModel.translate`."""
         loaded = self._loaded
         ragged = loaded.tokenizer.encode(text)
         lengths = tf.cast(ragged.row_lengths(), tf.int32)
-        count = tf.shape(lengths)[0]
-        widest = max(target_limit(length, loaded.model.max_length) for length in loaded.buckets)
-        output = tf.zeros([count, widest], tf.int32)
-        score = tf.zeros([count], tf.float32)
-        previous = 1  # the end mark alone is no text
-        for length, rows, search in searches:
-            last = length == loaded.buckets[-1]
-            inside = tf.logical_and(lengths > previous, tf.logical_or(last, lengths <= length))
-            members = tf.cast(tf.where(inside)[:, 0], tf.int32)
-            previous = length
-            number = tf.shape(members)[0]
+        longest = loaded.model.max_length
+        limits = tf.constant([target_limit(width, longest) for width in loaded.widths])
+        widths = tf.constant(loaded.widths)
+        # Of a text that is too long, the first bucket that is no more than its beginning.
+        bucket = tf.minimum(tf.searchsorted(widths, lengths), len(loaded.widths) - 1)
+        # The end mark alone is no text.
+        bucket = tf.where(lengths > 1, bucket, -1)
 
-            def more(start, _output, _score, number=number):
-                return start < number
-
-            def batch(
-                start,
-                output,
-                score,
-                members=members,
-                number=number,
-                rows=rows,
-                length=length,
-                search=search,
-            ):
-                index = tf.minimum(tf.range(start, start + rows), number - 1)
-                chosen = tf.gather(members, index)
-                source = tf.gather(ragged, chosen).to_tensor(PAD_ID, shape=[None, length])
-                ids, found = search(tf.ensure_shape(source, [rows, length]))
-                ids = tf.pad(ids, [[0, 0], [0, widest - int(ids.shape[1])]])
-                output = tf.tensor_scatter_nd_update(output, chosen[:, None], ids)
-                score = tf.tensor_scatter_nd_update(score, chosen[:, None], found)
-                return start + rows, output, score
-
-            _, output, score = tf.while_loop(
-                more,
-                batch,
-                (tf.constant(0), output, score),
-                shape_invariants=(
-                    tf.TensorShape([]),
-                    tf.TensorShape([None, None]),
-                    tf.TensorShape([None]),
-                ),
+        def of_bucket(index, output, score):
+            members = tf.where(tf.equal(bucket, index))[:, :1]
+            source = tf.gather(ragged, members[:, 0]).to_tensor(PAD_ID)[:, : widths[index]]
+            missing: Any = [[0, 0], [0, widths[index] - tf.shape(source)[1]]]
+            source = tf.pad(source, missing)
+            ids, found = best_outputs(
+                loaded.model, source, limits[index], beam_size, length_penalty
             )
+            missing = [[0, 0], [0, limits[-1] - limits[index]]]
+            ids = tf.pad(ids, missing)
+            return (
+                index + 1,
+                tf.tensor_scatter_nd_update(output, members, ids),
+                tf.tensor_scatter_nd_update(score, members, found),
+            )
+
+        count = tf.shape(lengths)[0]
+        state = (tf.constant(0), tf.zeros([count, limits[-1]], tf.int32), tf.zeros([count]))
+        _, output, score = tf.while_loop(
+            lambda index, *_: index < len(loaded.widths), of_bucket, state
+        )
         return loaded.target_tokenizer.decode(ragged_rows(output)), score
 
 

@@ -31,10 +31,12 @@ class Computation:
       fused: whether fused functions are compiled each on its own.
       dtype: of both sides of every matrix product with weights, "float32" or "bfloat16"; sums,
         normalisations, losses and the weights themselves are float32.
+      alike: whether a row has the same bits wherever it stands among others, however many.
     """
 
     fused: bool = False
     dtype: str = "float32"
+    alike: bool = False
 
     @property
     def jit_compile(self) -> bool | None:
@@ -65,14 +67,21 @@ def is_fused() -> bool:
     return _current.get().fused
 
 
-def product(x, kernel, transposed=False):
+def is_alike() -> bool:
+    """Whether a row has the same bits wherever it stands."""
+    return _current.get().alike
+
+
+def product(x, kernel, transposed=False, bias=None) -> Any:
     """float [..., k] times float [k, n], or [n, k] where it is transposed -> [..., n], of the
-    computation's dtype."""
+    computation's dtype; with a bias float32 [n] it is added, and the result is float32."""
     kernel = into_product(tf.convert_to_tensor(kernel))
     inner, outer = kernel.shape[::-1] if transposed else kernel.shape
-    flat = into_product(tf.reshape(x, [-1, inner]))
-    shape = tf.concat([tf.shape(x)[:-1], [outer]], axis=0)
-    return tf.reshape(tf.matmul(flat, kernel, transpose_b=transposed), shape)
+    flat = tf.matmul(into_product(tf.reshape(x, [-1, inner])), kernel, transpose_b=transposed)
+    if bias is not None:
+        # Before the shape changes: TensorFlow then adds it in the product.
+        flat = tf.nn.bias_add(tf.cast(flat, tf.float32), bias)
+    return tf.reshape(flat, tf.concat([tf.shape(x)[:-1], [outer]], axis=0))
 
 
 def into_product(x):

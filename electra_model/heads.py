@@ -43,7 +43,13 @@ class VocabularyHead(keras.layers.Layer):
 
     def call(self, x, table):
         """A product with the table, and a bias of this layer's own."""
-        return ops.cast(product(self.vectors(x), table, transposed=True), "float32") + self.bias
+        return product(self.vectors(x), table, transposed=True, bias=self.bias)
+
+    def compared(self, x, columns, bias):
+        """As `call`, with what stays the same in a loop made before it: the table the other way
+        round, [embedding_dim, vocabulary_size], and the bias, to which something was added. In
+        products with a transposed table the number of rows would show in the last bits."""
+        return product(self.vectors(x), columns, bias=bias)
 
     def get_config(self):
         """The constructor's arguments."""

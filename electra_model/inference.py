@@ -7,12 +7,13 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
 from electra_model import attention_flow
 from electra_model import buckets as bucketing
 from electra_model.electra import Electra
 from electra_model.likelihood import compiled_log_likelihoods
-from electra_model.search import search, target_limit
+from electra_model.search import Decoding, search, target_limit
 from electra_model.tokenizer import BOS_ID, PAD_ID, Tokenizer
 
 # Padded source tokens and rows of one batch. Larger ones are slower: the keys and values no longer
@@ -31,7 +32,8 @@ class LoadedModel:
       tokenizer: of the inputs. target_tokenizer: of the outputs; the same one where one vocabulary
         serves both sides.
       metadata: what `model.json` says. fingerprint: of weights, sizes and vocabularies.
-      source_max_length: most tokens of one input, end mark included.
+      source_max_length: most tokens of one input, end mark included. widths: that sources are
+        padded to.
     """
 
     def __init__(
@@ -48,7 +50,8 @@ class LoadedModel:
         self.fingerprint: str = metadata["fingerprint"]
         self.buckets: tuple[int, ...] = tuple(metadata["buckets"])
         self.source_max_length: int = self.buckets[-1]
-        self._compiled: dict[tuple, Any] = {}
+        self.widths = bucketing.fine_buckets(self.source_max_length)
+        self._searches: dict[tuple, Any] = {}
         self._likelihoods: Any = None
 
     def count_tokens(self, texts: Sequence[str]) -> np.ndarray:
@@ -74,14 +77,16 @@ class LoadedModel:
         lengths = np.diff(offsets)
         outputs = [""] * len(texts)
         scores = np.zeros(len(texts), np.float32)
-        # The end mark alone is no text.
-        for length, batch, filled in self._batches(lengths, lengths > 1):
-            source = bucketing.pad(values, offsets, filled, length)
-            ids, found = self.search_ids(source, beam_size, length_penalty, max_length)
-            strings = self._strings(ids[: len(batch)])
-            for position, string in zip(batch, strings, strict=True):
-                outputs[position] = string
-            scores[batch] = found[: len(batch)]
+        bucket = np.minimum(bucketing.bucket_of(lengths, self.widths), len(self.widths) - 1)
+        for index, width in enumerate(self.widths):
+            # The end mark alone is no text.
+            members = np.flatnonzero((bucket == index) & (lengths > 1))
+            if len(members):
+                source = bucketing.pad(values, offsets, members, width)
+                ids, found = self.search_ids(source, beam_size, length_penalty, max_length)
+                for position, string in zip(members, self._strings(ids), strict=True):
+                    outputs[position] = string
+                scores[members] = found
         return outputs, scores
 
     def _batches(
@@ -130,19 +135,17 @@ class LoadedModel:
         length_penalty: float,
         max_length: int | None = None,
     ) -> tuple[np.ndarray, np.ndarray]:
-        """source int32 [rows, bucket] -> token ids int32 [rows, limit] and scores float32 [rows].
+        """source int32 [rows, width] -> token ids int32 [rows, limit] and scores float32 [rows].
 
-        One function is compiled, and kept, for each setting.
+        One function is traced, and kept, for each setting.
         """
         limit = target_limit(source.shape[1], self.model.max_length)
         if max_length is not None:
             limit = min(limit, max_length)
-        key = (source.shape, beam_size, length_penalty, limit)
-        if key not in self._compiled:
-            self._compiled[key] = compiled_search(
-                self.model, source.shape, beam_size, length_penalty, limit
-            )
-        token_ids, scores = self._compiled[key](tf.constant(source))
+        key = (beam_size, length_penalty)
+        if key not in self._searches:
+            self._searches[key] = traced_search(self.model, *key)
+        token_ids, scores = self._searches[key](tf.constant(source), tf.constant(limit))
         return token_ids.numpy(), scores.numpy()
 
     def attention(
@@ -160,9 +163,8 @@ class LoadedModel:
         """
         values, offsets = self.tokenizer.encode_columns([source])
         length = min(int(offsets[1]), self.source_max_length)
-        bucket = self.buckets[int(bucketing.bucket_of(np.array([length]), self.buckets)[0])]
-        rows = bucketing.rows_for(bucket, BATCH_TOKENS, BATCH_ROWS)
-        padded = bucketing.pad(values, offsets, np.zeros(rows, np.int64), bucket)
+        width = self.widths[int(bucketing.bucket_of(np.array([length]), self.widths)[0])]
+        padded = bucketing.pad(values, offsets, np.zeros(1, np.int64), width)
         output = self.search_ids(padded, beam_size, length_penalty)[0][0]
         target = output[output != PAD_ID]
         decoder_input = np.concatenate([[BOS_ID], target[:-1]]).astype(np.int32)
@@ -185,21 +187,27 @@ class LoadedModel:
         ]
 
 
-def compiled_search(model: Electra, shape, beam_size: int, length_penalty: float, limit: int):
-    """A compiled function int32 `shape` -> (int32 [rows, limit], float32 [rows])."""
+def traced_search(model: Electra, beam_size: int, length_penalty: float):
+    """A function of sources int32 [rows, length] and the longest output int32 [], which gives the
+    best output of each, int32 [rows, longest], and its score, float32 [rows].
+
+    It holds the weights as constants, which TensorFlow lays out once for its matrix products.
+    """
 
     @tf.function(
-        jit_compile=True,
         autograph=False,
-        input_signature=[tf.TensorSpec(shape, tf.int32, "token_ids")],
+        input_signature=[tf.TensorSpec([None, None], tf.int32), tf.TensorSpec([], tf.int32)],
     )
-    def run(token_ids):
-        found = search(
-            model, token_ids, beam_size=beam_size, alpha=length_penalty, max_length=limit
-        )
-        return found.token_ids, found.scores
+    def run(token_ids, longest):
+        return best_outputs(model, token_ids, longest, beam_size, length_penalty)
 
-    return run
+    return convert_variables_to_constants_v2(run.get_concrete_function())
+
+
+def best_outputs(model: Electra, token_ids, longest, beam_size: int, length_penalty: float):
+    """As `traced_search`, within a graph."""
+    found = search(model, token_ids, Decoding(beam_size, length_penalty), longest)
+    return found.token_ids[:, 0], found.scores[:, 0]
 
 
 def ragged_rows(token_ids) -> tf.RaggedTensor:

@@ -9,11 +9,12 @@ over it knows no positions.
 """
 
 import keras
+import tensorflow as tf
 from keras import ops
 
-from electra_model import masks, randomness
+from electra_model import randomness
 from electra_model.attention import MultiHeadAttention
-from electra_model.fusion import fused, into_product, product
+from electra_model.fusion import fused, into_product, is_alike, product
 
 EPSILON = 1e-6
 ACTIVATIONS = ("relu", "gelu", "swish", "swiglu")
@@ -34,13 +35,17 @@ def normalized(norm, x, for_product=False):
 def _normalized(x, gamma, beta, *, epsilon, for_product):
     centred = x - ops.mean(x, axis=-1, keepdims=True)
     variance = ops.mean(ops.square(centred), axis=-1, keepdims=True)
+    if is_alike():
+        # TensorFlow computes the last few roots of a tensor in another way than the others: a root
+        # for each number leaves none of them over.
+        variance = variance + ops.zeros_like(gamma)
     scaled = centred * ops.rsqrt(variance + epsilon) * gamma + beta
     return into_product(scaled) if for_product else scaled
 
 
 def linear(dense, x):
     """float [..., k] -> float32 [..., n]: a product and a bias."""
-    return ops.cast(product(x, dense.kernel), "float32") + dense.bias
+    return product(x, dense.kernel, bias=dense.bias)
 
 
 class FeedForward(keras.layers.Layer):
@@ -259,48 +264,61 @@ class DecoderBlock(_Block):
         x = self.feed(x, seeds)
         return (x, self_scores, cross_scores) if return_scores else x
 
-    def step(self, x, position, cache, memory_cache, memory_mask, rotation=None):
-        """One position of several hypotheses of each sentence; the cache holds the earlier ones.
+    def step(self, x, position, cache, memory_cache, seen, memory_mask, rotation=None):
+        """One position of several hypotheses of each sentence; the cache holds the earlier ones,
+        each where it was written, whichever hypothesis goes on from it.
 
         Args:
           x: [batch, beam, d_model].
-          position: int [].
-          cache: keys and values, each [batch, beam, max_length, heads, head_dim].
-          memory_cache: keys and values of the memory, each [batch, source_length, heads, head_dim],
+          position: int [batch], of each sentence.
+          cache: keys and values as `empty_cache` makes them.
+          memory_cache: keys and values of the memory, each [batch, heads, source_length, head_dim],
             shared by the hypotheses.
-          memory_mask: bool [batch, source_length].
+          seen: bool [batch, 1, beam, max_length * beam]: of the places of the cache, position by
+            position, those that a hypothesis goes on from; its own at this position too.
+          memory_mask: bool [batch, 1, 1, source_length].
           rotation: of this position; the keys in the cache are turned already.
 
         Returns x [batch, beam, d_model] and the cache with this position filled in.
         """
-        keys, values = cache
-        norm = self.self_attention_norm
+        norm, attention = self.self_attention_norm, self.self_attention
         normed = self.before(norm, x)
-        new_keys, new_values = self.self_attention.project_memory(normed, rotation)
-        start = (0, 0, position, 0, 0)
-        keys = ops.slice_update(keys, start, ops.expand_dims(new_keys, 2))
-        values = ops.slice_update(values, start, ops.expand_dims(new_values, 2))
-        seen = ops.less_equal(ops.arange(ops.shape(keys)[2]), position)[None, None, :]
-        attended = _attend_one(self.self_attention, normed, keys, values, seen, rotation)
-        x = self.after(norm, x, attended, None, self.self_attention.output_dense.bias)
-        norm = self.cross_attention_norm
-        memory_keys, memory_values = (ops.expand_dims(part, 1) for part in memory_cache)
-        mask = ops.expand_dims(memory_mask, 1)
-        normed = self.before(norm, x)
-        attended = _attend_one(self.cross_attention, normed, memory_keys, memory_values, mask)
-        x = self.after(norm, x, attended, None, self.cross_attention.output_dense.bias)
-        return self.feed(x), (keys, values)
+        query = attention.project_query(normed, rotation, heads_first=True)
+        new = attention.project_memory(normed, rotation, heads_first=True)
+        cache = [_written(part, one, position) for part, one in zip(cache, new, strict=True)]
+        keys, values = (_places(part, query) for part in cache)
+        attended = attention.mix(query, keys, values, seen)
+        x = self.after(norm, x, attended, None, attention.output_dense.bias)
+        norm, attention = self.cross_attention_norm, self.cross_attention
+        query = attention.project_query(self.before(norm, x), heads_first=True)
+        keys, values = memory_cache
+        attended = attention.mix(query, keys, values, memory_mask)
+        x = self.after(norm, x, attended, None, attention.output_dense.bias)
+        return self.feed(x), cache
+
+    def empty_cache(self, batch, beam, max_length):
+        """Keys and values, each zeros [batch * heads * max_length, beam * head_dim]: a row for
+        every head of every position, so that a position is written without touching the others."""
+        width = beam * self.self_attention.head_dim
+        # Each a tensor of its own, which no optimiser of graphs takes for the other or for a
+        # constant: it is written in place.
+        shape = [batch * self.num_heads * max_length, width]
+        return [tf.raw_ops.Empty(shape=shape, dtype=tf.float32, init=True) for _ in range(2)]
 
 
-def _attend_one(attention, query, keys, values, mask, rotation=None):
-    """Attention of one query per hypothesis over cached keys and values, without the last bias.
+def _written(cache, new, position):
+    """Puts [batch, heads, beam, head_dim] at the position [batch] of such a cache, in place: nobody
+    reads the cache as it was. (A scatter copies all of it in a loop, at ten times the cost.)"""
+    batch, heads = ops.shape(new)[0], new.shape[1]
+    length = ops.shape(cache)[0] // (batch * heads)
+    rows = ops.reshape(ops.arange(batch * heads), (batch, heads)) * length + position[:, None]
+    flat = ops.reshape(new, (batch * heads, cache.shape[1]))
+    return tf.raw_ops.InplaceUpdate(x=cache, i=ops.reshape(rows, (-1,)), v=flat)
 
-    query [batch, beam, d_model]; keys, values [batch, beam or 1, key_length, heads, head_dim];
-    mask bool, broadcast to [batch, beam, key_length]. A product and a sum rather than a matrix
-    product: with one query there is nothing to block, and XLA runs it as one pass over the cache.
-    """
-    q = attention.project_query(query, rotation)  # [batch, beam, heads, head_dim]
-    scores = ops.sum(ops.expand_dims(q, 2) * keys, axis=-1)  # [batch, beam, key_length, heads]
-    scores = scores + ops.expand_dims(masks.additive(mask, scores.dtype), -1)
-    weights = ops.softmax(scores, axis=2)
-    return attention.combine_heads(ops.sum(ops.expand_dims(weights, -1) * values, axis=2))
+
+def _places(cache, query):
+    """The cache as keys or values of every position and hypothesis: [batch, heads, max_length *
+    beam, head_dim]."""
+    batch, heads, _, head_dim = query.shape
+    batch = ops.shape(query)[0] if batch is None else batch
+    return ops.reshape(cache, (batch, heads, -1, head_dim))

@@ -27,6 +27,20 @@ def causal(length):
     return ops.expand_dims(ops.expand_dims(seen, 0), 0)
 
 
+def ancestors(places, position):
+    """places int [batch, beam, length]: in which place of the beam each earlier position of a
+    hypothesis was computed -> bool [batch, 1, beam, length * beam], what each hypothesis sees of
+    all that was computed: its past, and at the sentence's `position` int [batch] itself."""
+    beam, length = ops.shape(places)[1], ops.shape(places)[2]
+    steps = ops.arange(length)[None, None, :]
+    own = ops.arange(beam)[None, :, None]
+    position = ops.reshape(position, (-1, 1, 1))
+    places = ops.where(ops.equal(steps, position), own, places)
+    there = ops.equal(ops.expand_dims(places, -1), ops.arange(beam))
+    there = ops.logical_and(there, ops.less_equal(steps, position)[..., None])
+    return ops.reshape(there, (-1, 1, beam, length * beam))
+
+
 def same_segment(segment_ids, key_segment_ids=None):
     """segment_ids int [batch, query_length], 0 = padding -> bool [batch, 1, query_length,
     key_length].

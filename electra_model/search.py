@@ -1,31 +1,76 @@
-"""Greedy and beam search over the decoder's step: static shapes, cached keys and values.
+"""The search for outputs, sentence by sentence in a fixed number of slots.
 
-A sentence's result is a function of the sentence alone: shapes come from its own length bucket, and
-a sentence whose search is decided is not changed by the steps that its neighbours still need.
+A slot holds one sentence until its output is decided; then the next sentence takes it, whatever the
+others are at, so that no step is spent on what has ended. Each slot is at a position of its own and
+has keys and values of its own. What a sentence becomes is a function of the sentence alone: every
+sum runs over its own row, in the same order in any slot beside any neighbours.
+
+How one sentence is searched is written in `greedy`, `beam` and `sampling`.
 """
 
+from __future__ import annotations
+
 import dataclasses
-from typing import Any
+from typing import Any, Protocol
 
 import tensorflow as tf
 
-from electra_model import masks
-from electra_model.tokenizer import BOS_ID, EOS_ID, MASK_ID, PAD_ID, UNK_ID
+from electra_model import constraints, masks
+from electra_model.beam import Beam
+from electra_model.constraints import Given
+from electra_model.fusion import Computation, computing
+from electra_model.greedy import Greedy
+from electra_model.sampling import Sampled, Sampling
+from electra_model.tokenizer import BOS_ID, MASK_ID, PAD_ID, UNK_ID
 
-LOWEST = -1e9
+# Sentences that are searched at once. More of them make larger matrix products, until keys and
+# values no longer fit into the processor's cache.
+SLOTS = 64
+# Products of one row are computed in another order than those of more.
+_FEWEST_SLOTS = 2
+# The start token, the unknown token and their like are never output.
+_NEVER = (PAD_ID, UNK_ID, BOS_ID, MASK_ID)
+# What the state has of each slot, but for the cache, which has several rows of each.
+_OF_SLOTS = ("row", "position", "hypotheses", "given", "real", "memory")
 
 
 @dataclasses.dataclass(frozen=True)
 class Hypotheses:
-    """The best output of each sentence.
+    """The outputs of each sentence, the best one first.
 
     Attributes:
-      token_ids: int32 [batch, max_length], ended by the end mark and padded with 0.
-      scores: float32 [batch], log-probability divided by the length penalty.
+      token_ids: int32 [batch, n_best, max_length], ended by the end mark and padded with 0.
+      scores: float32 [batch, n_best], log-probability divided by the length penalty.
     """
 
     token_ids: Any
     scores: Any
+
+
+class Search(Protocol):
+    """How the sentences in the slots are searched; all tensors have the slots as their first axis.
+    `state` is a dict of them."""
+
+    beam_size: int
+
+    def start(self, slots) -> dict[str, Any]:
+        """The state of so many sentences of which nothing is written yet."""
+        ...
+
+    def advance(self, state, position, predict, given) -> dict[str, Any]:
+        """One step. position int32 [slots]. predict: the last tokens int32 [slots, beam], the
+        outputs so far int32 [slots, beam, max_length] and the ancestors of the same shape (see
+        `Decoder.step`) -> float32 [slots, beam, vocabulary], the probabilities of the next token,
+        0 of what must not come. given: of each sentence, see `constraints.Given`."""
+        ...
+
+    def decided(self, state, position):
+        """bool [slots]: nothing that is yet to come can change the outputs."""
+        ...
+
+    def outputs(self, state):
+        """int32 [slots, n_best, max_length] and float32 [slots, n_best]."""
+        ...
 
 
 def target_limit(source_length: int, max_length: int) -> int:
@@ -33,133 +78,184 @@ def target_limit(source_length: int, max_length: int) -> int:
     return min(max_length, source_length + source_length // 2 + 10)
 
 
-def length_penalty(length, alpha: float):
-    """((5 + length) / 6) ** alpha (Wu et al. 2016, section 7); length in tokens, end mark
-    included."""
-    return tf.pow((5.0 + tf.cast(length, tf.float32)) / 6.0, alpha)
+@dataclasses.dataclass(frozen=True)
+class Decoding:
+    """How outputs are searched.
+
+    Attributes:
+      beam_size: hypotheses kept at each step; 1 is greedy search.
+      alpha: >= 0, strength of the length penalty; 0 compares plain log-probabilities.
+      n_best: outputs of each source, at most `beam_size`.
+      min_length: tokens of the shortest output, end mark included; at least 2, for an output
+        without any token is no output: a weak model would take that way out.
+      no_repeat_ngram: no output has so many tokens in the same order twice; 0 allows it.
+      sampling: draws tokens instead (see `sampling`); `beam_size` and `n_best` are 1 then.
+    """
+
+    beam_size: int = 4
+    alpha: float = 0.6
+    n_best: int = 1
+    min_length: int = 2
+    no_repeat_ngram: int = 0
+    sampling: Sampling | None = None
 
 
-def search(model, source_ids, *, beam_size: int, alpha: float, max_length: int) -> Hypotheses:
+def search(
+    model, source_ids, decoding: Decoding, max_length, given: Given | None = None, slots=SLOTS
+) -> Hypotheses:
     """Searches the likeliest output of each source.
 
-    source_ids int32 [batch, source_length], 0 = padding. beam_size 1 is greedy search. alpha >= 0:
-    strength of the length penalty; 0 compares plain log-probabilities.
+    source_ids int32 [batch, source_length], 0 = padding. max_length: tokens of the longest output,
+    end mark included. given: what belongs to each sentence besides (see `constraints.Given`).
     """
-    real = masks.padding_mask(source_ids)
-    memory = model.encoder(source_ids)
-    memory_cache = model.decoder.memory_cache(memory)
-    batch = tf.shape(source_ids)[0]
-    cache = model.decoder.empty_cache(batch, beam_size, max_length)
-    # The start token, the unknown token and their like are never output.
-    size = model.target_vocab_size
-    never = tf.reduce_sum(tf.one_hot([PAD_ID, UNK_ID, BOS_ID, MASK_ID], size, LOWEST, 0.0), axis=0)
-    empty = tf.one_hot(EOS_ID, size, LOWEST, 0.0)
-
-    def log_probabilities(tokens, position, cache):
-        """tokens int32 [batch, beam] -> float32 [batch, beam, vocabulary] for the next token."""
-        hidden, cache = model.decoder.step(tokens, position, cache, memory_cache, real)
-        scores = tf.nn.log_softmax(model.logits(hidden) + never)
-        # Nor is an output without any token: a weak model would take that way out.
-        return scores + tf.where(tf.equal(position, 0), empty, 0.0), cache
-
-    if beam_size == 1:
-        return _greedy(log_probabilities, cache, batch, alpha, max_length)
-    return _beam(log_probabilities, cache, batch, beam_size, alpha, max_length)
-
-
-def _greedy(log_probabilities, cache, batch, alpha, max_length):
-    def unfinished(position, tokens, *_):
-        alive = tf.reduce_any(tf.logical_and(tokens != EOS_ID, tokens != PAD_ID))
-        return tf.logical_and(position < max_length, alive)
-
-    def body(position, tokens, output, total, cache):
-        scores, cache = log_probabilities(tokens, position, cache)
-        # The last position can only end the sentence.
-        scores = _end_at_last(scores, position, max_length)
-        chosen = tf.argmax(scores, axis=-1, output_type=tf.int32)  # [batch, 1]
-        alive = tf.logical_and(tokens != EOS_ID, tokens != PAD_ID)
-        total += tf.where(alive, tf.reduce_max(scores, axis=-1), 0.0)
-        tokens = tf.where(alive, chosen, PAD_ID)
-        output = _write(output, position, tokens)
-        return position + 1, tokens, output, total, cache
-
-    start = tf.fill([batch, 1], BOS_ID)
-    output = tf.zeros([batch, 1, max_length], tf.int32)
-    state = (tf.constant(0), start, output, tf.zeros([batch, 1]), cache)
-    _, _, output, total, _ = tf.while_loop(unfinished, body, state)
-    token_ids = output[:, 0]
-    lengths = tf.reduce_sum(tf.cast(token_ids != PAD_ID, tf.int32), axis=1)
-    return Hypotheses(token_ids, total[:, 0] / length_penalty(lengths, alpha))
-
-
-def _beam(log_probabilities, cache, batch, beam_size, alpha, max_length):
-    """Keeps the `beam_size` best unfinished hypotheses and the best finished one.
-
-    Stops when no unfinished hypothesis can overtake: log-probabilities only fall, so the most that
-    one can reach is its present sum under the largest penalty. That bound is exact for the best
-    output.
-    """
-    largest_penalty = length_penalty(max_length, alpha)
-
-    def undecided(position, _tokens, _output, alive_scores, _best, best_score, _cache):
-        reachable = tf.reduce_max(alive_scores, axis=1) / largest_penalty
-        return tf.logical_and(position < max_length, tf.reduce_any(reachable > best_score))
-
-    def body(position, tokens, output, alive_scores, best, best_score, cache):
-        scores, cache = log_probabilities(tokens, position, cache)
-        scores = _end_at_last(scores, position, max_length)
-        scores += alive_scores[:, :, None]  # [batch, beam, vocabulary]
-        size = scores.shape[-1]
-
-        # Hypotheses that end here: is one of them the best so far?
-        ended = scores[:, :, EOS_ID] / length_penalty(position + 1, alpha)  # [batch, beam]
-        which = tf.argmax(ended, axis=1, output_type=tf.int32)
-        ended_score = tf.reduce_max(ended, axis=1)
-        ended_output = _write(
-            tf.gather(output, which[:, None], batch_dims=1), position, tf.fill([batch, 1], EOS_ID)
-        )[:, 0]
-        better = ended_score > best_score
-        best = tf.where(better[:, None], ended_output, best)
-        best_score = tf.where(better, ended_score, best_score)
-
-        # Hypotheses that go on.
-        ends = tf.equal(tf.range(size), EOS_ID)
-        going = tf.where(ends, 2.0 * LOWEST, scores)
-        # The best `beam_size` of each hypothesis hold the best of all: two small selections beat
-        # one over beam x vocabulary.
-        top_scores, top_tokens = tf.math.top_k(going, k=beam_size)  # [batch, beam, beam]
-        alive_scores, flat = tf.math.top_k(
-            tf.reshape(top_scores, [batch, beam_size**2]), k=beam_size
+    way: Any
+    if decoding.sampling is not None:
+        way = Sampled(decoding.sampling, decoding.alpha, max_length, decoding.min_length)
+    elif decoding.beam_size == 1:
+        way = Greedy(decoding.alpha, max_length, decoding.min_length)
+    else:
+        way = Beam(
+            *(decoding.beam_size, decoding.alpha, max_length),
+            *(decoding.min_length, decoding.n_best),
         )
-        parents = flat // beam_size
-        tokens = tf.gather(tf.reshape(top_tokens, [batch, beam_size**2]), flat, batch_dims=1)
-        output = _write(tf.gather(output, parents, batch_dims=1), position, tokens)
-        cache = tf.nest.map_structure(lambda part: tf.gather(part, parents, batch_dims=1), cache)
-        return position + 1, tokens, output, alive_scores, best, best_score, cache
-
-    # At first all hypotheses of a sentence are equal: only one counts.
-    first = tf.concat([tf.zeros([batch, 1]), tf.fill([batch, beam_size - 1], LOWEST)], axis=1)
-    state = (
-        tf.constant(0),
-        tf.fill([batch, beam_size], BOS_ID),
-        tf.zeros([batch, beam_size, max_length], tf.int32),
-        first,
-        tf.zeros([batch, max_length], tf.int32),
-        tf.fill([batch], 2.0 * LOWEST),
-        cache,
-    )
-    _, _, _, _, best, best_score, _ = tf.while_loop(undecided, body, state)
-    return Hypotheses(best, best_score)
+    with computing(Computation(alike=True)):
+        return _Slots(model, source_ids, way, decoding, max_length, given or {}).run(slots)
 
 
-def _end_at_last(scores, position, max_length):
-    """At the last position only the end mark is possible, so that every output ends."""
-    last = tf.equal(position, max_length - 1)
-    ends = tf.equal(tf.range(scores.shape[-1]), EOS_ID)
-    return tf.where(tf.logical_and(last, tf.logical_not(ends)), LOWEST, scores)
+class _Slots:
+    """The loop. `batch` is the number of sentences; a slot whose row is `batch` is free."""
+
+    def __init__(self, model, source_ids, way: Any, decoding: Decoding, max_length, given: Given):
+        self.model, self.source_ids, self.way, self.max_length = model, source_ids, way, max_length
+        self.decoding, self.given = decoding, given
+        self.batch = tf.shape(source_ids)[0]
+        self.logits = model.logits_in_loops(_NEVER)
+
+    def run(self, slots) -> Hypotheses:
+        slots = tf.maximum(tf.minimum(slots, self.batch), _FEWEST_SLOTS)
+        state = self._empty(slots)
+        shapes = tf.nest.map_structure(_loose, state)
+        last: Any = tf.while_loop(
+            lambda state: tf.logical_or(
+                state["next"] < self.batch, tf.reduce_any(state["row"] < self.batch)
+            ),
+            self._body,
+            [state],
+            shape_invariants=[shapes],
+        )
+        (state,) = last
+        return Hypotheses(state["token_ids"][:-1], state["scores"][:-1])
+
+    def _empty(self, slots) -> dict[str, Any]:
+        """All slots are free."""
+        length = tf.shape(self.source_ids)[1]
+        hypotheses = self.way.start(slots)
+        ids, scores = self.way.outputs(hypotheses)
+        # One row more than there are sentences: what free slots write goes there.
+        rows = self.batch + 1
+        return {
+            "next": tf.constant(0),
+            "row": tf.fill([slots], self.batch),
+            "position": tf.zeros([slots], tf.int32),
+            "hypotheses": hypotheses,
+            "given": _rows_of(self.given, tf.zeros([slots], tf.int32)),
+            "real": tf.zeros([slots, length], tf.bool),
+            "memory": self.model.decoder.empty_memory(slots, length),
+            "cache": self.model.decoder.empty_cache(slots, self.way.beam_size, self.max_length),
+            "token_ids": tf.zeros([rows, ids.shape[1], self.max_length], tf.int32),
+            "scores": tf.zeros([rows, scores.shape[1]]),
+        }
+
+    def _read(self, source_ids) -> dict[str, Any]:
+        """What the decoder needs of sources."""
+        memory = self.model.decoder.memory_cache(self.model.encoder(source_ids))
+        return {"real": masks.padding_mask(source_ids), "memory": memory}
+
+    def _body(self, state):
+        free = tf.reduce_sum(tf.cast(tf.equal(state["row"], self.batch), tf.int32))
+        slots = tf.shape(state["row"])[0]
+        waiting = state["next"] < self.batch
+        # Sentences are taken in several at a time: the encoder, too, is faster so.
+        wanted = tf.logical_and(waiting, free * 4 >= slots)
+        state = tf.cond(wanted, lambda: self._filled(state), lambda: state)
+        state = self._stepped(state)
+        free = tf.reduce_sum(tf.cast(tf.equal(state["row"], self.batch), tf.int32))
+        fewer = tf.logical_and(tf.logical_not(waiting), free * 2 > slots)
+        fewer = tf.logical_and(fewer, slots > _FEWEST_SLOTS)
+        return [tf.cond(fewer, lambda: self._compacted(state), lambda: state)]
+
+    def _filled(self, state):
+        """The next sentences take the free slots."""
+        free: Any = tf.where(tf.equal(state["row"], self.batch))
+        free = tf.cast(free[: self.batch - state["next"]], tf.int32)
+        count = tf.shape(free)[0]
+        rows = state["next"] + tf.range(count)
+        new = {
+            "row": rows,
+            "position": tf.zeros([count], tf.int32),
+            "hypotheses": self.way.start(count),
+            "given": _rows_of(self.given, rows),
+            **self._read(self.source_ids[state["next"] : state["next"] + count]),
+        }
+        held = {name: state[name] for name in new}
+        taken = tf.nest.map_structure(
+            lambda old, part: tf.tensor_scatter_nd_update(old, free, part), held, new
+        )
+        return {**state, **taken, "next": state["next"] + count}
+
+    def _stepped(self, state):
+        position = state["position"]
+        filled: dict[str, Any] = {}
+
+        def predict(tokens, output, ancestors):
+            hidden, filled["cache"] = self.model.decoder.step(
+                tokens, position, state["cache"], state["memory"], ancestors, state["real"]
+            )
+            probabilities = tf.nn.softmax(self.logits(hidden))
+            if self.decoding.no_repeat_ngram:
+                probabilities *= constraints.without_repeats(
+                    output, position, self.decoding.no_repeat_ngram, tf.shape(probabilities)[-1]
+                )
+            if "prefix" in state["given"]:
+                probabilities = constraints.forced(
+                    probabilities, state["given"]["prefix"], position
+                )
+            return probabilities
+
+        hypotheses = self.way.advance(state["hypotheses"], position, predict, state["given"])
+        position += 1
+        decided = self.way.decided(hypotheses, position)
+        ids, scores = self.way.outputs(hypotheses)
+        place = tf.expand_dims(tf.where(decided, state["row"], self.batch), 1)
+        return {
+            **state,
+            "position": tf.minimum(position, self.max_length - 1),
+            "hypotheses": hypotheses,
+            "cache": filled["cache"],
+            "row": tf.where(decided, self.batch, state["row"]),
+            "token_ids": tf.tensor_scatter_nd_update(state["token_ids"], place, ids),
+            "scores": tf.tensor_scatter_nd_update(state["scores"], place, scores),
+        }
+
+    def _compacted(self, state):
+        """Without the slots that are free, when no sentence waits for them."""
+        slots = tf.shape(state["row"])[0]
+        order: Any = tf.argsort(tf.cast(tf.equal(state["row"], self.batch), tf.int32), stable=True)
+        kept = order[: tf.maximum((slots + 1) // 2, _FEWEST_SLOTS)]
+        held = {name: state[name] for name in _OF_SLOTS}
+        smaller = tf.nest.map_structure(lambda part: tf.gather(part, kept), held)
+
+        def of_cache(part):
+            by_slot = tf.reshape(part, [slots, -1, part.shape[1]])
+            return tf.reshape(tf.gather(by_slot, kept), [-1, part.shape[1]])
+
+        return {**state, **smaller, "cache": tf.nest.map_structure(of_cache, state["cache"])}
 
 
-def _write(output, position, tokens):
-    """Puts tokens int32 [batch, beam] at `position` of output int32 [batch, beam, max_length]."""
-    at = tf.equal(tf.range(tf.shape(output)[2]), position)
-    return tf.where(at[None, None, :], tokens[:, :, None], output)
+def _rows_of(given: Given, rows):
+    return {name: tf.gather(part, rows) for name, part in given.items()}
+
+
+def _loose(part):
+    """The shape without the number of slots."""
+    return tf.TensorShape([None, *part.shape[1:]]) if part.shape.rank else part.shape

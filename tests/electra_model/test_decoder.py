@@ -72,14 +72,21 @@ def test_each_cached_step_equals_the_full_decoder(decoder):
     )  # [batch, beam, length, d_model]
     cache = decoder.empty_cache(2, 3, 8)
     memory_cache = decoder.memory_cache(MEMORY)
+    own = np.broadcast_to(np.arange(3, dtype=np.int32)[None, :, None], (2, 3, 8))
     for position in range(6):
         output, cache = decoder.step(
-            tf.constant(HYPOTHESES[:, :, position]), position, cache, memory_cache, REAL
+            tf.constant(HYPOTHESES[:, :, position]),
+            tf.fill([2], position),
+            cache,
+            memory_cache,
+            own,
+            REAL,
         )
         np.testing.assert_allclose(output, full[:, :, position], atol=2e-5)
     keys, values = cache[0]
-    assert keys.shape == values.shape == (2, 3, 8, 4, 4)
-    assert (np.asarray(keys)[:, :, 6:] == 0).all(), "later places are still empty"
+    assert keys.shape == values.shape == (2 * 4 * 8, 3 * 4)
+    later = np.reshape(keys, (2, 4, 8, 12))[:, :, 6:]
+    assert (later == 0).all(), "later places are still empty"
 
 
 def test_scores_of_every_block(decoder):

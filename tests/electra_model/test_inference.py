@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from electra_model.export import load_model
-from electra_model.inference import BATCH_ROWS
+from electra_model.search import SLOTS
 from electra_model.tokenizer import EOS_ID
 
 SETTINGS = dict(beam_size=2, length_penalty=0.6)
@@ -25,7 +25,7 @@ def translated(loaded, texts):
 
 def test_one_output_and_score_for_each_text_in_order(loaded, texts, translated):
     outputs, scores = translated
-    assert len(outputs) == len(scores) == len(texts) > BATCH_ROWS
+    assert len(outputs) == len(scores) == len(texts) > SLOTS // 2
     assert scores.dtype == np.float32
     assert len(set(outputs)) > 5, "the model says various things"
     for start in (28, 30, 50):
@@ -42,15 +42,14 @@ def test_what_a_text_becomes_does_not_depend_on_the_others(loaded, texts, transl
         assert (alone[0][0], alone[1][0]) == (translated[0][index], translated[1][index])
 
 
-def test_one_function_for_each_bucket_traced_once(loaded, texts, translated):
+def test_one_function_for_each_setting_whatever_the_shapes(loaded, texts, translated):
     lengths = loaded.count_tokens(texts)
-    assert lengths.min() < 16 < lengths.max(), "both buckets are used"
-    functions = {key: f for key, f in loaded._compiled.items() if key[1:3] == (2, 0.6)}
-    assert sorted(key[0] for key in functions) == [(64, 16), (64, 24)]
+    widths = [next(width for width in loaded.widths if length <= width) for length in lengths]
+    assert len(set(widths)) > 2
+    function = loaded._searches[2, 0.6]
     loaded.translate(texts[:3], **SETTINGS)
     loaded.translate(texts[5:9], **SETTINGS)
-    assert {key for key in loaded._compiled if key[1:3] == (2, 0.6)} == set(functions)
-    assert [f.experimental_get_tracing_count() for f in functions.values()] == [1, 1]
+    assert loaded._searches[2, 0.6] is function
 
 
 def test_text_without_a_token_is_left_alone(loaded):

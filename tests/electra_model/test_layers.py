@@ -94,11 +94,16 @@ def test_blocks_without_output_pass_on_what_comes_in():
 def test_a_step_equals_its_position_of_the_whole(norm):
     block = built(DecoderBlock(D_MODEL, 2, 16, norm=norm))
     whole = np.asarray(block(X, MEMORY, CAUSAL, MEMORY_MASK))
-    cache = (np.zeros((2, 1, 5, 2, 4), "float32"), np.zeros((2, 1, 5, 2, 4), "float32"))
-    memory_cache = block.cross_attention.project_memory(MEMORY)
+    cache = block.empty_cache(2, 1, 5)
+    memory_cache = block.cross_attention.project_memory(MEMORY, heads_first=True)
     for position in range(3):
         output, cache = block.step(
-            X[:, position : position + 1], position, cache, memory_cache, MEMORY_MASK[:, 0, 0]
+            X[:, position : position + 1],
+            np.array([position, position]),
+            cache,
+            memory_cache,
+            (np.arange(5) <= position)[None, None, None],
+            MEMORY_MASK,
         )
         np.testing.assert_allclose(np.asarray(output)[:, 0], whole[:, position], atol=1e-5)
 

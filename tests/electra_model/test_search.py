@@ -1,12 +1,18 @@
+import functools
 import itertools
 import math
 import types
+from typing import Any
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from electra_model.search import length_penalty, search, target_limit
+from electra_model.config import ModelConfig
+from electra_model.electra import Electra
+from electra_model.sampling import Sampling
+from electra_model.scoring import length_penalty
+from electra_model.search import SLOTS, Decoding, search, target_limit
 from electra_model.tokenizer import BOS_ID, EOS_ID, PAD_ID
 
 A, B, C = 5, 6, 7
@@ -35,7 +41,8 @@ class TableModel:
         self.logits_of = tf.constant(logits)
         self.decoder = types.SimpleNamespace(
             memory_cache=lambda memory: memory,
-            empty_cache=lambda batch, beam, _: [tf.zeros([batch, beam, LENGTH], tf.int32)],
+            empty_memory=lambda batch, _: tf.zeros([batch], tf.int32),
+            empty_cache=lambda batch, beam, length: tf.zeros([batch * length, beam], tf.int32),
             step=self.step,
         )
 
@@ -43,17 +50,23 @@ class TableModel:
         """The number of the table, in place of a memory."""
         return source_ids[:, 0]
 
-    def step(self, tokens, position, cache, memory, real):
-        at = tf.range(LENGTH)[None, None, :] == position
-        seen = tf.where(at, tokens[:, :, None], cache[0])
+    def step(self, tokens, position, cache, memory, ancestors, real):
+        batch, beam, length = ancestors.shape
+        rows = tf.range(batch) * length + position
+        cache = tf.tensor_scatter_nd_update(cache, rows[:, None], tokens)
+        written = tf.reshape(cache, [batch, 1, length, beam])
+        steps, at = tf.range(length)[None, None, :], position[:, None, None]
+        places = tf.where(steps == at, tf.range(beam)[None, :, None], ancestors)
+        there = tf.one_hot(places, beam, dtype=tf.int32)  # [batch, beam, length, beam]
+        seen = tf.reduce_sum(written * there, axis=3) * tf.cast(steps <= at, tf.int32)
         # Position 0 holds the start mark; what follows it is the prefix.
-        code = tf.reduce_sum(seen[:, :, 1:] * SIZE ** tf.range(LENGTH - 1)[None, None, :], axis=2)
-        rows = tf.gather(tf.gather(self.logits_of, memory), code, batch_dims=1)
-        return rows, [seen]
+        code = tf.reduce_sum(seen[:, :, 1:] * SIZE ** tf.range(length - 1)[None, None, :], axis=2)
+        return tf.gather(tf.gather(self.logits_of, memory), code, batch_dims=1), cache
 
-    def logits(self, hidden):
+    def logits_in_loops(self, never):
         """What `step` gave is the logits already."""
-        return hidden
+        lowered = np.where(np.isin(np.arange(SIZE), never), -1e9, 0.0).astype("float32")
+        return lambda hidden: hidden + lowered
 
 
 # Greedy takes A (0.6) and is left with 0.6 * 0.4 = 0.24; B and the end mark have 0.4 * 0.9 = 0.36.
@@ -78,10 +91,10 @@ SHORT_OR_LONG = {
 }
 
 
-def run(model, sources, beam_size, alpha=0.0, max_length=LENGTH):
+def run(model, sources, beam_size, alpha=0.0, max_length=LENGTH, n_best=1, best: Any = 0):
     source_ids = tf.constant([[source] for source in sources])
-    found = search(model, source_ids, beam_size=beam_size, alpha=alpha, max_length=max_length)
-    return np.asarray(found.token_ids).tolist(), np.asarray(found.scores)
+    found = search(model, source_ids, Decoding(beam_size, alpha, n_best), max_length)
+    return np.asarray(found.token_ids)[:, best].tolist(), np.asarray(found.scores)[:, best]
 
 
 def test_greedy_and_beam_differ_where_the_garden_path_leads():
@@ -211,6 +224,26 @@ def electra(make_model, request):
     return model
 
 
+@functools.cache
+def traced(model, decoding, slots=SLOTS):
+    """The search as a graph of any shapes: sources, longest output, and what is given."""
+
+    @tf.function(autograph=False, reduce_retracing=True)
+    def find(source_ids, longest, given):
+        found = search(model, source_ids, decoding, longest, given, slots)
+        return found.token_ids, found.scores
+
+    return find
+
+
+def outputs_of(model, sources, decoding, longest, given=None, slots=SLOTS):
+    """int32 [batch, n_best, longest] and float32 [batch, n_best]."""
+    given = {name: tf.constant(part) for name, part in (given or {}).items()}
+    find = traced(model, decoding, slots)
+    ids, scores = find(tf.constant(sources), tf.constant(longest), given)
+    return np.asarray(ids), np.asarray(scores)
+
+
 SOURCES = np.random.default_rng(1).integers(5, 30, size=(6, 5)).astype("int32")
 SOURCES[3:, 4] = 0
 
@@ -223,7 +256,7 @@ def log_probabilities(model, sources, prefixes):
 
 
 def test_greedy_is_the_likeliest_token_each_time(electra):
-    found = search(electra, tf.constant(SOURCES), beam_size=1, alpha=0.0, max_length=8)
+    ids, _ = outputs_of(electra, SOURCES, Decoding(1, 0.0), 8)
     prefixes = np.full((6, 1), BOS_ID, np.int32)
     ended = np.zeros(6, bool)
     for position in range(8):
@@ -232,38 +265,141 @@ def test_greedy_is_the_likeliest_token_each_time(electra):
         chosen = np.where(ended, 0, chosen).astype(np.int32)
         ended |= chosen == EOS_ID
         prefixes = np.concatenate([prefixes, chosen[:, None]], axis=1)
-    assert np.asarray(found.token_ids).tolist() == prefixes[:, 1:].tolist()
+    assert ids[:, 0].tolist() == prefixes[:, 1:].tolist()
 
 
 @pytest.mark.parametrize("beam_size", [1, 3])
 def test_the_score_is_that_of_the_output(electra, beam_size):
-    found = search(electra, tf.constant(SOURCES), beam_size=beam_size, alpha=0.6, max_length=8)
-    ids = np.asarray(found.token_ids)
+    found = outputs_of(electra, SOURCES, Decoding(beam_size, 0.6), 8)
+    ids = found[0][:, 0]
     shifted = np.concatenate([np.full((6, 1), BOS_ID), ids[:, :-1]], axis=1).astype(np.int32)
     log_p = log_probabilities(electra, SOURCES, shifted)
     chosen = np.take_along_axis(log_p, ids[..., None], axis=2)[..., 0]
     lengths = (ids != 0).sum(axis=1)
     total = np.where(ids != 0, chosen, 0).sum(axis=1)
-    np.testing.assert_allclose(found.scores, total / ((5 + lengths) / 6) ** 0.6, rtol=1e-4)
+    np.testing.assert_allclose(found[1][:, 0], total / ((5 + lengths) / 6) ** 0.6, rtol=1e-4)
     assert not np.isin(ids, [1, 2, 4]).any()
 
 
 def test_beam_is_at_least_as_good_as_greedy(electra):
-    greedy, beam = (
-        np.asarray(
-            search(electra, tf.constant(SOURCES), beam_size=n, alpha=0.6, max_length=8).scores
-        )
-        for n in (1, 4)
-    )
+    greedy, beam = (outputs_of(electra, SOURCES, Decoding(n, 0.6), 8)[1] for n in (1, 4))
     assert (beam >= greedy - 1e-5).all()
     assert (beam > greedy + 1e-3).any()
 
 
-def test_a_compiled_search_gives_the_same(electra):
-    def find(source_ids):
-        found = search(electra, source_ids, beam_size=2, alpha=0.6, max_length=6)
-        return found.token_ids, found.scores
+@pytest.mark.parametrize("decoding", [Decoding(1), Decoding(3, n_best=2)])
+def test_a_graph_gives_the_same_for_all_shapes(electra, decoding):
+    for sources, longest in ((SOURCES, 6), (SOURCES[:2, :4], 8)):
+        found = search(electra, tf.constant(sources), decoding, longest)
+        ids, scores = outputs_of(electra, sources, decoding, longest)
+        assert ids.shape == (len(sources), decoding.n_best, longest)
+        assert np.array_equal(found.token_ids, ids)
+        np.testing.assert_allclose(found.scores, scores, rtol=1e-5)
+    ids, scores = outputs_of(electra, SOURCES[:0], decoding, 5)
+    assert ids.shape == (0, decoding.n_best, 5) and scores.shape == (0, decoding.n_best)
+    assert traced(electra, decoding).experimental_get_tracing_count() <= 3
 
-    compiled = tf.function(find, jit_compile=True, autograph=False)
-    for plain, fast in zip(find(tf.constant(SOURCES)), compiled(tf.constant(SOURCES)), strict=True):
-        np.testing.assert_allclose(fast, plain, rtol=1e-4)
+
+# === many sentences, few slots ===
+
+
+@pytest.fixture(scope="module")
+def many():
+    """A model whose outputs are of many lengths, and sources of many lengths."""
+    sizes: dict[str, Any] = dict(
+        num_layers=1, num_decoder_layers=1, d_model=64, dff=128, max_length=32
+    )
+    config = ModelConfig(preset="tiny", **sizes)
+    model = Electra.from_config_and_vocabulary(config, 600, seed=1)
+    for variable in model.trainable_variables:
+        if len(variable.shape) == 2:
+            variable.assign(variable.value * 1.5)
+    model.vocabulary_head.bias.assign(4.0 * np.eye(600, dtype="float32")[EOS_ID])
+    random = np.random.default_rng(0)
+    sources = random.integers(5, 600, (40, 20)).astype("int32")
+    for row, length in zip(sources, random.integers(2, 20, 40), strict=True):
+        row[length:] = PAD_ID
+    return model, sources
+
+
+DECODINGS = [
+    Decoding(1),
+    Decoding(4, n_best=3),
+    Decoding(3, no_repeat_ngram=2, min_length=5),
+    Decoding(sampling=Sampling(top_k=10)),
+]
+
+
+@pytest.mark.parametrize("decoding", DECODINGS)
+def test_what_a_sentence_becomes_depends_on_nothing_else(many, decoding):
+    """To the last bit: on the slots, the neighbours, the order, the padding of the source."""
+    model, sources = many
+    numbers = np.random.default_rng(7).random((40, 24)).astype("float32")
+
+    def found(rows, sources=sources, slots=SLOTS):
+        given = {"draws": numbers[rows]}
+        return outputs_of(model, sources[rows], decoding, 24, given, slots)
+
+    every = np.arange(40)
+    ids, scores = found(every)
+    assert len({row.tobytes() for row in ids}) > 4, "outputs differ"
+    if not decoding.no_repeat_ngram:
+        assert len(set((ids[:, 0] != 0).sum(axis=1))) > 1, "and end at various steps"
+    wider = np.pad(sources, [(0, 0), (0, 7)])
+    for rows, padded, slots in (
+        (every, sources, 2),
+        (every, sources, 5),
+        (every[::-1], sources, 16),
+        (np.array([17]), sources, SLOTS),
+        (np.array([3, 30, 3]), sources, SLOTS),
+        (every, wider, SLOTS),
+    ):
+        again = found(rows, padded, slots)
+        assert np.array_equal(again[0], ids[rows])
+        assert np.array_equal(again[1], scores[rows])
+
+
+def test_the_best_outputs_come_first_and_differ(many):
+    ids, scores = outputs_of(many[0], many[1], Decoding(4, n_best=4), 12)
+    assert (np.diff(scores, axis=1) <= 0).all()
+    assert all(len({row.tobytes() for row in outputs}) == 4 for outputs in ids)
+    best, _ = outputs_of(many[0], many[1], Decoding(4), 12)
+    assert np.array_equal(best[:, 0], ids[:, 0])
+
+
+def test_a_wide_beam_finds_the_best_ones():
+    """Both the best and the second best of all outputs."""
+    ids, scores = run(TableModel(SHORT_OR_LONG), [0], 4, n_best=2, best=slice(None))
+    assert ids[0][0] == [A, EOS_ID, 0, 0] and ids[0][1] == [B, C, EOS_ID, 0]
+    np.testing.assert_allclose(scores[0], [math.log(0.33), math.log(0.3168)], rtol=1e-5)
+
+
+@pytest.mark.parametrize("beam_size", [1, 3])
+def test_no_output_is_shorter_than_allowed(many, beam_size):
+    free, bound = (
+        outputs_of(many[0], many[1], Decoding(beam_size, min_length=n), 24)[0] for n in (2, 20)
+    )
+    assert (free != 0).sum(axis=2).min() < 20 <= (bound != 0).sum(axis=2).min()
+
+
+@pytest.mark.parametrize("beam_size", [1, 3])
+def test_tokens_in_the_same_order_come_once(many, beam_size):
+    free, without = (
+        outputs_of(many[0], many[1], Decoding(beam_size, no_repeat_ngram=n), 16)[0][:, 0]
+        for n in (0, 2)
+    )
+
+    def repeats(ids):
+        pairs = [tuple(ids[at : at + 2]) for at in range((ids != 0).sum() - 1)]
+        return len(pairs) > len(set(pairs))
+
+    assert any(map(repeats, free)) and not any(map(repeats, without))
+
+
+@pytest.mark.parametrize("beam_size", [1, 3])
+def test_outputs_begin_as_they_are_told_to(electra, beam_size):
+    prefix = np.array([[7, 8, 9], [11, 0, 0], [0, 0, 0]] * 2, np.int32)
+    ids = outputs_of(electra, SOURCES, Decoding(beam_size), 8, {"prefix": prefix})[0][:, 0]
+    assert ids[0, :3].tolist() == [7, 8, 9] and ids[1, 0] == 11
+    free = outputs_of(electra, SOURCES, Decoding(beam_size), 8)[0]
+    assert np.array_equal(ids[2], free[2, 0]) and not np.array_equal(ids[0], free[0, 0])

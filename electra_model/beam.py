@@ -1,0 +1,90 @@
+"""Beam search: the likeliest hypotheses of each sentence side by side."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import tensorflow as tf
+
+from electra_model.scoring import LOWEST, length_penalties, likeliest, log, written
+from electra_model.tokenizer import BOS_ID, EOS_ID
+
+
+class Beam:
+    """See `search.Search`. Keeps the `beam_size` best unfinished hypotheses and the `n_best` best
+    finished ones.
+
+    A search is decided when no unfinished hypothesis can overtake: log-probabilities only fall, so
+    the most that one can reach is its present sum under the largest penalty. That bound is exact
+    for the best outputs.
+    """
+
+    def __init__(
+        self, beam_size: int, alpha: float, max_length, min_length: int = 2, n_best: int = 1
+    ):
+        self.beam_size, self.alpha, self.max_length = beam_size, alpha, max_length
+        self.min_length, self.n_best = min_length, n_best
+        self.penalties = length_penalties(max_length, alpha)
+
+    def start(self, slots) -> dict[str, Any]:
+        """Of sentences of which nothing is written yet."""
+        beam = self.beam_size
+        empty = tf.zeros([slots, beam, self.max_length], tf.int32)
+        # At first all hypotheses of a sentence are equal: only one counts.
+        others = tf.fill([slots, beam - 1], LOWEST)
+        return {
+            "tokens": tf.fill([slots, beam], BOS_ID),
+            "output": empty,
+            "ancestors": empty,
+            "alive": tf.concat([tf.zeros([slots, 1]), others], axis=1),
+            "best": tf.zeros([slots, self.n_best, self.max_length], tf.int32),
+            "scores": tf.fill([slots, self.n_best], 2.0 * LOWEST),
+        }
+
+    def advance(self, state, position, predict, given) -> dict[str, Any]:
+        """One step."""
+        del given
+        beam, slots = self.beam_size, tf.shape(position)[0]
+        alive, output = state["alive"], state["output"]
+        probabilities = predict(state["tokens"], output, state["ancestors"])
+        # One more than the beam, for one of them may be the end.
+        count = min(beam + 1, probabilities.shape[-1])
+        top, chosen = likeliest(probabilities, count)
+
+        # Hypotheses that end here: is one of them among the best so far?
+        ends = log(probabilities[..., EOS_ID])
+        ends += tf.where(tf.less(position, self.min_length - 1), LOWEST, 0.0)[:, None]
+        penalty = tf.gather(self.penalties, position + 1)[:, None]
+        ended = written(output, position, tf.fill([slots, beam], EOS_ID))
+        scores = tf.concat([state["scores"], (alive + ends) / penalty], axis=1)
+        scores, which = tf.math.top_k(scores, k=self.n_best)
+        best = tf.gather(tf.concat([state["best"], ended], axis=1), which, batch_dims=1)
+
+        # Hypotheses that go on: the best of each hold the best of all.
+        going = tf.where(tf.equal(chosen, EOS_ID), 2.0 * LOWEST, log(top) + alive[:, :, None])
+        flat = [slots, beam * count]
+        alive, where = tf.math.top_k(tf.reshape(going, flat), k=beam)
+        parents = where // count
+        tokens = tf.gather(tf.reshape(chosen, flat), where, batch_dims=1)
+        output = written(tf.gather(output, parents, batch_dims=1), position, tokens)
+        # What was computed at this position lies where the parent was.
+        ancestors = tf.gather(state["ancestors"], parents, batch_dims=1)
+        return {
+            "tokens": tokens,
+            "output": output,
+            "ancestors": written(ancestors, position, parents),
+            "alive": alive,
+            "best": best,
+            "scores": scores,
+        }
+
+    def decided(self, state, position):
+        """No unfinished hypothesis can overtake, or there is no room for one."""
+        reachable = state["alive"][:, 0] / self.penalties[self.max_length]
+        return tf.logical_or(
+            tf.equal(position, self.max_length), reachable <= state["scores"][:, -1]
+        )
+
+    def outputs(self, state):
+        """The best finished ones."""
+        return state["best"], state["scores"]
