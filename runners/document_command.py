@@ -38,6 +38,7 @@ def translate(options: dict[str, Any], overrides: Sequence[str]) -> dict[str, An
         "translate": {
             "input": list(options["inputs"]),
             **_given(options, "model", "output", "text_field", "output_field", "beam_size"),
+            **_given(options, "memory"),
         },
         "runner": {},
     }
@@ -47,6 +48,7 @@ def translate(options: dict[str, Any], overrides: Sequence[str]) -> dict[str, An
         values["runner"]["workers"] = options["workers"]
     origin = {
         "translate.beam_size": "--beam-size",
+        "translate.memory": "--no-memory" if options["memory"] is False else "--memory",
         "runner.name": "--runner",
         "runner.workers": "--workers",
     }
