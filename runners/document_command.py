@@ -63,11 +63,13 @@ def translate(options: dict[str, Any], overrides: Sequence[str]) -> dict[str, An
     runner = _config(RunnerConfig, arranged["runner"], "runner", origins)
     if "output_field" not in arranged["translate"]:
         config = dataclasses.replace(config, output_field=_output_field(options["model"]))
+    from . import remembering
+
     counts = launch.run_translate(config, runner)
     rejected = sum(counts["rejected"].values())
     say(
-        f"translate: {counts['in']:,} in = {counts['out']:,} out + {rejected:,} rejected; "
-        f"the result is in {config.output}"
+        f"translate: {counts['in']:,} in = {counts['out']:,} out + {rejected:,} rejected"
+        f"{remembering.in_words(counts)}; the result is in {config.output}"
     )
     return {"output": config.output, **counts}
 

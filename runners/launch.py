@@ -257,7 +257,7 @@ def run_translate(
             total=plan.total_units,
         )
         done = remembering.counts(result)
-        remembering.tidy(config, plan, done)
+        remembering.tidy(config, plan)
     counts = {**translation_counts(plan.output), **done}
     if counts.get("cut"):
         what = tasks.of(plan.settings["model"]["task"])

@@ -24,18 +24,19 @@ def counts(result: Any) -> dict[str, int]:
     return found
 
 
-def tidy(config: TranslateConfig, plan: TranslatePlan, done: dict[str, int]) -> None:
-    """Says how much was remembered, makes the memory's small files one, and warns of files that are
-    damaged."""
+def in_words(done: dict[str, Any]) -> str:
+    """What of a run's `counts` is worth telling: "; 200 of 202 segments were in the memory"."""
+    if not done.get("remembered"):
+        return ""
+    total = done["remembered"] + done["translated"]
+    return f"; {done['remembered']:,} of {total:,} segments were in the memory"
+
+
+def tidy(config: TranslateConfig, plan: TranslatePlan) -> None:
+    """Makes the memory's small files one, and warns of files that are damaged."""
     place = memory.place_of(config, plan.output, plan.settings)
     if place is None:
         return
-    total = done["remembered"] + done["translated"]
-    if total:
-        say(
-            f"translate: of {total:,} segments {done['remembered']:,} were in the memory and "
-            f"{done['translated']:,} were translated"
-        )
     memory_compaction.compact(place.path)
     for path in memory_files.damaged(place.path):
         say(f"translate: warning: {path}: is damaged, so that the memory lacks it; delete it")
