@@ -112,7 +112,7 @@ def check_place(config: TranslateConfig, output: str, inputs: Iterable[str]) -> 
         if not files.is_remote(path) and os.path.realpath(path).startswith(real):
             raise InputError(f"{start}: the input {path} lies in it; name another folder")
     translations = os.path.join(os.path.realpath(output), "")
-    own = os.path.join(translations, "_electra", "")
+    own = os.path.join(translations, "_electra", "memory", "")
     if real.startswith(translations) and not real.startswith(own):
         raise InputError(f"{start}: lies among the translations; name a folder elsewhere")
 
