@@ -294,6 +294,8 @@ class TranslateConfig:
         a missing translation to `<output_field>_error`. Its default goes by the task (`tasks`).
       unit_segments: sentences that are translated and committed as one piece.
       max_length: tokens of the longest output sentence; none means the model's own bound.
+      memory: the folder of the translation memory (see `memory`), which runs may share; none means
+        one in the output folder, off that nothing is remembered.
     """
 
     input: tuple[str, ...] = ()
@@ -305,3 +307,4 @@ class TranslateConfig:
     length_penalty: float = Field(default=0.6, ge=0, le=5)
     unit_segments: int = Field(default=2000, ge=1, le=1_000_000)
     max_length: int | None = Field(default=None, ge=2, le=MOST_TOKENS)
+    memory: Annotated[str, Field(min_length=1)] | Literal[False] | None = None

@@ -7,6 +7,7 @@ An object store shows an object only when it is complete, so there a plain write
 
 from __future__ import annotations
 
+import contextlib
 import glob as local_glob
 import hashlib
 import os
@@ -63,6 +64,20 @@ def size(path: str) -> int:
     if not is_remote(path):
         return os.path.getsize(path)
     return _filesystems().match([path])[0].metadata_list[0].size_in_bytes
+
+
+def sizes(folder: str) -> dict[str, int]:
+    """Name -> bytes of the files directly in a folder; none where there is no such folder."""
+    if is_remote(folder):
+        found = _filesystems().match([join(folder, "*")])[0].metadata_list
+        return {entry.path.rpartition("/")[2]: entry.size_in_bytes for entry in found}
+    listed: dict[str, int] = {}
+    with contextlib.suppress(FileNotFoundError), os.scandir(folder) as entries:
+        for entry in entries:
+            with contextlib.suppress(FileNotFoundError):  # removed by another process
+                if entry.is_file():
+                    listed[entry.name] = entry.stat().st_size
+    return listed
 
 
 def stamp(path: str) -> str:
@@ -149,10 +164,25 @@ def sha256(path: str) -> str:
 def remove(path: str) -> None:
     """Removes one file; one that is not there is fine."""
     if is_remote(path):
-        if exists(path):
-            _filesystems().delete([path])
+        from apache_beam.io.filesystem import BeamIOError
+
+        try:
+            if exists(path):
+                _filesystems().delete([path])
+        except BeamIOError:
+            if exists(path):
+                raise
     elif os.path.exists(path):
-        os.unlink(path)
+        with contextlib.suppress(FileNotFoundError):  # another process was faster
+            os.unlink(path)
+
+
+def rename(path: str, target: str) -> None:
+    """Gives one file another name; an object store copies it."""
+    if is_remote(path):
+        _filesystems().rename([path], [target])
+    else:
+        os.replace(path, target)
 
 
 def remove_tree(folder: str) -> None:

@@ -12,14 +12,21 @@ import dataclasses
 import json
 import math
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
+from apache_beam.metrics.metric import Metrics
 from apache_beam.ml.inference.base import ModelHandler
 
 from electra_model.errors import InputError, WorkError
 
 from . import files, segmentation, tasks, whole_texts
+
+if TYPE_CHECKING:
+    from .memory import MemoryPlace
+
+# Of Beam's counters: "remembered", segments that the memory answered, and "translated".
+METRICS = "electra_translate"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -138,6 +145,7 @@ class TranslationHandler(ModelHandler[UnitText, UnitTranslation, TranslationMode
       load: model folder -> model; importable in every worker.
       task: of the model; it says whether segments are sentences or whole texts. language: of the
         texts, where they are whole.
+      memory: what was translated before, if it is used.
     """
 
     def __init__(
@@ -149,6 +157,7 @@ class TranslationHandler(ModelHandler[UnitText, UnitTranslation, TranslationMode
         load: Callable[[str], TranslationModel] = load_exported_model,
         task: str | None = None,
         language: str = "",
+        memory: MemoryPlace | None = None,
     ) -> None:
         super().__init__()
         self._model_dir = model_dir
@@ -158,6 +167,7 @@ class TranslationHandler(ModelHandler[UnitText, UnitTranslation, TranslationMode
         self._load = load
         self._task = tasks.of(task)
         self._language = language
+        self._memory = memory
 
     def load_model(self) -> TranslationModel:
         """Called once in each process. Raises `WorkError` when it is not the planned model."""
@@ -185,7 +195,7 @@ class TranslationHandler(ModelHandler[UnitText, UnitTranslation, TranslationMode
                 model.source_max_length,
                 self._task.keeps,
             )
-        outcomes = translate_segments(model, segments, self._decoding)
+        outcomes = self._outcomes(model, segments)
         results = []
         start = 0
         for unit in batch:
@@ -196,12 +206,25 @@ class TranslationHandler(ModelHandler[UnitText, UnitTranslation, TranslationMode
             start = stop
         return results
 
+    def _outcomes(self, model: TranslationModel, segments: list[str]) -> list[Outcome]:
+        def translate(wanted: list[str]) -> list[Outcome]:
+            return translate_segments(model, wanted, self._decoding)
+
+        if self._memory is None:
+            outcomes, remembered = translate(segments), 0
+        else:
+            outcomes, remembered = self._memory.opened().answer(segments, translate)
+        Metrics.counter(METRICS, "remembered").inc(remembered)
+        Metrics.counter(METRICS, "translated").inc(len(segments) - remembered)
+        return outcomes
+
     def batch_elements_kwargs(self) -> dict[str, Any]:
-        """A fixed batch weight: sentences, where a unit without any counts as one."""
+        """A fixed batch weight: sentences, where a unit without any counts as one, and sentences
+        that are remembered count little."""
         return {
             "min_batch_size": self._batch_segments,
             "max_batch_size": self._batch_segments,
-            "element_size_fn": _weight,
+            "element_size_fn": self._weight,
         }
 
     def get_num_bytes(self, batch: Sequence[UnitText]) -> int:
@@ -210,11 +233,13 @@ class TranslationHandler(ModelHandler[UnitText, UnitTranslation, TranslationMode
 
     def get_metrics_namespace(self) -> str:
         """Where Beam's counters appear."""
-        return "electra_translate"
+        return METRICS
 
-
-def _weight(unit: UnitText) -> int:
-    return max(1, len(unit.segments))
+    def _weight(self, unit: UnitText) -> int:
+        # Of whole texts the model gets to see parts, which only the model can tell.
+        if self._memory is None or self._task.whole_texts:
+            return max(1, len(unit.segments))
+        return self._memory.opened().weight(unit.segments)
 
 
 def translate_segments(

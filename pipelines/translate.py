@@ -25,6 +25,7 @@ from electra_model.errors import InputError, WorkError
 from . import (
     files,
     inference,
+    memory,
     mirror,
     mirror_parquet,
     segmentation,
@@ -95,6 +96,7 @@ def build_translate(
             load,
             task,
             language,
+            memory.place_of(config, plan.output, plan.settings),
         )
         done = (
             pipeline

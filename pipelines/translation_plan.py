@@ -14,7 +14,8 @@ While a run is under way the output folder holds nothing new but `_electra/`:
     _electra/placing.json   the manifest to be, while finished files are moved to their places
     _electra/known.json     the checksums of files that earlier runs placed, meanwhile
 
-After it, `_electra/` holds `manifest.json` and `rejected.jsonl`.
+After it, `_electra/` holds `manifest.json` and `rejected.jsonl`, and `memory/` (see `memory`) where
+the memory is not elsewhere or off.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from typing import Any
 
 from electra_model.errors import InputError, WorkError
 
-from . import files, inference, tasks, translation_inputs, units
+from . import files, inference, memory, tasks, translation_inputs, units
 from .config import TranslateConfig
 from .formats import registry
 from .inference import Decoding
@@ -127,6 +128,7 @@ def plan_translate(config: TranslateConfig) -> TranslatePlan:
     paths = translation_inputs.find_inputs(config.input)
     names = translation_inputs.output_names(paths)
     translation_inputs.check_places(config.input, paths, output, names)
+    memory.check_place(config, output, paths)
     made = _claim(output)
     try:
         return _examined(config, output, settings, paths, names)

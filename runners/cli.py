@@ -162,6 +162,12 @@ _add_stage("evaluate", "Score the model on the held-out pairs, beside what costs
     help="The field that is added.  [default: by the model's task]",
 )
 @click.option("--beam-size", metavar="N", help="1 is greedy.")
+@click.option(
+    "--memory",
+    metavar="DIR",
+    help="Where translations are remembered; may be shared.  [default: in the output folder]",
+)
+@click.option("--no-memory", is_flag=True, help="Translate all anew, and remember nothing.")
 @click.option("--runner", metavar="NAME", help="local, flink or dataflow.")
 @click.option("--workers", metavar="N", help="Worker processes.")
 def translate_command(job_file: str | None, overrides: tuple[str, ...], **options: Any) -> None:
@@ -183,6 +189,10 @@ def translate_command(job_file: str | None, overrides: tuple[str, ...], **option
             raise InputError(f"{option}: is for translating without a job file; use --set with one")
         _do("translate", job_file, overrides, ["translate"])
         return
+    if options.pop("no_memory"):
+        if options["memory"] is not None:
+            raise InputError("--no-memory: is the opposite of --memory; give one of them")
+        options["memory"] = False
     result("translate", document_command.translate(options, overrides))
 
 

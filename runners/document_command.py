@@ -38,6 +38,7 @@ def translate(options: dict[str, Any], overrides: Sequence[str]) -> dict[str, An
         "translate": {
             "input": list(options["inputs"]),
             **_given(options, "model", "output", "text_field", "output_field", "beam_size"),
+            **_given(options, "memory"),
         },
         "runner": {},
     }
@@ -47,6 +48,7 @@ def translate(options: dict[str, Any], overrides: Sequence[str]) -> dict[str, An
         values["runner"]["workers"] = options["workers"]
     origin = {
         "translate.beam_size": "--beam-size",
+        "translate.memory": "--no-memory" if options["memory"] is False else "--memory",
         "runner.name": "--runner",
         "runner.workers": "--workers",
     }
@@ -61,11 +63,13 @@ def translate(options: dict[str, Any], overrides: Sequence[str]) -> dict[str, An
     runner = _config(RunnerConfig, arranged["runner"], "runner", origins)
     if "output_field" not in arranged["translate"]:
         config = dataclasses.replace(config, output_field=_output_field(options["model"]))
+    from . import remembering
+
     counts = launch.run_translate(config, runner)
     rejected = sum(counts["rejected"].values())
     say(
-        f"translate: {counts['in']:,} in = {counts['out']:,} out + {rejected:,} rejected; "
-        f"the result is in {config.output}"
+        f"translate: {counts['in']:,} in = {counts['out']:,} out + {rejected:,} rejected"
+        f"{remembering.in_words(counts)}; the result is in {config.output}"
     )
     return {"output": config.output, **counts}
 

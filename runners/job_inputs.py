@@ -41,7 +41,7 @@ def warnings_of(job: JobConfig, plan: PreparePlan | None) -> list[str]:
 
 def check_documents(job: JobConfig) -> None:
     """Raises `InputError` for the first file of `translate.input` that cannot be translated."""
-    from pipelines import translation_inputs
+    from pipelines import memory, translation_inputs
 
     if not job.translate.input:
         return
@@ -49,5 +49,6 @@ def check_documents(job: JobConfig) -> None:
     paths = translation_inputs.find_inputs(job.translate.input)
     names = translation_inputs.output_names(paths)
     translation_inputs.check_places(job.translate.input, paths, job.translate.output, names)
+    memory.check_place(job.translate, job.translate.output, paths)
     for path in paths:
         translation_inputs.check(path, job.translate.text_field, job.translate.output_field)

@@ -41,8 +41,8 @@ def run_pipeline(
     receipts: str,
     total: int | None = None,
     watch: Callable[[], tuple[float, float | None, str]] | None = None,
-) -> None:
-    """Runs one pipeline to its end.
+) -> Any:
+    """Runs one pipeline to its end. Returns Beam's result, which has its counters.
 
     Args:
       build: adds the transforms to a `beam.Pipeline`.
@@ -72,6 +72,7 @@ def run_pipeline(
             state = result.wait_until_finish()
             if state != "DONE":
                 raise WorkError(f"{label}: the pipeline ended as {state}")
+            outcome.result = result
         except BaseException as error:
             outcome.error = error
         finally:
@@ -99,6 +100,7 @@ def run_pipeline(
     if outcome.error is not None:
         raise _plain_error(outcome.error, label) from outcome.error
     interrupts.keeps(None)
+    return outcome.result
 
 
 _READERS_OF_WORKERS = ("beam_control_read", "read_grpc_client_inputs")
@@ -122,6 +124,7 @@ class _Outcome:
     def __init__(self) -> None:
         self.over = threading.Event()
         self.error: BaseException | None = None
+        self.result: Any = None
 
 
 _OURS = re.compile(r"electra_model\.errors\.(InputError|WorkError): (.*)")
@@ -228,7 +231,8 @@ def dataset_counts(job: JobConfig) -> dict[str, Any]:
 def run_translate(
     config: TranslateConfig, runner: RunnerConfig, job: JobConfig | None = None
 ) -> dict[str, Any]:
-    """`electra translate`: documents to their translations. Returns the counts of the manifest.
+    """`electra translate`: documents to their translations. Returns the counts of the manifest, and
+    how many segments of this run were "remembered" and how many "translated".
 
     Args:
       config: what is translated and how; without a `model`, that of the job.
@@ -236,20 +240,25 @@ def run_translate(
     """
     from pipelines import translate
 
+    from . import remembering
+
     if config.model is None and job is not None:
         config = dataclasses.replace(config, model=job.path("model"))
     plan = translate.plan_translate(config)
+    done = {"remembered": 0, "translated": 0}
     if plan.complete:
         say("translate: the output is complete already, for this input, model and decoding")
     else:
-        run_pipeline(
+        result = run_pipeline(
             lambda pipeline: translate.build_translate(pipeline, config, plan),
             runner,
             label="translate",
             receipts=files.join(plan.output, "_electra", "units"),
             total=plan.total_units,
         )
-    counts = translation_counts(plan.output)
+        done = remembering.counts(result)
+        remembering.tidy(config, plan)
+    counts = {**translation_counts(plan.output), **done}
     if counts.get("cut"):
         what = tasks.of(plan.settings["model"]["task"])
         say(

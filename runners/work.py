@@ -172,9 +172,14 @@ def _in_words(counts: dict[str, Any]) -> str:
     if "rejected" in counts:
         rules = ", ".join(f"{rule} {n:,}" for rule, n in counts["rejected"].items() if n)
         rejected = sum(counts["rejected"].values())
-        return f"; {counts['in']:,} in = {counts['out']:,} out + {rejected:,} rejected" + (
+        words = f"; {counts['in']:,} in = {counts['out']:,} out + {rejected:,} rejected" + (
             f" ({rules})" if rules else ""
         )
+        if "remembered" in counts:
+            from . import remembering
+
+            words += remembering.in_words(counts)
+        return words
     if "model" in counts and "sentences" in counts:
         from . import scores
 

@@ -90,9 +90,13 @@ def config(**changes) -> TranslateConfig:
 
 
 def snapshot(folder) -> dict[str, bytes]:
-    """Every file below a folder with its bytes."""
+    """Every file below a folder with its bytes, but for the memory."""
     root = pathlib.Path(folder)
-    return {str(p.relative_to(root)): p.read_bytes() for p in root.rglob("*") if p.is_file()}
+    return {
+        str(path.relative_to(root)): path.read_bytes()
+        for path in root.rglob("*")
+        if path.is_file() and "_electra/memory/" not in str(path)
+    }
 
 
 def rejected() -> list[dict]:

@@ -33,6 +33,18 @@ def test_globs_folders_and_repetitions(tmp_path):
         files.expand([f"{tmp_path}/*.csv"], "k")
 
 
+def test_what_lies_in_a_folder(tmp_path):
+    for name, content in {"a": b"1", "_b": b"22"}.items():
+        (tmp_path / name).write_bytes(content)
+    (tmp_path / "folder").mkdir()
+    assert files.sizes(str(tmp_path)) == {"a": 1, "_b": 2}
+    assert files.sizes(str(tmp_path / "none")) == {}
+    files.rename(str(tmp_path / "a"), str(tmp_path / "c"))
+    files.remove(str(tmp_path / "_b"))
+    files.remove(str(tmp_path / "_b"))
+    assert files.sizes(str(tmp_path)) == {"c": 1}
+
+
 def test_names_with_brackets_are_files_first(tmp_path):
     (tmp_path / "a[1].txt").write_text("x")
     assert files.expand([str(tmp_path / "a[1].txt")], "k") == [str(tmp_path / "a[1].txt")]

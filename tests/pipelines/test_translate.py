@@ -48,7 +48,7 @@ def test_every_format_mirrors_its_input(place):
         "_electra", "a.txt", "b.jsonl", "c.csv", "d.tsv", "e.txt.gz", "f.parquet",
     ]  # fmt: skip
     assert sorted(path.name for path in (out / "_electra").iterdir()) == [
-        "manifest.json", "rejected.jsonl",
+        "manifest.json", "memory", "rejected.jsonl",
     ]  # fmt: skip
     assert (out / "a.txt").read_bytes() == b"HI THERE. BYE!\r\n\r\n  42\n LAST\xe2\x80\xa8LINE"
     nothing = b'"translation": null, "translation_score": null, "translation_error": '

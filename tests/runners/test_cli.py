@@ -82,6 +82,12 @@ WRONG = [
     (["translate", "--input", "a.txt", "b.txt"],
      "b.txt: is not a job file (.yaml); for several inputs put the pattern into quotation "
      "marks, or repeat --input"),
+    (["translate", "job.yaml", "--no-memory"],
+     "--no-memory: is for translating without a job file; use --set with one"),
+    (["translate", "--model", "m", "--memory", "d", "--no-memory"],
+     "--no-memory: is the opposite of --memory; give one of them"),
+    (["translate", "--model", "m", "--input", "i", "--output", "o", "--memory", ""],
+     "--memory: translate.memory: found ''; it must not be empty, or off"),
     (["translate", "--model", "m"],
      "--input: is needed to translate without a job file (electra translate --model DIR "
      "--input GLOB --output DIR)"),

@@ -89,6 +89,7 @@ def test_the_whole_job_with_a_kill_in_the_middle(folder):
     assert (stages["pretrain"]["steps"], stages["train"]["steps"]) == (3, 5)
     assert 0 <= stages["evaluate"]["model"]["chrf"]["score"] <= 100
     assert (stages["translate"]["in"], stages["translate"]["files"]) == (7, 2)
+    assert stages["translate"]["translated"] == stages["translate"]["segments"] > 0
     for name in ("report.html", "run.json", "job.resolved.yaml", "model/model.json"):
         assert (folder / "work" / name).stat().st_size > 0
 

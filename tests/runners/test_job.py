@@ -80,6 +80,8 @@ def test_leniency(load):
         ("dataset: {replacements: {temperature: [2, true]}}", "job.yaml: dataset.replacements.temperature[1]: found true; a number is needed"),
         ("dataset: {length_buckets: [off, 128]}", "job.yaml: dataset.length_buckets[0]: found false (or off); a whole number is needed"),
         ("translate: {model: on}", "job.yaml: translate.model: found true; text is needed"),
+        ("translate: {memory: on}", "job.yaml: translate.memory: found true; text or off is needed"),
+        ("translate: {memory: 5}", "job.yaml: translate.memory: found 5; text or off is needed"),
         ("clean: {duplicate: on}", "job.yaml: clean.duplicate: found true; allowed is 'pair', 'source' or off"),
         ("clean: {duplicate: x}", "job.yaml: clean.duplicate: found 'x'; allowed is 'pair', 'source' or off"),
         ("clean: {max_characters: x}", "job.yaml: clean.max_characters: found 'x'; a whole number or off is needed"),
