@@ -18,6 +18,7 @@ from pydantic import Field
 from electra_model.config import MOST_TOKENS, STRICT, identity
 from electra_model.tokenizer import SIDES, SPECIAL_PIECES, WORD_START
 
+from .checks_config import ChecksConfig as ChecksConfig
 from .clean_config import CleanConfig as CleanConfig
 
 # SentencePiece's names of the bytes that characters without a piece become.
@@ -294,6 +295,7 @@ class TranslateConfig:
         a missing translation to `<output_field>_error`. Its default goes by the task (`tasks`).
       unit_segments: sentences that are translated and committed as one piece.
       max_length: tokens of the longest output sentence; none means the model's own bound.
+      checks: of every segment; `off` switches all of them off.
     """
 
     input: tuple[str, ...] = ()
@@ -305,3 +307,4 @@ class TranslateConfig:
     length_penalty: float = Field(default=0.6, ge=0, le=5)
     unit_segments: int = Field(default=2000, ge=1, le=1_000_000)
     max_length: int | None = Field(default=None, ge=2, le=MOST_TOKENS)
+    checks: ChecksConfig = Field(default_factory=ChecksConfig)

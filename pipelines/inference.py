@@ -9,6 +9,7 @@ translation does not depend on what else is in the batch.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 import math
 from collections.abc import Callable, Iterable, Sequence
@@ -81,23 +82,32 @@ class Outcome:
       translation: one line; empty where the model gave nothing.
       score: to 4 decimals; None where it is no number.
       flags: what is wrong with it, as slugs, in a fixed order.
+      first_flags: the same of the first answer, where the segment was tried again.
     """
 
     translation: str
     score: float | None
     flags: tuple[str, ...] = ()
+    first_flags: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
 class UnitTranslation:
     """A unit's outcomes, one for each of its segments.
 
-    `cut`: for whole texts, whether the model was given a part of each; else empty.
+    `cut`: for whole texts, whether the model was given a part of each; else empty. `segments`: of
+    the unit.
     """
 
     outcomes: tuple[Outcome, ...]
     context: Any = None
     cut: tuple[bool, ...] = ()
+    segments: tuple[str, ...] = ()
+
+
+# Segments and how they are decoded -> their outcomes; and what stands between that and a unit.
+Translate = Callable[[Sequence[str], Decoding], list[Outcome]]
+Guard = Callable[[Sequence[str], Translate, Decoding], list[Outcome]]
 
 
 def read_model_card(model_dir: str) -> dict[str, Any]:
@@ -138,6 +148,8 @@ class TranslationHandler(ModelHandler[UnitText, UnitTranslation, TranslationMode
       load: model folder -> model; importable in every worker.
       task: of the model; it says whether segments are sentences or whole texts. language: of the
         texts, where they are whole.
+      guard: what checks outcomes and has segments translated once more (`second_tries.guarded`,
+        all but its checker); importable in every worker. None takes them as they are.
     """
 
     def __init__(
@@ -149,6 +161,7 @@ class TranslationHandler(ModelHandler[UnitText, UnitTranslation, TranslationMode
         load: Callable[[str], TranslationModel] = load_exported_model,
         task: str | None = None,
         language: str = "",
+        guard: Guard | None = None,
     ) -> None:
         super().__init__()
         self._model_dir = model_dir
@@ -158,6 +171,7 @@ class TranslationHandler(ModelHandler[UnitText, UnitTranslation, TranslationMode
         self._load = load
         self._task = tasks.of(task)
         self._language = language
+        self._guard = guard
 
     def load_model(self) -> TranslationModel:
         """Called once in each process. Raises `WorkError` when it is not the planned model."""
@@ -185,13 +199,22 @@ class TranslationHandler(ModelHandler[UnitText, UnitTranslation, TranslationMode
                 model.source_max_length,
                 self._task.keeps,
             )
-        outcomes = translate_segments(model, segments, self._decoding)
+        translate = functools.partial(translate_segments, model)
+        if self._guard is None:
+            outcomes = translate(segments, self._decoding)
+        else:
+            outcomes = self._guard(segments, translate, self._decoding)
         results = []
         start = 0
         for unit in batch:
             stop = start + len(unit.segments)
             results.append(
-                UnitTranslation(tuple(outcomes[start:stop]), unit.context, tuple(cut[start:stop]))
+                UnitTranslation(
+                    tuple(outcomes[start:stop]),
+                    unit.context,
+                    tuple(cut[start:stop]),
+                    unit.segments,
+                )
             )
             start = stop
         return results

@@ -14,7 +14,8 @@ While a run is under way the output folder holds nothing new but `_electra/`:
     _electra/placing.json   the manifest to be, while finished files are moved to their places
     _electra/known.json     the checksums of files that earlier runs placed, meanwhile
 
-After it, `_electra/` holds `manifest.json` and `rejected.jsonl`.
+After it, `_electra/` holds `manifest.json`, `rejected.jsonl` and, unless `checks` are off,
+`certificate/`.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from typing import Any
 
 from electra_model.errors import InputError, WorkError
 
-from . import files, inference, tasks, translation_inputs, units
+from . import certificate, files, inference, quality, tasks, translation_inputs, units
 from .config import TranslateConfig
 from .formats import registry
 from .inference import Decoding
@@ -163,6 +164,7 @@ def _examined(
             and entry["input"]["sha256"] == file.sha256
             and entry["sha256"] == standing.get(name)
             and entry["rejected_sha256"] == sha256_of(rejected.get(name, []))
+            and certificate.stands(working(output), entry)
         ):
             kept[name] = entry
         else:
@@ -207,7 +209,15 @@ def _settings(config: TranslateConfig, card: dict[str, Any]) -> dict[str, Any]:
         "decoding": dataclasses.asdict(decoding) | {"fingerprint": units.fingerprint(decoding)},
         "text_field": config.text_field,
         "output_field": config.output_field,
+        **_checks(config),
     }
+
+
+def _checks(config: TranslateConfig) -> dict[str, Any]:
+    """What is checked; nothing where nothing is, so that such outputs are what they were."""
+    if not config.checks.enabled:
+        return {}
+    return {"checks": {"version": quality.VERSION} | dataclasses.asdict(config.checks)}
 
 
 def _cut(made: list[InputFile], fingerprint: str, unit_bytes: int) -> tuple[PlannedFile, ...]:

@@ -236,7 +236,7 @@ def test_killed_at_any_moment_it_ends_with_the_same_bytes(place, most):
         rows = [json.dumps({"text": f"Line {n} of {number}."}) for n in range(40)]
         (place / "docs" / f"{number}.jsonl").write_text("\n".join(rows) + "\nbad\n")
     (place / "docs" / "p.txt.gz").write_bytes(gzip.compress(b"Packed line.\n" * 50))
-    shouting.run(config(output="whole"))
+    shouting.run(config(output="whole", checks={}))
     draw = random.Random(11)
     environment = os.environ | {"PYTHONPATH": ROOT}
     ends = []
@@ -258,8 +258,9 @@ def test_killed_at_any_moment_it_ends_with_the_same_bytes(place, most):
         if process.returncode == 0:
             break
     assert ends[0] == -signal.SIGKILL
-    shouting.run(config(unit_segments=10))
+    shouting.run(config(unit_segments=10, checks={}))
     assert snapshot("out") == snapshot("whole")
+    assert len([name for name in snapshot("out") if "/certificate/" in name]) == 4
 
 
 def test_a_real_model(place, model_folder):
