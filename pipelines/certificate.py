@@ -28,7 +28,7 @@ def note_of(outcomes: Sequence[Outcome], cut: bool) -> str | None:
 
     `cut`: whether the model was given a part of the text.
     """
-    flags = quality.in_order({flag for outcome in outcomes for flag in outcome.flags})
+    flags = quality.in_order(flag for outcome in outcomes for flag in outcome.flags)
     return ",".join([*([mirror.SOURCE_CUT] if cut else []), *flags]) or None
 
 
@@ -96,7 +96,7 @@ def total(counts: Iterable[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _in_order(flags: Counter[str]) -> dict[str, int]:
-    return {flag: flags[flag] for flag in quality.FLAGS if flag in flags}
+    return {flag: flags[flag] for flag in quality.in_order(flags)}
 
 
 def numbered(parts: Iterable[tuple[bytes, int]]) -> Iterator[bytes]:

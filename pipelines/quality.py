@@ -10,7 +10,7 @@ import dataclasses
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from . import langid, protected_spans, tasks
 from .checks_config import ChecksConfig
@@ -55,6 +55,9 @@ _UNIT = re.compile(
 )
 _WEIGHTS = (("\u0e00", "\u17ff", 0.2), ("\u3040", "\U0003134f", 0.5))
 _LONGEST_PERIOD = 16
+
+# Longer ones are no numbers, and Python makes none of them.
+_DIGITS = re.compile(r"\d{1,1000}")
 
 # A copied source is suspicious from so many words on that are no names.
 _COMMON_WORDS = 2
@@ -110,9 +113,10 @@ class Checker:
         return self.config.untranslated and (languages[0] != languages[1] or not languages[0])
 
 
-def in_order(flags: set[str]) -> tuple[str, ...]:
-    """Flags in their fixed order."""
-    return tuple(flag for flag in FLAGS if flag in flags)
+def in_order(flags: Iterable[str]) -> tuple[str, ...]:
+    """Each flag once, in their fixed order; what is no check's flag comes after them, by name."""
+    places = {flag: place for place, flag in enumerate(FLAGS)}
+    return tuple(sorted({*flags}, key=lambda flag: (places.get(flag, len(FLAGS)), flag)))
 
 
 def span_flags(source: str, output: str) -> set[str]:
@@ -132,11 +136,18 @@ def number_flags(source: str, output: str) -> set[str]:
     ['added_number', 'lost_number']
     """
     before, after = numbers_of(source), numbers_of(output)
+    # 2024-05-01 and 01.05.2024 are the same three numbers, however they are joined.
+    if before == after or _digits_of(source) == _digits_of(output):
+        return set()
     return {
         flag
         for flag, missing in (("lost_number", before - after), ("added_number", after - before))
         if missing
     }
+
+
+def _digits_of(text: str) -> Counter[int]:
+    return Counter(map(int, _DIGITS.findall(text)))
 
 
 def differs_in_length(source: str, output: str, ratio: float) -> bool:
@@ -228,10 +239,8 @@ _ALONE: tuple[tuple[str, Callable[[str, str, float], bool]], ...] = (
 def carried_over(source: str, output: str) -> tuple[int, int, int, int]:
     """Protected spans of the source, those of them in the output, and the same of the numbers
     outside of spans."""
-    counts: list[int] = []
-    for before, after in (
-        (Counter(protected_spans.texts_of(source)), Counter(protected_spans.texts_of(output))),
-        (numbers_of(protected_spans.around(source)), numbers_of(protected_spans.around(output))),
-    ):
-        counts += (before.total(), (before & after).total())
-    return counts[0], counts[1], counts[2], counts[3]
+    spans = [Counter(protected_spans.texts_of(text)) for text in (source, output)]
+    plain, said = protected_spans.around(source), protected_spans.around(output)
+    before, after = numbers_of(plain), numbers_of(said)
+    kept = before & after if number_flags(plain, said) else before
+    return spans[0].total(), (spans[0] & spans[1]).total(), before.total(), kept.total()

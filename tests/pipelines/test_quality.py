@@ -23,6 +23,8 @@ GERMAN = "Der Akku des Geräts ist fast leer und sollte bald wieder aufgeladen w
         ("Hello {name}", "Hallo {Name}", ("lost_span", "added_span")),
         ("in 10 minutes", "in 11 Minuten", ("lost_number", "added_number")),
         ("1,000 m for {0}", "{0}: 1.000 m", ()),
+        ("until 2024-05-01", "bis 01.05.2024", ()),
+        ("until 2024-05-01", "bis 02.05.2024", ("lost_number", "added_number")),
         ("2 of {2}", "2 von {3}", ("lost_span", "added_span")),  # a number in a span is no number
         ("no light", "kein Licht kein Licht", ("repetition",)),
         ("Save all changes", "Save all changes", ("untranslated",)),
@@ -41,6 +43,9 @@ def test_flags_have_a_fixed_order():
     assert found == ("lost_span", "added_span", "lost_number", "added_number", "length_ratio",
                      "repetition", "wrong_language")  # fmt: skip
     assert list(found) == sorted(found, key=quality.FLAGS.index)
+    assert quality.in_order(["b", "repetition", "a", "lost_span", "a"]) == (
+        "lost_span", "repetition", "a", "b",
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -145,3 +150,4 @@ def test_a_summary_need_not_say_everything(task):
 def test_what_was_carried_over():
     found = quality.carried_over("{a} has 3 of 4 {b} {b}", "{b}: 4 von 5 {a} {c}")
     assert found == (3, 2, 2, 1)
+    assert quality.carried_over("2024-05-01", "01.05.2024") == (0, 0, 3, 3)
