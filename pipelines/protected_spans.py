@@ -1,7 +1,7 @@
 """What a translation carries over to the letter: addresses, code, placeholders, tags.
 
 A *protected span* is a web or e-mail address, code between backticks, a placeholder (`{name}`,
-`{0}`, `%s`, `%(name)s`, `%1$s`, `${x}`, `{{x}}`; see `placeholders`, which compares them more
+`{0}`, `%s`, `%(name)s`, `%1$s`, `%1`, `${x}`, `{{x}}`; see `placeholders`, which compares them more
 loosely) or a tag (`<b>`, `</b>`, `<br/>`, `<1>`, `</1>`, `<1/>`). Spans never overlap: of two that
 would, the one that begins first stands, and what lies within it is part of it.
 
@@ -22,6 +22,8 @@ from .placeholders import has_plural_forms, places_of
 # As Markdown has it: as many backticks after as before. White space within them, or a letter after
 # them, is rather the quotation mark of GNU's older messages, `this'.
 _CODE = re.compile(r"(?<![`\w])(`{1,3})(?![`\s])[^\n]{0,400}?(?<![`\s])\1(?![`\w])")
+# Of Python's, glibc's and Qt's formats, beside those that `placeholders` knows.
+_MORE_PERCENT = re.compile(r"(?<![0-9%])%(?:[ram](?![A-Za-z])|[1-9][0-9]?(?![0-9$%]))")
 _NUMBERED_TAG = re.compile(r"</?[0-9]{1,4}\s?/?>")
 # Of ICU's messages: {when, date, short}.
 _FORMATTED = re.compile(r"\{\s*\w{1,80}\s*,\s*(?:number|date|time|ordinal|spellout)\b[^{}]{0,80}\}")
@@ -41,6 +43,7 @@ def places(text: str) -> list[tuple[int, int]]:
         icu = has_plural_forms(text)
         found += [place for place in places_of(text) if not icu or text[place[0]] not in "{$"]
         found += [match.span() for match in _NUMBERED_TAG.finditer(text)]
+        found += [match.span() for match in _MORE_PERCENT.finditer(text)]
         if not icu:
             found += [match.span() for match in _FORMATTED.finditer(text)]
     if "`" in text:

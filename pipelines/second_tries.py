@@ -25,6 +25,10 @@ _SPAN_FLAGS = frozenset({LOST_SPAN, ADDED_SPAN})
 _CLAUSE_END = re.compile(r"[,;:–—]\s+|[，、；：]\s*")
 _CLAUSE_WORDS = 3
 
+# How a span may end and begin; else it is punctuation that stands beside a translation.
+_SPAN_ENDS = re.compile(r"[\w}>`/]\Z")
+_SPAN_BEGINS = re.compile(r"[\w{<`%$]")
+
 # Before the first letter or digit of what stands between two spans.
 _BEFORE_WORDS = re.compile(r"\A[\W_]+")
 
@@ -165,11 +169,22 @@ def _in_pieces(
             parts.append(answer)
         joined = segmentation.join_text(layout.gaps, parts)
         if not protected_spans.same(text, joined):
-            # Side by side two translations can look like a span, as halves of an address do.
+            # Side by side with a span, its end can look like a part of it, or the span like none:
+            # in "0%s" there is no %s.
+            joined = segmentation.join_text(layout.gaps, _spaced(layout.gaps, parts))
+        if not protected_spans.same(text, joined):
             joined, scores, kept = text, [], True
         flags = {*checker(text, joined), SOURCE_ORDER, *(["untranslated"] if kept else [])}
         found[text] = Outcome(joined, inference.mean_score(scores), in_order(flags))
     return found
+
+
+def _spaced(gaps: Sequence[str], parts: Sequence[str]) -> list[str]:
+    """Parts with a space on each side where a span stands without one."""
+    return [
+        " " * bool(_SPAN_ENDS.search(before)) + part + " " * bool(_SPAN_BEGINS.match(after))
+        for before, part, after in zip(gaps, parts, gaps[1:], strict=False)
+    ]
 
 
 def _around_spans(text: str) -> Layout:

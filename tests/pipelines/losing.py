@@ -16,7 +16,8 @@ class LosingModel(shouting.ShoutingModel):
     """Shouts what is not a span. Of spans it knows `{0}` and the like, and loses all others.
 
     What holds "deaf" loses these as well. "Stutter" is said again and again in a sentence of more
-    than three words, "wander" in beam search alone. "Invent" becomes a placeholder.
+    than three words, "wander" in beam search alone. "Invent" becomes a placeholder, "zero" a
+    number.
     """
 
     def __init__(self, fingerprint):
@@ -42,7 +43,7 @@ class LosingModel(shouting.ShoutingModel):
             said = said.replace("STUTTER", "STUTTER STUTTER STUTTER")
         if beam_size > 1:
             said = said.replace("WANDER", "WANDER OFF WANDER OFF")
-        return said.replace("INVENT", "{invented}")
+        return said.replace("INVENT", "{invented}").replace("ZERO", "0")
 
 
 def load(model_dir):

@@ -11,6 +11,7 @@ from pipelines.protected_spans import mask, texts_of
     [
         ("Hello {name}, {0} of {{ x }} at ${y}", ["{name}", "{0}", "{{ x }}", "${y}"]),
         ("%s of %(n)d, %1$s, %5.2f", ["%s", "%(n)d", "%1$s", "%5.2f"]),
+        ("%1 of %12, %r, %m: 5%1 %%1 %10s", ["%1", "%12", "%r", "%m", "%10s"]),
         ("100% sure, 5 % or 50%, {not this}", []),
         ("<b>x</b> <br/> <BR>", ["<b>", "</b>", "<br/>", "<BR>"]),
         ("<1>y</1> <2/>", ["<1>", "</1>", "<2/>"]),

@@ -51,6 +51,12 @@ def test_a_piece_without_a_translation_stays():
     assert found.flags == ("untranslated", "spans_in_source_order")
 
 
+def test_a_span_that_would_be_none_beside_a_translation_gets_a_space():
+    (found,) = outcomes(["Now zero%s (deaf)"], lost_number=False)
+    assert found.translation == "NOW 0 %s (DEAF)"
+    assert found.flags == ("spans_in_source_order",)
+
+
 def test_a_span_that_comes_from_nowhere_does_not_stay():
     (found,) = outcomes(["Please invent it"])
     assert found.translation == "Please invent it"
