@@ -173,8 +173,8 @@ def test_two_worker_processes_give_the_same_bytes(place, monkeypatch):
     for number in range(6):
         text = "".join(f"Line {line} of {number}.\n" for line in range(20))
         (place / "docs" / f"{number}.txt").write_text(text)
-    shouting.run(config())
-    two = config(output="two", unit_segments=5)
+    shouting.run(config(checks={}))
+    two = config(output="two", unit_segments=5, checks={})
     plan = plan_translate(two)
     options = PipelineOptions(
         flags=[], direct_num_workers=2, direct_running_mode="multi_processing"
