@@ -18,6 +18,7 @@ from pydantic import Field
 from electra_model.config import MOST_TOKENS, STRICT, identity
 from electra_model.tokenizer import SIDES, SPECIAL_PIECES, WORD_START
 
+from .checks_config import ChecksConfig as ChecksConfig
 from .clean_config import CleanConfig as CleanConfig
 
 # SentencePiece's names of the bytes that characters without a piece become.
@@ -296,6 +297,7 @@ class TranslateConfig:
       max_length: tokens of the longest output sentence; none means the model's own bound.
       memory: the folder of the translation memory (see `memory`), which runs may share; none means
         one in the output folder, off that nothing is remembered.
+      checks: of every segment; `off` switches all of them off.
     """
 
     input: tuple[str, ...] = ()
@@ -308,3 +310,4 @@ class TranslateConfig:
     unit_segments: int = Field(default=2000, ge=1, le=1_000_000)
     max_length: int | None = Field(default=None, ge=2, le=MOST_TOKENS)
     memory: Annotated[str, Field(min_length=1)] | Literal[False] | None = None
+    checks: ChecksConfig = Field(default_factory=ChecksConfig)

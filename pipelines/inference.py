@@ -9,6 +9,7 @@ translation does not depend on what else is in the batch.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 import math
 from collections.abc import Callable, Iterable, Sequence
@@ -88,23 +89,32 @@ class Outcome:
       translation: one line; empty where the model gave nothing.
       score: to 4 decimals; None where it is no number.
       flags: what is wrong with it, as slugs, in a fixed order.
+      first_flags: the same of the first answer, where the segment was tried again.
     """
 
     translation: str
     score: float | None
     flags: tuple[str, ...] = ()
+    first_flags: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
 class UnitTranslation:
     """A unit's outcomes, one for each of its segments.
 
-    `cut`: for whole texts, whether the model was given a part of each; else empty.
+    `cut`: for whole texts, whether the model was given a part of each; else empty. `segments`: of
+    the unit.
     """
 
     outcomes: tuple[Outcome, ...]
     context: Any = None
     cut: tuple[bool, ...] = ()
+    segments: tuple[str, ...] = ()
+
+
+# Segments and how they are decoded -> their outcomes; and what stands between that and a unit.
+Translate = Callable[[Sequence[str], Decoding], list[Outcome]]
+Guard = Callable[[Sequence[str], Translate, Decoding], list[Outcome]]
 
 
 def read_model_card(model_dir: str) -> dict[str, Any]:
@@ -146,6 +156,8 @@ class TranslationHandler(ModelHandler[UnitText, UnitTranslation, TranslationMode
       task: of the model; it says whether segments are sentences or whole texts. language: of the
         texts, where they are whole.
       memory: what was translated before, if it is used.
+      guard: what checks outcomes and has segments translated once more (`second_tries.guarded`,
+        all but its checker); importable in every worker. None takes them as they are.
     """
 
     def __init__(
@@ -158,6 +170,7 @@ class TranslationHandler(ModelHandler[UnitText, UnitTranslation, TranslationMode
         task: str | None = None,
         language: str = "",
         memory: MemoryPlace | None = None,
+        guard: Guard | None = None,
     ) -> None:
         super().__init__()
         self._model_dir = model_dir
@@ -168,6 +181,7 @@ class TranslationHandler(ModelHandler[UnitText, UnitTranslation, TranslationMode
         self._task = tasks.of(task)
         self._language = language
         self._memory = memory
+        self._guard = guard
 
     def load_model(self) -> TranslationModel:
         """Called once in each process. Raises `WorkError` when it is not the planned model."""
@@ -201,14 +215,23 @@ class TranslationHandler(ModelHandler[UnitText, UnitTranslation, TranslationMode
         for unit in batch:
             stop = start + len(unit.segments)
             results.append(
-                UnitTranslation(tuple(outcomes[start:stop]), unit.context, tuple(cut[start:stop]))
+                UnitTranslation(
+                    tuple(outcomes[start:stop]),
+                    unit.context,
+                    tuple(cut[start:stop]),
+                    unit.segments,
+                )
             )
             start = stop
         return results
 
     def _outcomes(self, model: TranslationModel, segments: list[str]) -> list[Outcome]:
-        def translate(wanted: list[str]) -> list[Outcome]:
-            return translate_segments(model, wanted, self._decoding)
+        once = functools.partial(translate_segments, model)
+
+        def translate(wanted: Sequence[str]) -> list[Outcome]:
+            if self._guard is None:
+                return once(wanted, self._decoding)
+            return self._guard(wanted, once, self._decoding)
 
         if self._memory is None:
             outcomes, remembered = translate(segments), 0

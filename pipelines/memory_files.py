@@ -4,7 +4,8 @@
     translation  string
     score        float64, or null
     flags        list of string
-    check        fixed_size_binary[8]     of the four above
+    first_flags  list of string
+    check        fixed_size_binary[8]     of the five above
 
 Rows are in the order in which they were translated: whoever translates the same documents again
 finds what it needs in a few row groups. A name never comes again, so that a file which is gone is
@@ -40,6 +41,7 @@ SCHEMA = pa.schema(
         pa.field("translation", pa.string(), nullable=False),
         pa.field("score", pa.float64()),
         pa.field("flags", pa.list_(pa.string()), nullable=False),
+        pa.field("first_flags", pa.list_(pa.string()), nullable=False),
         pa.field("check", pa.binary(_CHECK_BYTES), nullable=False),
     ]
 )
@@ -61,6 +63,7 @@ def table_of(outcomes: dict[bytes, Outcome]) -> pa.Table:
         [one.translation for one in outcomes.values()],
         [one.score for one in outcomes.values()],
         [list(one.flags) for one in outcomes.values()],
+        [list(one.first_flags) for one in outcomes.values()],
         [_check(key, one) for key, one in outcomes.items()],
     ]
     arrays = [pa.array(values, field.type) for values, field in zip(columns, SCHEMA, strict=True)]
@@ -69,7 +72,7 @@ def table_of(outcomes: dict[bytes, Outcome]) -> pa.Table:
 
 def _check(key: bytes, outcome: Outcome) -> bytes:
     score = None if outcome.score is None else float(outcome.score)
-    text = json.dumps([outcome.translation, score, outcome.flags])
+    text = json.dumps([outcome.translation, score, outcome.flags, outcome.first_flags])
     return hashlib.blake2b(key + text.encode(), digest_size=_CHECK_BYTES).digest()
 
 
@@ -215,8 +218,8 @@ class KnownFile:
                 before = int(self.ends[group]) - self.metadata.row_group(int(group)).num_rows
                 some = table.take(rows[groups == group] - before)
                 for row in zip(*(column.to_pylist() for column in some.columns), strict=True):
-                    key, translation, score, flags, check = row
-                    outcome = Outcome(translation, score, tuple(flags or ()))
+                    key, translation, score, *flags, check = row
+                    outcome = Outcome(translation, score, *(tuple(one or ()) for one in flags))
                     if check != _check(key, outcome):
                         raise DamagedError(self.path)
                     if key in wanted:

@@ -38,7 +38,8 @@ class Answer:
       translation: None when the row could not be translated.
       score: None also where nothing had to be translated, as in a blank text.
       reason: the slug of the rule, such as "missing_field". note: what is to be known of a
-        translation that is there, `SOURCE_CUT`; it stands where a reason would.
+        translation that is there, `SOURCE_CUT` or flags of `quality`, joined by commas; it stands
+        where a reason would.
     """
 
     translation: str | None

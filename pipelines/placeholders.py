@@ -81,6 +81,30 @@ def placeholders_of(text: str) -> list[str]:
     return found
 
 
+def places_of(text: str) -> list[tuple[int, int]]:
+    """Where the placeholders and tags of a text stand, [start, stop) each, kind after kind; those
+    of one kind may lie within those of another.
+
+    >>> places_of("%s of <b>${n}</b>")
+    [(9, 13), (0, 2), (6, 9), (13, 17)]
+    """
+    found = [(match.start() - bool(match[1]), match.end()) for match in _BRACES.finditer(text)]
+    found += [match.span() for match in _PERCENT.finditer(text) if any(match.groups())]
+    tags = list(_TAG.finditer(text))
+    closed = {tag[2].lower() for tag in tags if tag[1]}
+    found += [
+        tag.span()
+        for tag in tags
+        if tag[1] or tag[3] or tag[2].lower() in _FORMATTING or tag[2].lower() in closed
+    ]
+    return found
+
+
+def has_plural_forms(text: str) -> bool:
+    """Whether a text is an ICU message, whose braces hold text."""
+    return _ICU.search(text) is not None
+
+
 def placeholders_differ(source: TextColumn, target: TextColumn) -> np.ndarray:
     """bool [n]: where the two sides' placeholders and tags are not the same."""
     marked = source.contains("{%<") | target.contains("{%<")
@@ -102,7 +126,7 @@ def _placeholders_differ(source: str, target: str) -> bool:
         return False
     if sorted(placeholders_of(source)) == sorted(placeholders_of(target)):
         return False
-    return not (_ICU.search(source) or _ICU.search(target))
+    return not (has_plural_forms(source) or has_plural_forms(target))
 
 
 def numbers_of(text: str) -> Counter[str]:

@@ -11,6 +11,7 @@ often it was interrupted.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -23,11 +24,13 @@ from apache_beam.pvalue import AsIter, PCollection
 from electra_model.errors import InputError, WorkError
 
 from . import (
+    certificate,
     files,
     inference,
     memory,
     mirror,
     mirror_parquet,
+    second_tries,
     segmentation,
     tasks,
     translation_output,
@@ -39,6 +42,7 @@ from .formats import registry
 from .formats.lines import LONGEST_LINE, TOO_LARGE
 from .inference import (
     Decoding,
+    Outcome,
     TranslationHandler,
     TranslationModel,
     UnitText,
@@ -46,6 +50,7 @@ from .inference import (
     load_exported_model,
 )
 from .mirror import Answer
+from .quality import Checker
 from .translation_inputs import DELIMITERS, InputFile
 from .translation_plan import PlannedUnit, TranslatePlan, plan_translate, working
 
@@ -97,6 +102,7 @@ def build_translate(
             task,
             language,
             memory.place_of(config, plan.output, plan.settings),
+            _guard(config, plan.settings["model"]),
         )
         done = (
             pipeline
@@ -104,7 +110,7 @@ def build_translate(
             | "SpreadUnits" >> beam.Reshuffle()
             | "ReadUnits" >> beam.ParDo(_ReadUnitFn(config.text_field, language, task))
             | "Translate" >> RunInference(handler)
-            | "CommitUnits" >> beam.ParDo(_CommitUnitFn(config, plan.output))
+            | "CommitUnits" >> beam.ParDo(_CommitUnitFn(config, plan.output, task))
         )
     else:
         done = pipeline | "NoUnits" >> beam.Create([""])
@@ -117,6 +123,17 @@ def build_translate(
         | "AssembleFiles" >> beam.Map(_assemble, small, AsIter(done))
     )
     return pipeline | "Start" >> beam.Create([small]) | "Finish" >> beam.Map(_finish, AsIter(made))
+
+
+def _guard(config: TranslateConfig, model: dict[str, Any]) -> inference.Guard | None:
+    """What checks the outcomes of a model that `model.json` describes so; None where nothing is to
+    be checked."""
+    if not config.checks.enabled:
+        return None
+    languages = [model[key] or "" for key in ("source_lang", "target_lang")]
+    return functools.partial(
+        second_tries.guarded, checker=Checker(config.checks, model["task"], *languages)
+    )
 
 
 def _assemble(planned, plan: TranslatePlan, done) -> dict[str, Any]:
@@ -186,8 +203,10 @@ def _rows(planned: PlannedUnit, text_field: str) -> Iterator[tuple[bytes, str | 
 class _CommitUnitFn(beam.DoFn):
     """`UnitTranslation` -> the unit's key, once its part and receipt are on disk."""
 
-    def __init__(self, config: TranslateConfig, output: str) -> None:
+    def __init__(self, config: TranslateConfig, output: str, task: str | None = None) -> None:
         self._output_field = config.output_field
+        self._certifies = config.checks.enabled
+        self._compares = not tasks.of(task).whole_texts
         self._folder = working(output, "units")
 
     def process(self, element: UnitTranslation) -> Iterator[str]:
@@ -203,11 +222,16 @@ class _CommitUnitFn(beam.DoFn):
                 for row, answer in zip(context.rows, answers, strict=True)
             )
         rejected = Counter(answer.reason for answer in answers if answer.reason is not None)
+        parts = {"rows": rendered, "rejected": b"".join(_rejected(context.rows, answers))}
+        sums = {}
+        if self._certifies:
+            rows = _checked(element, context.rows, answers)
+            parts[certificate.PART], sums["certificate"] = certificate.of_rows(rows, self._compares)
         units.commit(
             self._folder,
             planned.key,
             planned.key,
-            {"rows": rendered, "rejected": b"".join(_rejected(context.rows, answers))},
+            parts,
             {
                 "in": len(answers),
                 "out": len(answers) - sum(rejected.values()),
@@ -215,6 +239,7 @@ class _CommitUnitFn(beam.DoFn):
                 "segments": len(element.outcomes),
                 **({"cut": sum(element.cut)} if element.cut else {}),
                 "bytes": sum(len(row.raw) for row in context.rows),
+                **sums,
             },
         )
         yield planned.key
@@ -236,7 +261,18 @@ def _answers(element: UnitTranslation, rows: tuple[_Row, ...]) -> Iterator[Answe
             text = segmentation.join_text(row.gaps, [one.translation for one in outcomes])
             cut = any(element.cut[start:stop])
             score = inference.mean_score([one.score for one in outcomes])
-            yield Answer(text, score, note=mirror.SOURCE_CUT if cut else None)
+            yield Answer(text, score, note=certificate.note_of(outcomes, cut))
+        start = stop
+
+
+def _checked(
+    element: UnitTranslation, rows: tuple[_Row, ...], answers: list[Answer]
+) -> Iterator[tuple[tuple[str, ...], tuple[Outcome, ...], Answer]]:
+    """Of each row its segments, what has become of them, and the answer."""
+    start = 0
+    for row, answer in zip(rows, answers, strict=True):
+        stop = start + (0 if row.reason is not None else len(row.gaps) - 1)
+        yield element.segments[start:stop], element.outcomes[start:stop], answer
         start = stop
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from electra_model.errors import WorkError
 
-from . import files, mirror, mirror_parquet, tasks, translation_inputs, units
+from . import certificate, files, mirror, mirror_parquet, tasks, translation_inputs, units
 from .records import Ledger
 from .translation_inputs import DELIMITERS, InputFile
 from .translation_plan import PlannedFile, TranslatePlan, read_rejected, sha256_of, working
@@ -47,7 +47,7 @@ def assemble(planned: PlannedFile, plan: TranslatePlan) -> dict[str, Any]:
         ledger += Ledger(receipt.facts["in"], receipt.facts["out"], dict(receipt.facts["rejected"]))
     _check_sums(file, receipts, ledger)
 
-    parts = _parts(folder, receipts)
+    parts = _parts(folder, receipts, "rows")
     if file.format == "parquet":
         chunks = mirror_parquet.joined(file.path, parts, plan.settings["output_field"])
     else:
@@ -71,6 +71,7 @@ def assemble(planned: PlannedFile, plan: TranslatePlan) -> dict[str, Any]:
         "counts": ledger.to_json() | _cut(plan, receipts),
         "segments": sum(receipt.facts["segments"] for receipt in receipts),
         "rejected_sha256": sha256_of(rejected),
+        **_certified(file, plan, receipts),
     }
 
 
@@ -100,8 +101,10 @@ def finish(plan: TranslatePlan, made: Iterable[dict[str, Any]]) -> dict[str, Any
     _remove(working(output, "manifest.json"))
     for name in plan.stale:
         move(files.join(output, name), working(output, "previous", name))
+        _remove(certificate.path_of(working(output), name))
     for entry in ordered:
         if entry["name"] not in plan.kept:
+            _place_certificate(output, entry)
             _place(output, entry)
     files.write_atomic(working(output, "manifest.json"), _dump(manifest))
     for name in ("units", "unpacked", "ready"):
@@ -119,6 +122,7 @@ def _manifest(plan: TranslatePlan, entries: list[dict[str, Any]]) -> dict[str, A
         counts = entry["counts"]
         total += Ledger(counts["in"], counts["out"], counts["rejected"])
     cut = [entry["counts"]["cut"] for entry in entries if "cut" in entry["counts"]]
+    certified = [entry["certificate"] for entry in entries if "certificate" in entry]
     return {
         "format_version": MANIFEST_VERSION,
         "fingerprint": plan.fingerprint,
@@ -127,6 +131,7 @@ def _manifest(plan: TranslatePlan, entries: list[dict[str, Any]]) -> dict[str, A
         "settings": plan.settings,
         "counts": total.to_json() | ({"cut": sum(cut)} if cut else {}) | {"files": len(entries)},
         "segments": sum(entry["segments"] for entry in entries),
+        **({"certificate": certificate.total(certified)} if "checks" in plan.settings else {}),
         "files": entries,
     }
 
@@ -136,6 +141,21 @@ def _cut(plan: TranslatePlan, receipts: list[Receipt]) -> dict[str, int]:
     if not tasks.of(plan.settings["model"]["task"]).whole_texts:
         return {}
     return {"cut": sum(receipt.facts.get("cut", 0) for receipt in receipts)}
+
+
+def _certified(file: InputFile, plan: TranslatePlan, receipts: list[Receipt]) -> dict[str, Any]:
+    """Writes the certificate of a file to `_electra/ready/`; gives its sums and checksum. Nothing
+    where nothing was checked."""
+    if "checks" not in plan.settings:
+        return {}
+    folder = working(plan.output, "units")
+    parts = _parts(folder, receipts, certificate.PART)
+    rows = (receipt.facts["in"] for receipt in receipts)
+    lines = certificate.numbered(zip(parts, rows, strict=True))
+    ready = working(plan.output, "ready", f"{file.name}.certificate")
+    digest = files.write_atomic(ready, lines)
+    sums = certificate.total(receipt.facts["certificate"] for receipt in receipts)
+    return {"certificate": sums, "certificate_sha256": digest}
 
 
 def _digest_now(file: InputFile) -> str:
@@ -169,10 +189,10 @@ def _check_sums(file: InputFile, receipts: list[Receipt], ledger: Ledger) -> Non
         raise WorkError(f"{file.path}: {found} of {expected} rows or bytes were translated")
 
 
-def _parts(folder: str, receipts: list[Receipt]) -> Iterator[bytes]:
+def _parts(folder: str, receipts: list[Receipt], suffix: str) -> Iterator[bytes]:
     for receipt in receipts:
-        part = units.read_part(folder, receipt, "rows")
-        if hashlib.sha256(part).hexdigest() != receipt.parts["rows"]["sha256"]:
+        part = units.read_part(folder, receipt, suffix)
+        if hashlib.sha256(part).hexdigest() != receipt.parts[suffix]["sha256"]:
             _forget(folder, [receipt])
             raise WorkError(f"{folder}: the part {receipt.unit_id} is damaged; run again")
         yield part
@@ -204,6 +224,17 @@ def _place(output: str, entry: dict[str, Any]) -> None:
     if files.exists(ready):
         move(ready, target)
     elif not files.exists(target) or files.sha256(target) != entry["sha256"]:
+        raise WorkError(f"{target}: its finished file is gone; run again")
+
+
+def _place_certificate(output: str, entry: dict[str, Any]) -> None:
+    target = certificate.path_of(working(output), entry["name"])
+    ready = working(output, "ready", f"{entry['name']}.certificate")
+    if "certificate" not in entry:
+        _remove(target)
+    elif files.exists(ready):
+        move(ready, target)
+    elif not certificate.stands(working(output), entry):
         raise WorkError(f"{target}: its finished file is gone; run again")
 
 

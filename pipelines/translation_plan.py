@@ -14,8 +14,8 @@ While a run is under way the output folder holds nothing new but `_electra/`:
     _electra/placing.json   the manifest to be, while finished files are moved to their places
     _electra/known.json     the checksums of files that earlier runs placed, meanwhile
 
-After it, `_electra/` holds `manifest.json` and `rejected.jsonl`, and `memory/` (see `memory`) where
-the memory is not elsewhere or off.
+After it, `_electra/` holds `manifest.json`, `rejected.jsonl`, `certificate/` unless `checks` are
+off, and `memory/` (see `memory`) where the memory is not elsewhere or off.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from typing import Any
 
 from electra_model.errors import InputError, WorkError
 
-from . import files, inference, memory, tasks, translation_inputs, units
+from . import certificate, files, inference, memory, quality, tasks, translation_inputs, units
 from .config import TranslateConfig
 from .formats import registry
 from .inference import Decoding
@@ -38,7 +38,7 @@ from .translation_inputs import InputFile
 from .units import Unit
 
 # Part of every fingerprint: raised by any change of what the same input and model are made into.
-OUTPUT_VERSION = 1
+OUTPUT_VERSION = 2
 
 # What a sentence takes, on the average of many texts; units are cut by bytes.
 _BYTES_PER_SEGMENT = 60
@@ -165,6 +165,7 @@ def _examined(
             and entry["input"]["sha256"] == file.sha256
             and entry["sha256"] == standing.get(name)
             and entry["rejected_sha256"] == sha256_of(rejected.get(name, []))
+            and certificate.stands(working(output), entry)
         ):
             kept[name] = entry
         else:
@@ -209,7 +210,15 @@ def _settings(config: TranslateConfig, card: dict[str, Any]) -> dict[str, Any]:
         "decoding": dataclasses.asdict(decoding) | {"fingerprint": units.fingerprint(decoding)},
         "text_field": config.text_field,
         "output_field": config.output_field,
+        **_checks(config),
     }
+
+
+def _checks(config: TranslateConfig) -> dict[str, Any]:
+    """What is checked; nothing where nothing is, so that such outputs are what they were."""
+    if not config.checks.enabled:
+        return {}
+    return {"checks": {"version": quality.VERSION} | dataclasses.asdict(config.checks)}
 
 
 def _cut(made: list[InputFile], fingerprint: str, unit_bytes: int) -> tuple[PlannedFile, ...]:

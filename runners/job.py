@@ -159,7 +159,7 @@ def make_job(values: dict[str, Any], where: str, origin: dict[str, str] | None =
 def resolved_text(job: JobConfig) -> str:
     """The job with every default spelled out, as YAML that loads to the same job."""
     resolved = dataclasses.replace(job, model=job.model.resolved())
-    values = job_checks.plain(dataclasses.asdict(resolved))
+    values = job_yaml.plain(dataclasses.asdict(resolved))
     return _RESOLVED_HEADER + job_yaml.dump(values)
 
 

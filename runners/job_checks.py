@@ -88,6 +88,7 @@ def _problems_of_section(
 def _problems_of_shape(value: Any, where: str, key: str, hint: Any, job: type) -> Iterator[str]:
     if not _is_section(hint):
         return
+    value = _spelled_out(value, hint)
     if value is not None and not isinstance(value, dict):
         found = job_yaml.describe(value)
         yield f"{where}: {key}: is a section with keys of its own; found {found}" + _such_as(
@@ -95,6 +96,12 @@ def _problems_of_shape(value: Any, where: str, key: str, hint: Any, job: type) -
         )
         return
     yield from _problems_of_section(value or {}, where, hint, f"{key}.", job)
+
+
+def _spelled_out(value: Any, section: type) -> Any:
+    """The keys of a section; `on` or `off` in its place is the value of its `switch`."""
+    switch = getattr(section, "switch", None)
+    return {switch: value} if switch and isinstance(value, bool) else value
 
 
 def _such_as(value: Any, where: str, key: str, section: type) -> str:
@@ -192,7 +199,7 @@ def arrange(
     for name, value in values.items():
         hint, key = fields_of(section)[name], prefix + name
         if _is_section(hint):
-            value = arrange(value or {}, hint, origins, f"{key}.")
+            value = arrange(_spelled_out(value, hint) or {}, hint, origins, f"{key}.")
         elif isinstance(value, str) and hint == tuple[str, ...]:
             value = (value,)
         elif isinstance(value, dict) and hint == dict[str, tuple[str, ...]]:
@@ -389,12 +396,3 @@ def _key_of(location: tuple[int | str, ...], job: type) -> str:
         elif _is_mapping(hint):
             key, hint = f"{key}.{part}", typing.get_args(hint)[1]
     return key
-
-
-def plain(value: Any) -> Any:
-    """The same values with lists for tuples, as YAML and JSON write them."""
-    if isinstance(value, dict):
-        return {key: plain(part) for key, part in value.items()}
-    if isinstance(value, tuple | list):
-        return [plain(part) for part in value]
-    return value

@@ -175,3 +175,12 @@ def describe(value: Any) -> str:
         return "a list"
     text = repr(value)
     return text if len(text) <= 80 else text[:77] + "..."
+
+
+def plain(value: Any) -> Any:
+    """The same values with lists for tuples, as YAML and JSON write them."""
+    if isinstance(value, dict):
+        return {key: plain(part) for key, part in value.items()}
+    if isinstance(value, tuple | list):
+        return [plain(part) for part in value]
+    return value

@@ -265,14 +265,24 @@ def run_translate(
             f"translate: {counts['cut']:,} texts are longer than the model takes; it was given the "
             f"{what.keeps} of each, and {config.output_field}_error says source_cut"
         )
+    if counts.get("flagged"):
+        kinds = ", ".join(f"{flag} {number:,}" for flag, number in counts["flags"].items())
+        say(
+            f"translate: {counts['flagged']:,} of {counts['in']:,} rows are flagged ({kinds}); see "
+            f"{config.output_field}_error in JSONL and Parquet, and for every file "
+            f"{files.join(plan.output, '_electra', 'certificate')}"
+        )
     return counts
 
 
 def translation_counts(output: str) -> dict[str, Any]:
-    """Rows in, rows out, rejected by reason, files and sentences, from `_electra/manifest.json`."""
+    """Rows in, rows out, rejected by reason, files and sentences, from `_electra/manifest.json`;
+    where they were checked, rows that are flagged, and sentences by flag."""
     path = files.join(output, "_electra", "manifest.json")
     try:
         manifest = json.loads(files.read_bytes(path))
-        return {**manifest["counts"], "segments": manifest["segments"]}
+        counts = {**manifest["counts"], "segments": manifest["segments"]}
+        checked = manifest.get("certificate", {})
+        return counts | {name: checked[name] for name in ("flagged", "flags") if name in checked}
     except (OSError, ValueError, KeyError) as error:
         raise WorkError(f"{path}: cannot be read after translating: {error}") from None

@@ -21,7 +21,7 @@ from pipelines.units import fingerprint
 
 from . import processor
 from .job import JobConfig
-from .job_checks import plain
+from .job_yaml import plain
 
 _DISTRIBUTIONS = (
     "electra-pipelines",

@@ -20,7 +20,7 @@ from pipelines.units import fingerprint
 
 from . import stage_checks, stage_products
 from .job import JobConfig
-from .job_checks import plain
+from .job_yaml import plain
 
 
 @dataclasses.dataclass(frozen=True)

@@ -8,6 +8,7 @@ import pathlib
 import sys
 
 from . import (
+    checks,
     document_sizes,
     document_speed,
     learning,
@@ -40,6 +41,7 @@ _SECTIONS = {
     "warm_start": warm_start.measure,
     "other_tasks": other_tasks.measure,
     "recipes": recipes.measure,
+    "checks": checks.measure,
     "accelerator": _accelerator,
 }
 _BY_NAME_ALONE = {"accelerator", "learning", "warm_start", "other_tasks", "recipes"}

@@ -63,7 +63,7 @@ def prepared_tenth(folder: pathlib.Path, vocabulary: int) -> pathlib.Path:
         return work
     splits = pairs_of(folder)
     inputs = fresh(folder / "tenth")
-    rows = [row for path in splits["train"] for row in _lines(path)]
+    rows = [row for path in splits["train"] for row in lines_of(path)]
     with open(inputs / "train.tsv", "w", encoding="utf-8") as pairs:
         pairs.writelines(rows[::10])
     for column, language in enumerate(("en", "de")):
@@ -78,7 +78,8 @@ def prepared_tenth(folder: pathlib.Path, vocabulary: int) -> pathlib.Path:
     return work
 
 
-def _lines(path: str) -> list[str]:
+def lines_of(path: str) -> list[str]:
+    """The lines of a file of pairs."""
     opened = lzma.open if path.endswith(".xz") else open
     with opened(path, "rt", encoding="utf-8") as stream:
         return [line for line in stream if "\t" in line]

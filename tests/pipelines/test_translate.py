@@ -173,8 +173,8 @@ def test_two_worker_processes_give_the_same_bytes(place, monkeypatch):
     for number in range(6):
         text = "".join(f"Line {line} of {number}.\n" for line in range(20))
         (place / "docs" / f"{number}.txt").write_text(text)
-    shouting.run(config())
-    two = config(output="two", unit_segments=5)
+    shouting.run(config(checks={}))
+    two = config(output="two", unit_segments=5, checks={})
     plan = plan_translate(two)
     options = PipelineOptions(
         flags=[], direct_num_workers=2, direct_running_mode="multi_processing"
@@ -236,7 +236,7 @@ def test_killed_at_any_moment_it_ends_with_the_same_bytes(place, most):
         rows = [json.dumps({"text": f"Line {n} of {number}."}) for n in range(40)]
         (place / "docs" / f"{number}.jsonl").write_text("\n".join(rows) + "\nbad\n")
     (place / "docs" / "p.txt.gz").write_bytes(gzip.compress(b"Packed line.\n" * 50))
-    shouting.run(config(output="whole"))
+    shouting.run(config(output="whole", checks={}))
     draw = random.Random(11)
     environment = os.environ | {"PYTHONPATH": ROOT}
     ends = []
@@ -258,8 +258,9 @@ def test_killed_at_any_moment_it_ends_with_the_same_bytes(place, most):
         if process.returncode == 0:
             break
     assert ends[0] == -signal.SIGKILL
-    shouting.run(config(unit_segments=10))
+    shouting.run(config(unit_segments=10, checks={}))
     assert snapshot("out") == snapshot("whole")
+    assert len([name for name in snapshot("out") if "/certificate/" in name]) == 4
 
 
 def test_a_real_model(place, model_folder):

@@ -57,6 +57,26 @@ def test_leniency(load):
 
 
 @pytest.mark.parametrize(
+    ("text", "overrides", "enabled", "ratio"),
+    [
+        ("", [], True, 2.5),
+        ("translate: {checks: off}", [], False, 2.5),
+        ("translate: {checks: on}", [], True, 2.5),
+        ("translate: {checks:}", [], True, 2.5),
+        ("translate: {checks: {length_ratio: 4}}", [], True, 4),
+        ("translate: {checks: {length_ratio: off}}", [], True, False),
+        ("translate: {checks: {length_ratio: 4}}", ["translate.checks=off"], False, 2.5),
+        ("translate: {checks: off}", ["translate.checks.length_ratio=4"], True, 4),
+        ("", ["translate.checks=off"], False, 2.5),
+        ("", ["translate={checks: off}"], False, 2.5),
+    ],
+)
+def test_checks_are_a_section_or_a_switch(load, text, overrides, enabled, ratio):
+    checks = load(TEN_LINES + text, *overrides).translate.checks
+    assert (checks.enabled, checks.length_ratio) == (enabled, ratio)
+
+
+@pytest.mark.parametrize(
     ("text", "message"),
     [
         ("stepz: 3", "job.yaml: stepz: unknown key; did you mean pretrain.steps or train.steps?"),
@@ -103,6 +123,9 @@ def test_leniency(load):
          "use sentencepiece or bpe, or leave it out"),
         ("vocabulary: {symbols: ['a b']}", "job.yaml: vocabulary.symbols: 'a b' must be printable characters without white space"),
         ("clean: {max_length_ratio: x}", "job.yaml: clean.max_length_ratio: found 'x'; a number or off is needed"),
+        ("translate: {checks: 3}", "job.yaml: translate.checks: is a section with keys of its own; found 3"),
+        ("translate: {checks: {repetitions: 3}}", "job.yaml: translate.checks.repetitions: unknown key; did you mean translate.checks.repetition?"),
+        ("translate: {checks: {length_ratio: 0.5}}", "job.yaml: translate.checks.length_ratio: must be at least 1, or off: got 0.5"),
         ("clean: {max_length_ratio: on}", "job.yaml: clean.max_length_ratio: found true; a number or off is needed"),
         ("dataset: {valid_fraction: .nan}", "job.yaml: dataset.valid_fraction: found nan; a finite number is needed"),
         ("model: {d_model: 190}", "job.yaml: model: d_model must be a multiple of num_heads: 190 is not a multiple of 4"),

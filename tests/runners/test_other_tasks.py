@@ -60,7 +60,8 @@ def test_a_whole_job(tmp_path, task, capsys):
     assert (card["task"], card["source_lang"], card["target_lang"]) == (task, "en", "en")
     field = {"summarise": "summary", "generate": "continuation"}[task]
     row = json.loads((tmp_path / "out" / "docs.jsonl").read_text())
-    assert isinstance(row[field], str) and row[f"{field}_error"] == "source_cut"
+    # So small a model may stutter as well.
+    assert isinstance(row[field], str) and row[f"{field}_error"].split(",")[0] == "source_cut"
     assert counts["translate"]["cut"] == 1
     page = (tmp_path / "work" / "report.html").read_text()
     title = {"summarise": "English summaries", "generate": "English continuations"}[task]

@@ -1,0 +1,130 @@
+"""The certificate of a translated file: of every row, how many sentences went in and came out, and
+what is wrong with which.
+
+    _electra/certificate/<name>.jsonl.gz    line n is about row n of the output file
+    _electra/manifest.json                  the sums: "certificate" of each file and of all
+
+Lines are made with a unit's rows and committed as a part of it; whoever puts the file together puts
+the number of the row before them. The same rows always give the same bytes.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from . import files, mirror, quality, translation_inputs
+from .inference import Outcome
+from .mirror import Answer
+
+FOLDER = "certificate"  # below `_electra`
+PART = "certificate"  # the suffix of a unit's part
+
+
+def note_of(outcomes: Sequence[Outcome], cut: bool) -> str | None:
+    """What `<field>_error` says of a row that has a translation: its flags, joined by commas.
+
+    `cut`: whether the model was given a part of the text.
+    """
+    flags = quality.in_order(flag for outcome in outcomes for flag in outcome.flags)
+    return ",".join([*([mirror.SOURCE_CUT] if cut else []), *flags]) or None
+
+
+def of_rows(
+    rows: Iterable[tuple[Sequence[str], Sequence[Outcome], Answer]], compares: bool
+) -> tuple[bytes, dict[str, Any]]:
+    """The lines of a unit's rows, without their numbers, and the sums of all of them.
+
+    Args:
+      rows: the segments of each, what has become of them, and the row's answer.
+      compares: whether an output is to hold its source's spans and numbers.
+    """
+    lines, every = [], []
+    for segments, outcomes, answer in rows:
+        counts = _counts(segments, outcomes, compares)
+        counts["flagged"] = int(bool(counts["flags"]) and answer.reason is None)
+        every.append(counts)
+        lines.append(_line(counts, outcomes, answer))
+    return b"".join(lines), total(every)
+
+
+def _counts(segments: Sequence[str], outcomes: Sequence[Outcome], compares: bool) -> dict[str, Any]:
+    spans, numbers = [0, 0], [0, 0]
+    if compares:
+        for segment, outcome in zip(segments, outcomes, strict=True):
+            found = quality.carried_over(segment, outcome.translation)
+            spans = [spans[0] + found[0], spans[1] + found[1]]
+            numbers = [numbers[0] + found[2], numbers[1] + found[3]]
+    again = [outcome for outcome in outcomes if outcome.first_flags]
+    return {
+        "segments": [len(segments), sum(bool(outcome.translation) for outcome in outcomes)],
+        "spans": spans,
+        "numbers": numbers,
+        "flags": Counter(flag for outcome in outcomes for flag in outcome.flags),
+        "retried": len(again),
+        "repaired": sum(not outcome.flags for outcome in again),
+    }
+
+
+def _line(counts: dict[str, Any], outcomes: Sequence[Outcome], answer: Answer) -> bytes:
+    shown: dict[str, Any] = {"segments": counts["segments"]}
+    shown |= {name: counts[name] for name in ("spans", "numbers") if counts[name][0]}
+    shown |= {name: counts[name] for name in ("retried", "repaired") if counts[name]}
+    if counts["flags"]:
+        shown["flags"] = _in_order(counts["flags"])
+        numbered = enumerate(outcomes, start=1)
+        shown["flagged"] = [number for number, outcome in numbered if outcome.flags]
+    if answer.reason is not None:
+        shown["rejected"] = answer.reason
+    return json.dumps(shown).encode() + b"\n"
+
+
+def total(counts: Iterable[dict[str, Any]]) -> dict[str, Any]:
+    """Sums added up: `{"segments", "spans", "numbers": [in, out], "flagged": rows, "flags": {flag:
+    segments}, "retried", "repaired": segments}`."""
+    sums: dict[str, Any] = {"segments": [0, 0], "spans": [0, 0], "numbers": [0, 0]}
+    whole: Counter[str] = Counter(flagged=0, retried=0, repaired=0)
+    flags: Counter[str] = Counter()
+    for one in counts:
+        for name, pair in sums.items():
+            sums[name] = [pair[0] + one[name][0], pair[1] + one[name][1]]
+        whole.update({name: one[name] for name in whole})
+        flags.update(one["flags"])
+    return {**sums, **whole, "flags": _in_order(flags)}
+
+
+def _in_order(flags: Counter[str]) -> dict[str, int]:
+    return {flag: flags[flag] for flag in quality.in_order(flags)}
+
+
+def numbered(parts: Iterable[tuple[bytes, int]]) -> Iterator[bytes]:
+    """The lines of a file, compressed by gzip.
+
+    Args:
+      parts: the lines of each of its units, in order, and how many rows it has.
+    """
+    return translation_inputs.pack(_with_numbers(parts), "gzip")
+
+
+def _with_numbers(parts: Iterable[tuple[bytes, int]]) -> Iterator[bytes]:
+    before = 0
+    for lines, rows in parts:
+        each = enumerate(lines.splitlines(keepends=True), start=before + 1)
+        yield b"".join(b'{"row": %d, ' % number + line[1:] for number, line in each)
+        before += rows
+
+
+def path_of(folder: str, name: str) -> str:
+    """Where the certificate of an output file is; `folder` is `_electra`."""
+    return files.join(folder, FOLDER, f"{name}.jsonl.gz")
+
+
+def stands(folder: str, entry: dict[str, Any]) -> bool:
+    """Whether the certificate that a manifest's entry names is there as it was written; true for
+    an entry without one."""
+    if "certificate_sha256" not in entry:
+        return True
+    path = path_of(folder, entry["name"])
+    return files.exists(path) and files.sha256(path) == entry["certificate_sha256"]
