@@ -175,6 +175,8 @@ class TranslationHandler(ModelHandler[UnitText, UnitTranslation, TranslationMode
         inference_args: dict[str, Any] | None = None,
     ) -> Iterable[UnitTranslation]:
         """Translates the sentences of all units of the batch together."""
+        from .mirrors import tagged_segments  # which knows outcomes
+
         segments = [segment for unit in batch for segment in unit.segments]
         cut: list[bool] = []
         if self._task.whole_texts:
@@ -185,7 +187,9 @@ class TranslationHandler(ModelHandler[UnitText, UnitTranslation, TranslationMode
                 model.source_max_length,
                 self._task.keeps,
             )
-        outcomes = translate_segments(model, segments, self._decoding)
+        outcomes = tagged_segments.keep_tags(
+            segments, lambda asked: translate_segments(model, asked, self._decoding)
+        )
         results = []
         start = 0
         for unit in batch:
