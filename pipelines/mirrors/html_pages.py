@@ -26,7 +26,8 @@ _SILENT = frozenset(
     "video canvas".split()
 )
 _BLOCKS = html_format.BLOCKS | frozenset(
-    "head title meta link base noscript template button select datalist output label option".split()
+    "td th col colgroup head title meta link base noscript template button select datalist output "
+    "label option".split()
 )
 _SHOWN_ATTRIBUTES = frozenset(["alt", "title", "placeholder"])
 _DESCRIPTIONS = frozenset(["description", "og:description", "twitter:description"])

@@ -12,6 +12,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import re
+from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -69,19 +70,27 @@ class _Document:
 
     def take_apart(self) -> TextsInPlace:
         bodies = [line.rstrip("\r\n") for line in self._lines]
-        plain = "\n".join(bodies)
-        matter = FRONT_MATTER.match(plain)
-        skipped = plain[: matter.end()].count("\n") if matter else 0
+        joined = "\n".join(bodies)
+        matter = FRONT_MATTER.match(joined)
+        skipped = joined[: matter.end()].count("\n") if matter else 0
         try:
             tokens = _blocks().parse("\n".join(bodies[skipped:]), self._references)
+            deep = any(token.nesting == 1 and token.level + 1 >= DEEPEST for token in tokens)
+            if not deep:
+                return self._filled(tokens, skipped)
         except RecursionError:
-            tokens = []
-        if self._text.strip() and any(
-            token.nesting == 1 and token.level + 1 >= DEEPEST for token in tokens
-        ):
-            raise InputError(
-                f"{self._path}: quotes and lists are nested more than {DEEPEST} deep; flatten them"
-            )
+            pass
+        raise InputError(
+            f"{self._path}: quotes, lists or links are nested more than {DEEPEST} deep; flatten "
+            "them"
+        )
+
+    def _filled(self, tokens: Sequence[Token], skipped: int) -> TextsInPlace:
+        # To the parser, which knows no footnotes, one of a single word is the target of a link.
+        targets = self._references.get("references", {})
+        self._references = {
+            "references": {name: to for name, to in targets.items() if name[0] != "^"}
+        }
         cells: list[Token] | None = None
         before = ""
         for token in tokens:
@@ -115,18 +124,16 @@ class _Document:
             if at < 0:
                 self._refuse(first + number)
             lead = len(line) - len(line.lstrip(" \t"))
-            starts.append((self._starts[first + number] + at - lead, at - lead))
+            starts.append(self._starts[first + number] + at - lead)
         content_starts = [0]
         for line in token.content.split("\n"):
             content_starts.append(content_starts[-1] + len(line) + 1)
 
         def place(position: int) -> int:
-            number = 0
-            while number + 1 < len(starts) and content_starts[number + 1] <= position:
-                number += 1
-            return starts[number][0] + position - content_starts[number]
+            number = min(bisect_right(content_starts, position), len(starts)) - 1
+            return starts[number] + position - content_starts[number]
 
-        heading = before == "heading_open" and len(starts) == 1 and token.content
+        heading = before == "heading_open" and len(starts) == 1
         check = _is_heading if heading else _is_paragraph
         self._add(token.content, place, first, check, in_table=False)
 

@@ -112,23 +112,19 @@ def _with_code(found: Sequence[Piece]) -> list[Piece]:
     """The pieces, where elements of HTML that hold code are one object."""
     result: list[Piece] = []
     place = 0
+    last = {piece.name: at for at, piece in enumerate(found) if piece.kind == "close"}
     while place < len(found):
         piece = found[place]
         if piece.kind == "open" and isinstance(piece.raw, str) and piece.name[0] == "<":
-            if piece.name[1:] in _CODE or _NO.search(piece.raw):
-                stop = next(
-                    (
-                        at
-                        for at in range(place + 1, len(found))
-                        if found[at].kind == "close" and found[at].name == piece.name
-                    ),
-                    None,
-                )
-                if stop is not None:
-                    parts = tuple(part for one in found[place : stop + 1] for part in one.parts)
-                    result.append(Piece("object", parts))
-                    place = stop + 1
-                    continue
+            keeps = piece.name[1:] in _CODE or _NO.search(piece.raw)
+            if keeps and last.get(piece.name, -1) > place:
+                stop = place + 1
+                while found[stop].kind != "close" or found[stop].name != piece.name:
+                    stop += 1
+                parts = tuple(part for one in found[place : stop + 1] for part in one.parts)
+                result.append(Piece("object", parts))
+                place = stop + 1
+                continue
         result.append(piece)
         place += 1
     return result

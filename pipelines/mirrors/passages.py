@@ -26,6 +26,11 @@ from .. import segmentation
 from . import numbered_tags
 from .document_parts import Encode, Part, Piece, as_it_is, text_piece
 
+# Tags of a sentence that a model is shown; one with more is cut at each.
+_MOST_TAGS = 200
+# Pairs in each other that are looked into.
+_DEEPEST = 200
+
 
 @dataclasses.dataclass(frozen=True)
 class Passage:
@@ -174,14 +179,10 @@ def _simplified(pieces: Sequence[Piece]) -> list[Piece]:
             open_ones.append(len(found))
         elif piece.kind == "close" and open_ones and found[open_ones[-1]].name == piece.name:
             start = open_ones.pop()
-            inner = found[start + 1 :]
-            if all(
-                one.kind in ("object", "mark")
-                or (one.kind == "text" and one.shown.strip() and not _has_word(one.shown))
-                for one in inner
-            ):
+            inside = range(start + 1, len(found))
+            if len(open_ones) < _DEEPEST and all(_is_wordless(found[at]) for at in inside):
                 raw = tuple(part for one in (*found[start:], piece) for part in one.parts)
-                kind = "object" if any(one.kind == "object" for one in inner) else "mark"
+                kind = "object" if any(found[at].kind == "object" for at in inside) else "mark"
                 found[start:] = [Piece(kind, raw)]
                 continue
         elif piece.kind == "close":
@@ -190,8 +191,10 @@ def _simplified(pieces: Sequence[Piece]) -> list[Piece]:
     return found
 
 
-def _has_word(text: str) -> bool:
-    return any(character.isalnum() or character.isspace() for character in text)
+def _is_wordless(piece: Piece) -> bool:
+    if piece.kind == "text":
+        return not any(character.isalnum() or character.isspace() for character in piece.shown)
+    return piece.kind in ("object", "mark")
 
 
 def _trimmed(pieces: Sequence[Piece]) -> Iterator[Piece]:
@@ -273,7 +276,8 @@ def _whole_pairs(
     """The ranges within [first, stop) that hold pairs as wholes and are not one pair all around."""
     # Text that looks like our tags would be taken for them.
     reads = "".join(piece.shown for piece in pieces[first:stop])
-    literal = numbered_tags.LOOSE.search(reads) is not None
+    tags = sum(piece.kind != "text" for piece in pieces[first:stop])
+    literal = numbered_tags.LOOSE.search(reads) is not None or tags > _MOST_TAGS
     first, stop = _core(pieces, partners, first, stop)
     begin = first
     for place in range(first, stop):

@@ -12,8 +12,9 @@ from ..formats import registry as readers
 from . import gettext_catalogues, html_pages, markdown_files, subtitles, xliff_files
 from .skeleton import Skeleton
 
-# Bytes of the largest document: it is taken apart in memory, and translated as one unit.
-LARGEST = 256 << 20
+# Bytes of the largest document: it is taken apart in memory, some 40 times its size of a page of
+# HTML, and translated as one unit.
+LARGEST = 64 << 20
 
 # Format -> data, path for messages, source language, target language -> skeleton.
 _TAKE_APART: dict[str, Callable[[bytes, str, str, str], Skeleton]] = {
