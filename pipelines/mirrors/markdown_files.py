@@ -173,7 +173,7 @@ class _Document:
 
         def image_text(label: str, at: int) -> Part:
             del at
-            passage = passages.take_apart(list(plain(label)), self._language, _strict)
+            passage = passages.take_apart(list(plain(label)), self._language, _in_image)
             return label if passage is None else self._builder.text(passage, line + 1)
 
         start = place(0)
@@ -348,6 +348,12 @@ def _loose(in_table: bool) -> Encode:
         return "".join(escapes.get(character, character) for character in text)
 
     return encode
+
+
+def _in_image(text: str, spelled: dict[str, str]) -> str:
+    """The alternative text of an image, in which no element could begin."""
+    del spelled
+    return "".join(f"\\{one}" if one in "\\`*_[]<>&~|" else one for one in text)
 
 
 def _strict(text: str, spelled: dict[str, str]) -> str:

@@ -35,8 +35,17 @@ def format_of(path: str) -> tuple[str, str | None]:
     that can only be translated. Raises `InputError` for another name."""
     stem, ending = os.path.splitext(path.lower())
     packed = compression.ENDINGS.get(ending)
-    form = _ENDINGS.get(os.path.splitext(stem)[1] if packed else ending)
-    return (form, packed) if form else readers.format_of(path)
+    if packed is not None:
+        ending = os.path.splitext(stem)[1]
+    if ending in _ENDINGS:
+        return _ENDINGS[ending], packed
+    if ending not in readers.FORMATS:
+        raise InputError(
+            f"{path}: unknown kind of file; known are {' '.join((*readers.FORMATS, *_ENDINGS))}; "
+            "all but .parquet, .arrow and .feather also with "
+            f"{' '.join(compression.ENDINGS)}"
+        )
+    return readers.format_of(path)
 
 
 def take_apart(form: str, data: bytes, path: str, source: str, target: str) -> Skeleton:

@@ -72,6 +72,11 @@ def test_an_answer_cannot_add_structure(answer, expected):
     assert skeleton.put_together([text.answer([answer])]).decode() == f"- > {expected}\n"
 
 
+def test_the_text_of_an_image_has_no_elements():
+    made = translated("a.md", b"![A - b](c.png)", lambda text: f"{text}] ![x](y) *z*")
+    assert made == b"![A - b\\] !\\[x\\](y) \\*z\\*](c.png)"
+
+
 def test_an_answer_cannot_leave_its_cell():
     skeleton = taken("a.md", b"| a | b |\n|---|---|\n")
     answers = [text.answer(["x | y"]) for text in skeleton.texts]

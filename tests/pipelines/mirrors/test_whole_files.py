@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 from electra_model.errors import InputError, WorkError
-from pipelines import translation_inputs
+from pipelines import inference, translation_inputs
 from pipelines.mirrors import registry, whole_files
+from pipelines.mirrors.html_tokens import tokens
 from pipelines.mirrors.numbered_tags import structure
 from pipelines.translate import plan_translate
 from tests.pipelines import shouting
@@ -212,6 +213,17 @@ def test_models_of_other_tasks_take_no_documents(place):
     shouting.write_model_card(place / "model", task="summarise")
     with pytest.raises(InputError, match="a.md: is a document.* task of the model is to summarise"):
         plan_translate(config())
+
+
+def test_a_real_model_that_knows_no_tags(place, model_folder):
+    page = "<p>A <b>quick</b> fox <i>jumps <code>over</code></i> the dog.</p>\n<p>A dog runs.</p>\n"
+    (place / "docs" / "a.html").write_text(page)
+    settings = config(model=model_folder, beam_size=1)
+    manifest = shouting.run(settings, inference.load_exported_model)
+    made = (place / "out" / "a.html").read_text()
+    tags = [[token.raw for token in tokens(one) if token.kind != "text"] for one in (page, made)]
+    assert tags[0] == tags[1]
+    assert made != page and manifest["counts"]["in"] == 2
 
 
 def test_the_log_is_json(place):
