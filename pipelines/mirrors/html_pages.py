@@ -83,18 +83,11 @@ class _Page:
         place = 0
         while place < len(self._tokens):
             token = self._tokens[place]
-            if token.kind == "start" and self._stays(token):
-                stop = self._end_of(place)
-                inline = token.name not in _BLOCKS and token.name not in ("pre", "listing")
-                raw = "".join(one.raw for one in self._tokens[place:stop])
-                if inline:
-                    word = token.name in _WORDS or token.name not in _SILENT
-                    self._add(Piece("object" if word else "mark", raw), token)
-                else:
-                    self._flush()
-                    self._builder.keep(raw)
-                place = stop
-                continue
+            if token.kind == "start" and token.name not in html_tokens.VOID:
+                says_no = _says_no(token)
+                if says_no or token.name in _WORDS or token.name in _SILENT:
+                    place = self._keep(place, says_no)
+                    continue
             self._take(token)
             place += 1
         self._flush()
@@ -137,17 +130,22 @@ class _Page:
         self._pieces = []
         self._start = None
 
-    def _stays(self, token: Token) -> bool:
-        if token.name in html_tokens.VOID:
-            return False
-        if token.name in _WORDS or token.name in _SILENT:
-            return True
-        if "translate" not in token.raw.lower():
-            return False
-        return any(
-            attribute.name == "translate" and attribute.value.strip().lower() == "no"
-            for attribute in html_tokens.attributes(token.raw)
-        )
+    def _keep(self, place: int, says_no: bool) -> int:
+        """Keeps an element, but for the attributes of one that does not say so itself. Returns the
+        place behind it."""
+        token = self._tokens[place]
+        stop = self._end_of(place)
+        inner = "".join(one.raw for one in self._tokens[place + 1 : stop])
+        inline = token.name not in _BLOCKS and token.name not in ("pre", "listing")
+        if not inline:
+            self._flush()
+        raw = (*((token.raw,) if says_no else self._tag(token)), inner)
+        if inline:
+            word = token.name in _WORDS or token.name not in _SILENT
+            self._add(Piece("object" if word else "mark", raw), token)
+        else:
+            self._builder.keep(*raw)
+        return stop
 
     def _end_of(self, place: int) -> int:
         """The place behind an element, which is ended by its end tag, by another element's start,
@@ -202,6 +200,13 @@ class _Page:
             else:
                 parts.append(Slot(number, '"', '"', attribute.value))
         return (*parts, token.raw[position:])
+
+
+def _says_no(token: Token) -> bool:
+    return "translate" in token.raw.lower() and any(
+        attribute.name == "translate" and attribute.value.strip().lower() == "no"
+        for attribute in html_tokens.attributes(token.raw)
+    )
 
 
 def _is_shown(tag: str, attribute: Attribute, others: Sequence[Attribute]) -> bool:

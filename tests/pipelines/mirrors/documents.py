@@ -12,7 +12,7 @@ HTML = """\
    other <code>page</code></a>. Then wait&nbsp;here.<br/>Pour it.
 <p>An unclosed <b>bold <i>crossing</b> one</i> ends. <b>One. Two</b> three.
 <ul><li>Green<li translate="no">Brand<li>Black <img src=t.png alt="A cup"> tea</ul>
-<pre>keep  this</pre> <textarea placeholder='keep'>keep</textarea>
+<pre>keep  this</pre> <textarea placeholder='Your name'>keep</textarea>
 <p>42 &lt; 43</p>
 <p>Write &lt;1&gt; <em>now</em>.</p></body></html>
 """
@@ -28,7 +28,7 @@ HTML_SHOUTED = """\
    OTHER <code>page</code></a>. THEN WAIT&nbsp;HERE.<br/>POUR IT.
 <p>AN UNCLOSED <b>BOLD <i>CROSSING</b> ONE</i> ENDS. <b>ONE. TWO</b> THREE.
 <ul><li>GREEN<li translate="no">Brand<li>BLACK <img src=t.png alt="A CUP"> TEA</ul>
-<pre>keep  this</pre> <textarea placeholder='keep'>keep</textarea>
+<pre>keep  this</pre> <textarea placeholder='YOUR NAME'>keep</textarea>
 <p>42 &lt; 43</p>
 <p>WRITE &lt;1&gt; <em>NOW</em>.</p></body></html>
 """

@@ -37,6 +37,9 @@ from tests.pipelines.mirrors.taking_apart import same, shown, taken, translated
         ('<meta name="keywords" content="a, b"><meta content="c d" name=Description>', ["c d"]),
         ("<a href='?a=b&copy=c' title='a&copy;b'>x</a>", ["a©b", "x"]),
         ('<p data-x="<b>">a</p>', ["a"]),
+        ('<textarea placeholder="Say it">kept</textarea><p>a', ["Say it", "a"]),
+        ('<textarea placeholder="Say it" translate="no">kept</textarea><p>a', ["a"]),
+        ('<pre title="A list">kept</pre>', ["A list"]),
         ("<p title=''>a < b and c<d>e</d>", ["a < b and c<1>e</1>"]),
     ],
 )
