@@ -199,6 +199,8 @@ class TranslationHandler(ModelHandler[UnitText, UnitTranslation, TranslationMode
         inference_args: dict[str, Any] | None = None,
     ) -> Iterable[UnitTranslation]:
         """Translates the sentences of all units of the batch together."""
+        from .mirrors import tagged_segments  # which knows outcomes
+
         segments = [segment for unit in batch for segment in unit.segments]
         cut: list[bool] = []
         if self._task.whole_texts:
@@ -228,10 +230,13 @@ class TranslationHandler(ModelHandler[UnitText, UnitTranslation, TranslationMode
     def _outcomes(self, model: TranslationModel, segments: list[str]) -> list[Outcome]:
         once = functools.partial(translate_segments, model)
 
-        def translate(wanted: Sequence[str]) -> list[Outcome]:
+        def checked(wanted: Sequence[str]) -> list[Outcome]:
             if self._guard is None:
                 return once(wanted, self._decoding)
             return self._guard(wanted, once, self._decoding)
+
+        def translate(wanted: Sequence[str]) -> list[Outcome]:
+            return tagged_segments.keep_tags(wanted, checked)
 
         if self._memory is None:
             outcomes, remembered = translate(segments), 0

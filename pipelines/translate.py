@@ -50,6 +50,7 @@ from .inference import (
     load_exported_model,
 )
 from .mirror import Answer
+from .mirrors import whole_files
 from .quality import Checker
 from .translation_inputs import DELIMITERS, InputFile
 from .translation_plan import PlannedUnit, TranslatePlan, plan_translate, working
@@ -90,7 +91,9 @@ def build_translate(
     """
     if plan.complete:
         return pipeline | "NothingToDo" >> beam.Create([{"complete": True}])
-    task, language = (plan.settings["model"][key] or "" for key in ("task", "source_lang"))
+    task, language, target = (
+        plan.settings["model"][key] or "" for key in ("task", "source_lang", "target_lang")
+    )
     if plan.pending:
         decoding = Decoding(config.beam_size, config.length_penalty, config.max_length)
         handler = TranslationHandler(
@@ -108,7 +111,7 @@ def build_translate(
             pipeline
             | "ListUnits" >> beam.Create(plan.pending)
             | "SpreadUnits" >> beam.Reshuffle()
-            | "ReadUnits" >> beam.ParDo(_ReadUnitFn(config.text_field, language, task))
+            | "ReadUnits" >> beam.ParDo(_ReadUnitFn(config.text_field, language, task, target))
             | "Translate" >> RunInference(handler)
             | "CommitUnits" >> beam.ParDo(_CommitUnitFn(config, plan.output, task))
         )
@@ -149,13 +152,19 @@ class _ReadUnitFn(beam.DoFn):
     """`PlannedUnit` -> `UnitText`: sentences, or whole texts, of all rows, which are its context.
     Never drops a row."""
 
-    def __init__(self, text_field: str, language: str, task: str | None = None) -> None:
+    def __init__(
+        self, text_field: str, language: str, task: str | None = None, target: str = ""
+    ) -> None:
         self._text_field = text_field
         self._language = language
+        self._target = target
         self._whole = tasks.of(task).whole_texts
 
     def process(self, element: PlannedUnit) -> Iterator[UnitText]:
         """Reads one unit."""
+        if whole_files.is_document(element.file):
+            yield whole_files.read(element, self._language, self._target)
+            return
         segments: list[str] = []
         rows = []
         for raw, text, error in _rows(element, self._text_field):
@@ -211,6 +220,12 @@ class _CommitUnitFn(beam.DoFn):
 
     def process(self, element: UnitTranslation) -> Iterator[str]:
         """Renders and commits one unit."""
+        if isinstance(element.context, whole_files.DocumentText):
+            key = element.context.planned.key
+            compares = self._compares if self._certifies else None
+            units.commit(self._folder, key, key, *whole_files.rendered(element, compares))
+            yield key
+            return
         context: _UnitRows = element.context
         planned = context.planned
         answers = list(_answers(element, context.rows))

@@ -24,12 +24,16 @@ from electra_model.errors import InputError
 from . import files, mirror, mirror_parquet
 from .formats import delimited, registry
 from .formats.compression import check_head, read_compressed
+from .mirrors import registry as documents
 from .units import Unit
 
 DELIMITERS = {"csv": ",", "tsv": "\t"}
 
-# The formats whose files can be mirrored.
-TRANSLATED = (*registry.LINE_FORMATS, "parquet")
+# The formats whose files can be mirrored: by rows, and documents as wholes.
+TRANSLATED = (*registry.LINE_FORMATS, "parquet", *documents.FORMATS)
+
+# Bytes of a document that is looked at as a whole before any work.
+_LOOKED_AT = 4 << 20
 
 # The text field that a TSV file without a header need not name: its first column.
 _DEFAULT_FIELD = "text"
@@ -49,7 +53,7 @@ class InputFile:
 
     Attributes:
       path: as the user named it. name: of its translation, below the output folder.
-      format, compression: see `formats.registry`.
+      format, compression: see `formats.registry` and `mirrors.registry`.
       sha256, bytes: of the stored file.
       header: the first row of a delimited file when it names the columns, as it is spelled; else
         None.
@@ -172,7 +176,7 @@ def examine(path: str, name: str) -> InputFile:
     """Format and checksum of an input. Raises `InputError` when it cannot be read or is not what
     its name says, and for a format that is not translated."""
     try:
-        form, compression = registry.format_of(path)
+        form, compression = documents.format_of(path)
         _check_translated(path, form)
         size = files.size(path)
         if size and form != "parquet":
@@ -187,7 +191,7 @@ def check(path: str, text_field: str, output_field: str) -> None:
     that it cannot be translated. The whole is not read: `examine` and `open_up` do that.
     """
     try:
-        form, compression = registry.format_of(path)
+        form, compression = documents.format_of(path)
         _check_translated(path, form)
         size = files.size(path)
         if form == "parquet":
@@ -202,6 +206,8 @@ def check(path: str, text_field: str, output_field: str) -> None:
                 )
                 if file.header is not None:
                     _check_names(file, delimited.read_header(_whole(file))[0], output_field)
+            elif form in documents.FORMATS and compression is None and size <= _LOOKED_AT:
+                documents.take_apart(form, files.read_bytes(path), path, "", "")
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror or error})") from None
 

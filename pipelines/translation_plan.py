@@ -34,6 +34,7 @@ from . import certificate, files, inference, memory, quality, tasks, translation
 from .config import TranslateConfig
 from .formats import registry
 from .inference import Decoding
+from .mirrors import whole_files
 from .translation_inputs import InputFile
 from .units import Unit
 
@@ -178,6 +179,8 @@ def _examined(
                     unit_bytes,
                 )
             )
+            if whole_files.is_document(file):
+                whole_files.check(made[-1], settings["model"])
     planned = _cut(made, fingerprint, unit_bytes)
     pending = {
         unit.key: unit
@@ -223,8 +226,13 @@ def _checks(config: TranslateConfig) -> dict[str, Any]:
 
 def _cut(made: list[InputFile], fingerprint: str, unit_bytes: int) -> tuple[PlannedFile, ...]:
     """The files with their units. A unit's key does not depend on the other files of the run."""
-    filled = [file for file in made if file.bytes]
     of_path: dict[str, list[Unit]] = {}
+    filled = []
+    for file in made:
+        if file.bytes and whole_files.is_document(file):
+            of_path[file.plain] = [whole_files.unit_of(file)]
+        elif file.bytes:
+            filled.append(file)
     plain = list(dict.fromkeys(file.plain for file in filled))
     for unit in registry.plan(plain, ["translate"] * len(plain), unit_bytes):
         of_path.setdefault(unit.path, []).append(unit)

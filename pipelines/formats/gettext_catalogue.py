@@ -26,7 +26,7 @@ NO_PLURAL_FORM = "no_plural_form"
 # where there are more.
 _MANY = 5
 # `Language` is free text; what is no tag says nothing.
-_TAG = re.compile(r"[A-Za-z]{2,3}(?:[-_@.][A-Za-z0-9-]+)*")
+TAG = re.compile(r"[A-Za-z]{2,3}(?:[-_@.][A-Za-z0-9-]+)*")
 
 
 def read(unit: Unit, fields: Sequence[str], languages: Sequence[str]) -> Iterator[pa.RecordBatch]:
@@ -67,8 +67,8 @@ def _entries(
     for message in (gettext_mo.read_mo if is_mo else gettext_po.read_po)(stream, path):
         if message.is_header:
             if not message.obsolete:
-                header = _header(message.forms.get(0, ""))
-                form_of = _plural_rule(header.get("plural-forms", ""))
+                header = header_fields(message.forms.get(0, ""))
+                form_of = plural_rule(header.get("plural-forms", ""))
             continue
         rule = OBSOLETE if message.obsolete else FUZZY if message.fuzzy else None
         if message.plural is None:
@@ -96,13 +96,13 @@ def _missing(target: str) -> str | None:
     return None if target.strip() else UNTRANSLATED
 
 
-def _header(text: str) -> dict[str, str]:
+def header_fields(text: str) -> dict[str, str]:
     """The header's fields by their names in lower case."""
     pairs = (line.partition(":") for line in text.split("\n") if ":" in line)
     return {name.strip().lower(): value.strip() for name, _, value in pairs}
 
 
-def _plural_rule(header: str) -> Callable[[int], int | None] | None:
+def plural_rule(header: str) -> Callable[[int], int | None] | None:
     """Number -> index of its form, as a `Plural-Forms` header has it; None if it has none."""
     match = re.search(r"plural\s*=\s*([^;]+)", header)
     if not match:
@@ -142,13 +142,13 @@ def _is_source(path: str, header: dict[str, str], languages: Sequence[str]) -> b
     """
     tag = header.get("language", "")
     if len(languages) == 2:
-        if _TAG.fullmatch(tag) and not variants.same_language(languages[1], tag):
+        if TAG.fullmatch(tag) and not variants.same_language(languages[1], tag):
             raise InputError(
                 f"{path}: its header says Language: {tag}, and the job translates to "
                 f"{languages[1]}; name catalogues of that language, or mend the header"
             )
         return False
-    if not _TAG.fullmatch(tag):
+    if not TAG.fullmatch(tag):
         raise InputError(
             f"{path}: its header names no Language, so nothing says which of its texts are in "
             f"{languages[0]}; add `Language:` to the header"

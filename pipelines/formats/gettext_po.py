@@ -28,7 +28,8 @@ _KNOWN_CHARSETS = re.compile(
     r"|euc-(jp|kr|tw)|shift_jis|johab|tis-620",
     re.IGNORECASE,
 )
-_LINE = re.compile(
+# A line with text: keyword and index where it has them, and what is between the quotation marks.
+LINE = re.compile(
     r"""(?:(msgctxt|msgid_plural|msgid|msgstr)(?:\[([0-9]{1,3})\])?\s*)?"((?:[^"\\]++|\\.)*+)"\s*"""
 )
 _ESCAPE = re.compile(r"((?:\\(?:[0-7]{1,3}|x[0-9a-fA-F]{1,2}))+)|\\(.)")
@@ -114,7 +115,7 @@ def read_po(stream: io.BufferedReader[Any], path: str) -> Iterator[Message]:
             continue
         if not line:
             continue
-        match = _LINE.fullmatch(line)
+        match = LINE.fullmatch(line)
         if not match:
             raise InputError(f'{place}: is neither a keyword with "text" nor a comment; mend it')
         keyword, index, text = match.groups()
@@ -123,7 +124,7 @@ def read_po(stream: io.BufferedReader[Any], path: str) -> Iterator[Message]:
             draft = _Draft()
         if keyword:
             draft.begin(keyword, int(index or 0), obsolete, place)
-        draft.add(_ESCAPE.sub(_unescape, text) if "\\" in text else text, place)
+        draft.add(unescaped(text), place)
     if not number:
         raise InputError(f"{path}: not a gettext catalogue: it is empty; copy it again")
     if draft.is_begun:
@@ -146,6 +147,11 @@ def _lines(stream: io.BufferedReader[Any], path: str) -> Iterator[str]:
             raise InputError(f"{place}: has more than {MAX_LINE:,} bytes; break it up")
         text = decode(line, charset, place)
         yield (text.removeprefix("\ufeff") if number == 1 else text).strip(" \t\r\n")
+
+
+def unescaped(text: str) -> str:
+    """What stands between the quotation marks of a line, as it reads."""
+    return _ESCAPE.sub(_unescape, text) if "\\" in text else text
 
 
 def _unescape(match: re.Match[str]) -> str:

@@ -31,7 +31,7 @@ _BLOCK = 1 << 16
 
 # Elements whose content is no text of the page, or raw markup for browsers that lack something.
 _LEFT_OUT = frozenset("head iframe noembed noframes noscript script style template".split())
-_BLOCKS = frozenset(
+BLOCKS = frozenset(
     "address article aside blockquote body caption center dd details dialog dir div dl dt fieldset "
     "figcaption figure footer form frameset h1 h2 h3 h4 h5 h6 header hgroup hr html legend li "
     "listing main menu nav ol optgroup option p plaintext pre search section summary table tbody "
@@ -139,7 +139,7 @@ class _ReadableText:
             self._end_line(even_if_empty=True)
         elif tag in _CELLS and self._line:
             self._line.append("\t")
-        elif tag in _BLOCKS:
+        elif tag in BLOCKS:
             self._end_line()
         if tag in _PREFORMATTED:
             self._preformatted += 1
@@ -151,7 +151,7 @@ class _ReadableText:
             if self._depth < self._left_out_at:
                 self._left_out_at = None
             return
-        if tag in _BLOCKS:
+        if tag in BLOCKS:
             self._end_line()
         if tag in _PREFORMATTED:
             self._preformatted -= 1

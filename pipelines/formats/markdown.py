@@ -23,10 +23,10 @@ MALFORMED_MARKDOWN = "malformed_markdown"
 # Bytes of the largest file that is parsed: the parser needs some 150 times as much memory.
 LARGEST = 2 << 20
 # Of quotes and lists in each other. The parser drops what is deeper, so the row is an error.
-_DEEPEST = 100
+DEEPEST = 100
 
 # Front matter has keys: between two lines of dashes there may be prose as well.
-_FRONT_MATTER = re.compile(
+FRONT_MATTER = re.compile(
     r"---[ \t]*\n(?:[ \t]*(?:#.*)?\n)*[\w.\"'-]+[ \t]*:(?:[ \t].*)?\n(?:.*\n)*?"
     r"(?:---|\.\.\.)[ \t]*(?:\n|\Z)"
     r"|\+\+\+[ \t]*\n(?:.*\n)*?\+\+\+[ \t]*(?:\n|\Z)"
@@ -51,14 +51,14 @@ def _read_bytes(data: bytes) -> tuple[str | None, str | None]:
 def readable_text(source: str) -> str | None:
     """The text of a Markdown document; None where it is nested too deep to be read."""
     source = source.replace("\r\n", "\n").replace("\r", "\n")
-    if matter := _FRONT_MATTER.match(source):
+    if matter := FRONT_MATTER.match(source):
         source = source[matter.end() :]
-    parser = MarkdownIt("commonmark", {"maxNesting": _DEEPEST}).enable(["table", "strikethrough"])
+    parser = MarkdownIt("commonmark", {"maxNesting": DEEPEST}).enable(["table", "strikethrough"])
     try:
         tokens = parser.parse(source)
     except RecursionError:
         return None
-    if any(token.nesting == 1 and token.level + 1 >= _DEEPEST for token in tokens):
+    if any(token.nesting == 1 and token.level + 1 >= DEEPEST for token in tokens):
         return None
     return _text_of(tokens)
 

@@ -21,7 +21,7 @@ from . import rows, variants, xml_stream
 
 MISSING_SOURCE, MISSING_TARGET = "missing_source", "missing_target"
 
-_VOCABULARY = xml_stream.Vocabulary(
+VOCABULARY = xml_stream.Vocabulary(
     "XLIFF", "xliff", frozenset({"file"}), frozenset({"trans-unit", "segment"})
 )
 _CODES = frozenset({"bpt", "ept", "it", "ph", "sub", "x", "bx", "ex", "sc", "ec", "sm", "em", "cp"})
@@ -50,9 +50,9 @@ def check(unit: Unit, languages: Sequence[str]) -> None:
 def _rows(unit: Unit, languages: Sequence[str]) -> Iterator[rows.Row]:
     record = ""
     sides: tuple[str, ...] = ()
-    for element in xml_stream.read(unit, _VOCABULARY):
+    for element in xml_stream.read(unit, VOCABULARY):
         if not record:
-            record = "trans-unit" if _version(unit, element) == 1 else "segment"
+            record = "trans-unit" if version(unit.path, element) == 1 else "segment"
             if record == "segment":
                 sides = _sides(unit, element.get("srcLang"), element.get("trgLang"), languages)
         elif element.tag == "file" and record == "trans-unit":
@@ -62,15 +62,14 @@ def _rows(unit: Unit, languages: Sequence[str]) -> Iterator[rows.Row]:
             yield _row(element, sides)
 
 
-def _version(unit: Unit, root: Element) -> int:
-    """1 or 2, from the root element's attribute, or else from its namespace."""
+def version(path: str, root: Element) -> int:
+    """1 or 2, from the root element's attribute, or else from its namespace. Raises `InputError`
+    for a version that is not known; `path` is for the message."""
     namespace = root.tag.rpartition("}")[0]
-    version = root.get("version") or namespace.rpartition(":")[2] or "1.0"
-    if version not in ("1.0", "1.1", "1.2", "2.0", "2.1", "2.2"):
-        raise InputError(
-            f"{unit.path}: is XLIFF {version[:20]}; known are 1.0 to 1.2 and 2.0 to 2.2"
-        )
-    return int(version[0])
+    found = root.get("version") or namespace.rpartition(":")[2] or "1.0"
+    if found not in ("1.0", "1.1", "1.2", "2.0", "2.1", "2.2"):
+        raise InputError(f"{path}: is XLIFF {found[:20]}; known are 1.0 to 1.2 and 2.0 to 2.2")
+    return int(found[0])
 
 
 def _sides(

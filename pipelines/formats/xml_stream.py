@@ -9,6 +9,7 @@ a tag, a record, the number of names, what comes before the root) has a limit.
 from __future__ import annotations
 
 import dataclasses
+import io
 from collections.abc import Collection, Iterator
 from typing import Any, NoReturn
 from xml.etree.ElementTree import Element, ParseError, TreeBuilder
@@ -63,32 +64,35 @@ def read(unit: Unit, vocabulary: Vocabulary) -> Iterator[Element]:
       InputError: no XML, cut off, another root, entities, or a limit of this module is passed. The
         message has line and column.
     """
-    target = _Target(unit.path, vocabulary)
+    with compression.open_packed(unit.path, unit.compression) as stream:
+        yield from elements(stream, unit.path, vocabulary)
+
+
+def elements(stream: io.BufferedIOBase, path: str, vocabulary: Vocabulary) -> Iterator[Element]:
+    """As `read`, of a stream of bytes; `path` is for messages."""
+    target = _Target(path, vocabulary)
     parser: Any = DefusedXMLParser(target=target)
     target.expat = expat = parser.parser
     expat.AttlistDeclHandler = target.attribute_list
     fed = 0
-    with compression.open_packed(unit.path, unit.compression) as stream:
-        while True:
-            block = stream.read(_BLOCK)
-            if not fed and not block:
-                raise InputError(f"{unit.path}: is empty; {target.needed}, copy it again")
-            _parse(parser, target, block)
-            yield from target.take()
-            if not block:
-                return
-            fed += len(block)
-            if fed - expat.CurrentByteIndex > MAX_TOKEN:
-                target.refuse(f"a tag or a comment has more than {MAX_TOKEN:,} bytes; remove it")
-            if fed > MAX_PROLOG and not target.has_root:
-                target.refuse(
-                    f"the first {MAX_PROLOG:,} bytes hold no element; name the right file"
-                )
-            if len(expat.intern) > MAX_NAMES:
-                target.refuse(
-                    f"more than {MAX_NAMES:,} different names of elements and attributes; "
-                    f"{target.needed} and few others, name the right file"
-                )
+    while True:
+        block = stream.read(_BLOCK)
+        if not fed and not block:
+            raise InputError(f"{path}: is empty; {target.needed}, copy it again")
+        _parse(parser, target, block)
+        yield from target.take()
+        if not block:
+            return
+        fed += len(block)
+        if fed - expat.CurrentByteIndex > MAX_TOKEN:
+            target.refuse(f"a tag or a comment has more than {MAX_TOKEN:,} bytes; remove it")
+        if fed > MAX_PROLOG and not target.has_root:
+            target.refuse(f"the first {MAX_PROLOG:,} bytes hold no element; name the right file")
+        if len(expat.intern) > MAX_NAMES:
+            target.refuse(
+                f"more than {MAX_NAMES:,} different names of elements and attributes; "
+                f"{target.needed} and few others, name the right file"
+            )
 
 
 def _parse(parser: Any, target: _Target, block: bytes) -> None:

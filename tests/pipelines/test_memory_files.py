@@ -14,7 +14,7 @@ from pipelines.memory_files import DamagedError, KnownFile
 OUTCOMES = {
     b"a" * 16: Outcome("Haus", -0.1234),
     b"a" * 15 + b"\0": Outcome("", None),
-    b"\0" * 16: Outcome("schön 😀\\n", 0.0, ("repeats", "short")),
+    b"\0" * 16: Outcome("schön 😀\\n", 0.0, ("repeats", "short"), ("short",)),
     b"\xff" * 16: Outcome("x" * 300, -1e-300, ("one",)),
 }
 KEYS = list(OUTCOMES)

@@ -1,0 +1,1 @@
+"""Documents that are translated inside: the same file with other words."""
