@@ -294,6 +294,8 @@ class TranslateConfig:
         a missing translation to `<output_field>_error`. Its default goes by the task (`tasks`).
       unit_segments: sentences that are translated and committed as one piece.
       max_length: tokens of the longest output sentence; none means the model's own bound.
+      engine: what runs the model. compute_type: the numbers in which "ctranslate2" multiplies
+        matrices; int8 is faster and not quite the same.
     """
 
     input: tuple[str, ...] = ()
@@ -305,3 +307,13 @@ class TranslateConfig:
     length_penalty: float = Field(default=0.6, ge=0, le=5)
     unit_segments: int = Field(default=2000, ge=1, le=1_000_000)
     max_length: int | None = Field(default=None, ge=2, le=MOST_TOKENS)
+    engine: Literal["tensorflow", "ctranslate2"] = "tensorflow"
+    compute_type: Literal["float32", "int8"] = "float32"
+
+    @pydantic.model_validator(mode="after")
+    def _check_engine(self) -> TranslateConfig:
+        if self.engine == "tensorflow" and self.compute_type != "float32":
+            raise ValueError(
+                f"compute_type {self.compute_type} is for engine ctranslate2: got engine tensorflow"
+            )
+        return self

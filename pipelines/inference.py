@@ -30,11 +30,21 @@ class Decoding:
       beam_size: hypotheses kept at each step; 1 is greedy search.
       length_penalty: exponent of the length by which scores are divided.
       max_length: tokens of the longest translation; None means the model's own bound.
+      engine: what computes, and in which numbers, where that is not TensorFlow.
     """
 
     beam_size: int
     length_penalty: float
     max_length: int | None = None
+    engine: str | None = None
+
+    def settings(self) -> dict[str, Any]:
+        """Name -> value of all that translations depend on. What came later is left out where it
+        changes nothing, so that what is complete stays so."""
+        values = dataclasses.asdict(self)
+        if self.engine is None:
+            del values["engine"]
+        return values
 
 
 class TranslationModel(Protocol):

@@ -29,6 +29,7 @@ from . import (
     mirror_parquet,
     segmentation,
     tasks,
+    translation_engine,
     translation_output,
     units,
     whole_texts,
@@ -36,14 +37,7 @@ from . import (
 from .config import TranslateConfig
 from .formats import registry
 from .formats.lines import LONGEST_LINE, TOO_LARGE
-from .inference import (
-    Decoding,
-    TranslationHandler,
-    TranslationModel,
-    UnitText,
-    UnitTranslation,
-    load_exported_model,
-)
+from .inference import TranslationHandler, TranslationModel, UnitText, UnitTranslation
 from .mirror import Answer
 from .translation_inputs import DELIMITERS, InputFile
 from .translation_plan import PlannedUnit, TranslatePlan, plan_translate, working
@@ -74,25 +68,25 @@ def build_translate(
     pipeline: beam.Pipeline,
     config: TranslateConfig,
     plan: TranslatePlan,
-    load: Callable[[str], TranslationModel] = load_exported_model,
+    load: Callable[[str], TranslationModel] | None = None,
 ) -> PCollection:
     """Adds the pipeline that carries out a plan. Its one element is the manifest's counts.
 
     Args:
       config: the settings that the plan was made from.
-      load: model folder -> model, called once in each process that translates.
+      load: model folder -> model, called once in each process that translates; by default that of
+        the engine.
     """
     if plan.complete:
         return pipeline | "NothingToDo" >> beam.Create([{"complete": True}])
     task, language = (plan.settings["model"][key] or "" for key in ("task", "source_lang"))
     if plan.pending:
-        decoding = Decoding(config.beam_size, config.length_penalty, config.max_length)
         handler = TranslationHandler(
             str(config.model),
             plan.settings["model"]["fingerprint"],
-            decoding,
+            translation_engine.decoding_of(config),
             config.unit_segments,
-            load,
+            load or translation_engine.loader(config, plan.output),
             task,
             language,
         )

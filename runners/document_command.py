@@ -37,7 +37,9 @@ def translate(options: dict[str, Any], overrides: Sequence[str]) -> dict[str, An
     values: dict[str, Any] = {
         "translate": {
             "input": list(options["inputs"]),
-            **_given(options, "model", "output", "text_field", "output_field", "beam_size"),
+            **_given(
+                options, "model", "output", "text_field", "output_field", "beam_size", "engine"
+            ),
         },
         "runner": {},
     }
@@ -47,6 +49,7 @@ def translate(options: dict[str, Any], overrides: Sequence[str]) -> dict[str, An
         values["runner"]["workers"] = options["workers"]
     origin = {
         "translate.beam_size": "--beam-size",
+        "translate.engine": "--engine",
         "runner.name": "--runner",
         "runner.workers": "--workers",
     }
