@@ -17,8 +17,6 @@ import hashlib
 import json
 import os
 import pathlib
-import shutil
-import tempfile
 from typing import Any
 
 import numpy as np
@@ -27,11 +25,12 @@ import tensorflow as tf
 from electra_model import buckets as bucketing
 from electra_model import checkpoint
 from electra_model.config import ModelConfig
-from electra_model.durability import sync_folder
+from electra_model.ctranslate2_format import is_exported
 from electra_model.electra import Electra
 from electra_model.errors import InputError, WorkError
 from electra_model.inference import LoadedModel, best_outputs, ragged_rows
 from electra_model.model_folder import ENTRIES, missing_part
+from electra_model.new_folder import new_folder
 from electra_model.search import target_limit
 from electra_model.tokenizer import BOS_ID, PAD_ID, SIDES, Tokenizer
 
@@ -59,16 +58,6 @@ def save_model(
     The folder is built beside its place and renamed into it; an older model of the same name is
     replaced. Raises InputError when something that is no model is in the way.
     """
-    folder = pathlib.Path(folder)
-    for pattern in (f".{folder.name}.tmp-*", f".{folder.name}.old-*"):  # what a kill has left
-        for leftover in folder.parent.glob(pattern):
-            shutil.rmtree(leftover, ignore_errors=True)
-    names = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
-    ours = "model.json" in names or names <= set(ENTRIES)
-    if folder.exists() and not (folder.is_dir() and ours):
-        raise InputError(
-            f"{folder}: is not a model folder and would be overwritten; name another one"
-        )
     variables = list(model.trainable_variables)
     if target_tokenizer is not None:
         config = dataclasses.replace(config, tie_embeddings=False)
@@ -87,10 +76,7 @@ def save_model(
         "training": training or {},
     }
     metadata["fingerprint"] = _fingerprint(variables, metadata)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    building = pathlib.Path(tempfile.mkdtemp(prefix=f".{folder.name}.tmp-", dir=folder.parent))
-    try:
-        os.chmod(building, 0o755)
+    with new_folder(folder, _is_ours, "a model folder") as building:
         module = _Module(LoadedModel(model, tokenizer, metadata, target_tokenizer))
         tf.saved_model.save(module, str(building / "saved_model"), signatures=module.signatures())
         for place, one in tokenizers.items():
@@ -98,15 +84,12 @@ def save_model(
             (building / place / one.file_name).write_bytes(one.model_bytes)
         text = json.dumps(metadata, indent=2, ensure_ascii=False) + "\n"
         (building / "model.json").write_text(text, encoding="utf-8")
-        _sync(building)
-        if folder.exists():
-            os.replace(folder, folder.parent / f".{folder.name}.old-{os.getpid()}")
-        os.replace(building, folder)
-        sync_folder(folder.parent)
-        shutil.rmtree(folder.parent / f".{folder.name}.old-{os.getpid()}", ignore_errors=True)
-    finally:
-        shutil.rmtree(building, ignore_errors=True)
     return metadata
+
+
+def _is_ours(folder: pathlib.Path) -> bool:
+    names = {path.name for path in folder.iterdir()}
+    return "model.json" in names or names <= set(ENTRIES)
 
 
 def missing_file(folder: str | os.PathLike) -> str | None:
@@ -166,6 +149,10 @@ def read_metadata(folder: str | os.PathLike) -> dict[str, Any]:
     try:
         metadata = json.loads(path.read_text(encoding="utf-8"))
         version = metadata["format_version"]
+        if is_exported(metadata):
+            raise InputError(
+                f"{folder}: is in the format of CTranslate2; name the folder that it was made from"
+            )
         for key in ("buckets", "decoding", "fingerprint", "weights"):
             metadata[key]
         _fingerprints(metadata["vocabulary"])
@@ -217,11 +204,6 @@ def _fingerprint(variables, metadata) -> str:
         digest.update(variable.path.encode())
         digest.update(np.ascontiguousarray(variable.numpy()).tobytes())
     return digest.hexdigest()[:16]
-
-
-def _sync(folder: pathlib.Path) -> None:
-    for path in [*folder.rglob("*"), folder]:
-        sync_folder(path)
 
 
 class _Module(tf.Module):

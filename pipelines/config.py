@@ -298,6 +298,8 @@ class TranslateConfig:
       memory: the folder of the translation memory (see `memory`), which runs may share; none means
         one in the output folder, off that nothing is remembered.
       checks: of every segment; `off` switches all of them off.
+      engine: what runs the model. compute_type: the numbers in which "ctranslate2" multiplies
+        matrices; int8 is faster and not quite the same.
     """
 
     input: tuple[str, ...] = ()
@@ -311,3 +313,13 @@ class TranslateConfig:
     max_length: int | None = Field(default=None, ge=2, le=MOST_TOKENS)
     memory: Annotated[str, Field(min_length=1)] | Literal[False] | None = None
     checks: ChecksConfig = Field(default_factory=ChecksConfig)
+    engine: Literal["tensorflow", "ctranslate2"] = "tensorflow"
+    compute_type: Literal["float32", "int8"] = "float32"
+
+    @pydantic.model_validator(mode="after")
+    def _check_engine(self) -> TranslateConfig:
+        if self.engine == "tensorflow" and self.compute_type != "float32":
+            raise ValueError(
+                f"compute_type {self.compute_type} is for engine ctranslate2: got engine tensorflow"
+            )
+        return self

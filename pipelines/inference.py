@@ -38,11 +38,21 @@ class Decoding:
       beam_size: hypotheses kept at each step; 1 is greedy search.
       length_penalty: exponent of the length by which scores are divided.
       max_length: tokens of the longest translation; None means the model's own bound.
+      engine: what computes, and in which numbers, where that is not TensorFlow.
     """
 
     beam_size: int
     length_penalty: float
     max_length: int | None = None
+    engine: str | None = None
+
+    def settings(self) -> dict[str, Any]:
+        """Name -> value of all that translations depend on. What came later is left out where it
+        changes nothing, so that what is complete stays so."""
+        values = dataclasses.asdict(self)
+        if self.engine is None:
+            del values["engine"]
+        return values
 
 
 class TranslationModel(Protocol):
@@ -199,8 +209,6 @@ class TranslationHandler(ModelHandler[UnitText, UnitTranslation, TranslationMode
         inference_args: dict[str, Any] | None = None,
     ) -> Iterable[UnitTranslation]:
         """Translates the sentences of all units of the batch together."""
-        from .mirrors import tagged_segments  # which knows outcomes
-
         segments = [segment for unit in batch for segment in unit.segments]
         cut: list[bool] = []
         if self._task.whole_texts:
@@ -228,6 +236,8 @@ class TranslationHandler(ModelHandler[UnitText, UnitTranslation, TranslationMode
         return results
 
     def _outcomes(self, model: TranslationModel, segments: list[str]) -> list[Outcome]:
+        from .mirrors import tagged_segments  # which knows outcomes
+
         once = functools.partial(translate_segments, model)
 
         def checked(wanted: Sequence[str]) -> list[Outcome]:

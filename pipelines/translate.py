@@ -33,6 +33,7 @@ from . import (
     second_tries,
     segmentation,
     tasks,
+    translation_engine,
     translation_output,
     units,
     whole_texts,
@@ -41,13 +42,11 @@ from .config import TranslateConfig
 from .formats import registry
 from .formats.lines import LONGEST_LINE, TOO_LARGE
 from .inference import (
-    Decoding,
     Outcome,
     TranslationHandler,
     TranslationModel,
     UnitText,
     UnitTranslation,
-    load_exported_model,
 )
 from .mirror import Answer
 from .mirrors import whole_files
@@ -81,13 +80,14 @@ def build_translate(
     pipeline: beam.Pipeline,
     config: TranslateConfig,
     plan: TranslatePlan,
-    load: Callable[[str], TranslationModel] = load_exported_model,
+    load: Callable[[str], TranslationModel] | None = None,
 ) -> PCollection:
     """Adds the pipeline that carries out a plan. Its one element is the manifest's counts.
 
     Args:
       config: the settings that the plan was made from.
-      load: model folder -> model, called once in each process that translates.
+      load: model folder -> model, called once in each process that translates; by default that of
+        the engine.
     """
     if plan.complete:
         return pipeline | "NothingToDo" >> beam.Create([{"complete": True}])
@@ -95,13 +95,12 @@ def build_translate(
         plan.settings["model"][key] or "" for key in ("task", "source_lang", "target_lang")
     )
     if plan.pending:
-        decoding = Decoding(config.beam_size, config.length_penalty, config.max_length)
         handler = TranslationHandler(
             str(config.model),
             plan.settings["model"]["fingerprint"],
-            decoding,
+            translation_engine.decoding_of(config),
             config.unit_segments,
-            load,
+            load or translation_engine.loader(config, plan.output),
             task,
             language,
             memory.place_of(config, plan.output, plan.settings),

@@ -17,6 +17,7 @@ from electra_model.errors import WorkError
 
 from . import certificate, files, mirror, mirror_parquet, tasks, translation_inputs, units
 from .records import Ledger
+from .translation_engine import CONVERTED
 from .translation_inputs import DELIMITERS, InputFile
 from .translation_plan import PlannedFile, TranslatePlan, read_rejected, sha256_of, working
 from .units import Receipt
@@ -107,7 +108,7 @@ def finish(plan: TranslatePlan, made: Iterable[dict[str, Any]]) -> dict[str, Any
             _place_certificate(output, entry)
             _place(output, entry)
     files.write_atomic(working(output, "manifest.json"), _dump(manifest))
-    for name in ("units", "unpacked", "ready"):
+    for name in ("units", "unpacked", "ready", CONVERTED):
         files.remove_tree(working(output, name))
     _remove_temporary(working(output))
     _remove(working(output, "known.json"))

@@ -9,6 +9,7 @@ a receipt are translated.
 While a run is under way the output folder holds nothing new but `_electra/`:
 
     _electra/units/         a part and a receipt for each unit, named after what its bytes depend on
+    _electra/ctranslate2/   the model, converted for that engine
     _electra/unpacked/      compressed inputs as plain files, so that they can be cut into units
     _electra/ready/         finished output files
     _electra/placing.json   the manifest to be, while finished files are moved to their places
@@ -30,10 +31,19 @@ from typing import Any
 
 from electra_model.errors import InputError, WorkError
 
-from . import certificate, files, inference, memory, quality, tasks, translation_inputs, units
+from . import (
+    certificate,
+    files,
+    inference,
+    memory,
+    quality,
+    tasks,
+    translation_engine,
+    translation_inputs,
+    units,
+)
 from .config import TranslateConfig
 from .formats import registry
-from .inference import Decoding
 from .mirrors import whole_files
 from .translation_inputs import InputFile
 from .units import Unit
@@ -125,6 +135,7 @@ def plan_translate(config: TranslateConfig) -> TranslatePlan:
     output = config.output
     card = inference.read_model_card(config.model)
     tasks.of(card.get("task"), f"{files.join(config.model, 'model.json')}: task")
+    translation_engine.check(config, card)
     settings = _settings(config, card)
     paths = translation_inputs.find_inputs(config.input)
     names = translation_inputs.output_names(paths)
@@ -204,13 +215,13 @@ def _examined(
 
 
 def _settings(config: TranslateConfig, card: dict[str, Any]) -> dict[str, Any]:
-    decoding = Decoding(config.beam_size, config.length_penalty, config.max_length)
+    decoding = translation_engine.decoding_of(config).settings()
     return {
         "output_version": OUTPUT_VERSION,
         "model": {
             key: card.get(key) for key in ("fingerprint", "task", "source_lang", "target_lang")
         },
-        "decoding": dataclasses.asdict(decoding) | {"fingerprint": units.fingerprint(decoding)},
+        "decoding": decoding | {"fingerprint": units.fingerprint(decoding)},
         "text_field": config.text_field,
         "output_field": config.output_field,
         **_checks(config),

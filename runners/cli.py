@@ -168,6 +168,7 @@ _add_stage("evaluate", "Score the model on the held-out pairs, beside what costs
     help="Where translations are remembered; may be shared.  [default: in the output folder]",
 )
 @click.option("--no-memory", is_flag=True, help="Translate all anew, and remember nothing.")
+@click.option("--engine", metavar="NAME", help="tensorflow or ctranslate2.")
 @click.option("--runner", metavar="NAME", help="local, flink or dataflow.")
 @click.option("--workers", metavar="N", help="Worker processes.")
 def translate_command(job_file: str | None, overrides: tuple[str, ...], **options: Any) -> None:
@@ -197,6 +198,24 @@ def translate_command(job_file: str | None, overrides: tuple[str, ...], **option
 
 
 _add_stage("report", "Write report.html, one page with everything about the job.")
+
+
+@_command("export")
+@click.argument("model_dir", metavar="MODEL_DIR")
+@click.option("--format", "to", required=True, metavar="NAME", help="ctranslate2.")
+@click.option("--output", required=True, metavar="DIR", help="The folder that is made.")
+@click.option(
+    "--quantization",
+    default="float32",
+    show_default=True,
+    metavar="NAME",
+    help="How the weights are stored: float32, float16 or int8.",
+)
+def export_command(model_dir: str, to: str, output: str, quantization: str) -> None:
+    """Write a trained model in the format of another library."""
+    from . import model_export
+
+    result("export", model_export.export(model_dir, to, output, quantization))
 
 
 @_command("plan")

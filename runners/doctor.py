@@ -12,10 +12,11 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+from electra_model import ctranslate2_format
 from electra_model.errors import InputError, WorkError, printable
 from pipelines import files, tasks
 
-from . import processor
+from . import processor, stage_checks
 from .job import JobConfig, load_job
 from .progress import counted, size
 from .run_record import machine
@@ -206,7 +207,7 @@ def _inputs(job: JobConfig) -> Iterator[Finding]:
     except InputError as error:
         yield "wrong", "data", str(error)
     try:
-        job_inputs.check_documents(job)
+        stage_checks.documents(job)
     except InputError as error:
         yield "wrong", "translate", str(error)
 
@@ -219,9 +220,14 @@ def _model(folder: str) -> Finding:
     except InputError as error:
         return "wrong", "model", str(error)
     try:
-        from electra_model.export import load_model
+        if ctranslate2_format.is_exported(card):
+            from pipelines.translation_engine import load_ctranslate2
 
-        load_model(folder)
+            load_ctranslate2(folder)
+        else:
+            from electra_model.export import load_model
+
+            load_model(folder)
     except Exception as error:
         reason = " ".join(str(error).split())[:200]
         return "wrong", "model", f"{folder} cannot be loaded: {reason}"

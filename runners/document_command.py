@@ -38,7 +38,7 @@ def translate(options: dict[str, Any], overrides: Sequence[str]) -> dict[str, An
         "translate": {
             "input": list(options["inputs"]),
             **_given(options, "model", "output", "text_field", "output_field", "beam_size"),
-            **_given(options, "memory"),
+            **_given(options, "memory", "engine"),
         },
         "runner": {},
     }
@@ -49,6 +49,7 @@ def translate(options: dict[str, Any], overrides: Sequence[str]) -> dict[str, An
     origin = {
         "translate.beam_size": "--beam-size",
         "translate.memory": "--no-memory" if options["memory"] is False else "--memory",
+        "translate.engine": "--engine",
         "runner.name": "--runner",
         "runner.workers": "--workers",
     }

@@ -5,7 +5,7 @@ What is imported takes seconds, so that it is imported when it is needed.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .job import JobConfig
 
@@ -43,13 +43,17 @@ def held_out(job: JobConfig) -> None:
 
 
 def documents(job: JobConfig) -> None:
-    """Of translate. Raises `InputError` for a file that cannot be translated, or a folder named as
-    the model that is none.
+    """Of translate. Raises `InputError` for a file that cannot be translated, a folder named as
+    the model that is none, or an engine that cannot run the model.
     """
     from . import job_inputs
 
     job_inputs.check_documents(job)
-    if job.translate.model is not None:
-        from pipelines import inference
+    if job.translate.model is None and job.translate.engine == "tensorflow":
+        return
+    from pipelines import inference, translation_engine
 
-        inference.read_model_card(job.translate.model)
+    card: dict[str, Any] = {"model": job.model.resolved().settings()}
+    if job.translate.model is not None:
+        card = inference.read_model_card(job.translate.model)
+    translation_engine.check(job.translate, card)

@@ -9,8 +9,8 @@ HERE = pathlib.Path(__file__).parent
 
 
 def peer_python(folder: pathlib.Path, peers: str = "peers") -> str:
-    """The interpreter of "peers" (who prepare data) or "trainers" (PyTorch); their environment is
-    made below `folder` when the lock changed."""
+    """The interpreter of "peers" (who prepare data), "trainers" (PyTorch) or "translators"
+    (CTranslate2); their environment is made below `folder` when the lock changed."""
     lock = HERE / f"{peers}.lock"
     environment = folder / f"{peers}-venv"
     python = environment / "bin" / "python"

@@ -1,0 +1,103 @@
+"""What translates: TensorFlow from the model folder, or CTranslate2 from a copy in its own format.
+
+A model folder is converted by the first process that needs it, into `_electra/ctranslate2/` of the
+output folder, where the run's other processes find it; it goes when the run is complete. Where the
+output folder is in an object store, every process converts for itself. A folder that `electra
+export` wrote is used as it is.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import fcntl
+import functools
+import os
+import tempfile
+from collections.abc import Callable
+from typing import Any
+
+from electra_model import ctranslate2_format
+from electra_model.config import ModelConfig
+from electra_model.errors import InputError
+
+from . import files, inference
+from .config import TranslateConfig
+from .inference import Decoding, TranslationModel
+
+# The folder of converted models, below `_electra/` of an output folder.
+CONVERTED = "ctranslate2"
+
+
+def decoding_of(config: TranslateConfig) -> Decoding:
+    """How a run decodes."""
+    decoding = Decoding(config.beam_size, config.length_penalty, config.max_length)
+    if config.engine == "tensorflow":
+        return decoding
+    return dataclasses.replace(decoding, engine=f"{config.engine} {config.compute_type}")
+
+
+def check(config: TranslateConfig, card: dict[str, Any]) -> None:
+    """Raises `InputError` when the engine is not there, or cannot run the model.
+
+    card: the model's `model.json`.
+    """
+    exported = ctranslate2_format.is_exported(card)
+    if config.engine == "tensorflow":
+        if exported:
+            raise InputError(
+                f"model: {config.model} is in the format of CTranslate2; "
+                "add --engine ctranslate2 (translate.engine), or name the folder it was made from"
+            )
+        return
+    ctranslate2_format.check_installed("translate.engine: ctranslate2")
+    if not exported and isinstance(card.get("model"), dict):
+        try:
+            network = ModelConfig(**card["model"])
+        except (TypeError, ValueError):
+            return  # for the one who loads it
+        ctranslate2_format.check_convertible(network, f"model: {config.model}")
+
+
+def loader(config: TranslateConfig, output: str) -> Callable[[str], TranslationModel]:
+    """Model folder -> the model that a run translates with; can be sent to its processes."""
+    if config.engine == "tensorflow":
+        return inference.load_exported_model
+    kept = None if files.is_remote(output) else files.join(output, "_electra", CONVERTED)
+    return functools.partial(load_ctranslate2, kept=kept, compute_type=config.compute_type)
+
+
+def load_ctranslate2(
+    model_dir: str, *, kept: str | None = None, compute_type: str = "float32"
+) -> TranslationModel:
+    """The model of a folder, in CTranslate2. Imports TensorFlow, for the tokenizer.
+
+    kept: folder for the converted model; without it there is one for a moment.
+    """
+    from electra_model.ctranslate2_model import CTranslate2Model
+
+    card = inference.read_model_card(model_dir)
+    if ctranslate2_format.is_exported(card):
+        return CTranslate2Model(model_dir, compute_type)
+    if kept is not None:
+        return CTranslate2Model(_converted(model_dir, kept, card["fingerprint"]), compute_type)
+    with tempfile.TemporaryDirectory(prefix="electra-") as folder:
+        return CTranslate2Model(_converted(model_dir, folder, card["fingerprint"]), compute_type)
+
+
+def _converted(model_dir: str, kept: str, fingerprint: str) -> str:
+    """The folder below `kept` with the converted model; made unless it is there."""
+    os.makedirs(kept, exist_ok=True)
+    lock = os.open(kept, os.O_RDONLY)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # one converts, the others wait
+        folder = os.path.join(kept, fingerprint)
+        if not os.path.isdir(folder):
+            from electra_model.ctranslate2_export import export
+            from electra_model.export import load_model
+
+            loaded = load_model(model_dir)
+            folder = os.path.join(kept, loaded.fingerprint)
+            export(loaded, folder)
+        return folder
+    finally:
+        os.close(lock)
