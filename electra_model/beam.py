@@ -14,6 +14,10 @@ class Beam:
     """See `search.Search`. Keeps the `beam_size` best unfinished hypotheses and the `n_best` best
     finished ones.
 
+    A hypothesis ends only where its end is among the best candidates of the step, as many as the
+    beam is wide. Were every end taken, the likeliest of all outputs would win, which is often a
+    short one that says little (Stahlberg and Byrne 2019, On NMT Search Errors and Model Errors).
+
     A search is decided when no unfinished hypothesis can overtake: log-probabilities only fall, so
     the most that one can reach is its present sum under the largest penalty. That bound is exact
     for the best outputs.
@@ -51,21 +55,30 @@ class Beam:
         count = min(beam + 1, probabilities.shape[-1])
         top, chosen = likeliest(probabilities, count)
 
-        # Hypotheses that end here: is one of them among the best so far?
-        ends = log(probabilities[..., EOS_ID])
-        ends += tf.where(tf.less(position, self.min_length - 1), LOWEST, 0.0)[:, None]
+        # The best of each hypothesis hold the best of all.
+        flat = [slots, beam * count]
+        candidates = tf.reshape(log(top) + alive[:, :, None], flat)
+        chosen = tf.reshape(chosen, flat)
+
+        # Hypotheses that end here: is one of them among the best so far? At the last position all
+        # of them end.
+        ends = alive + log(probabilities[..., EOS_ID])
+        worst = tf.math.top_k(candidates, k=beam).values[:, -1:]
+        last = tf.equal(position, self.max_length - 1)
+        early = tf.less(position, self.min_length - 1)
+        taken = tf.logical_or(ends >= worst, last[:, None])
+        ends = tf.where(tf.logical_and(taken, tf.logical_not(early)[:, None]), ends, 2.0 * LOWEST)
         penalty = tf.gather(self.penalties, position + 1)[:, None]
         ended = written(output, position, tf.fill([slots, beam], EOS_ID))
-        scores = tf.concat([state["scores"], (alive + ends) / penalty], axis=1)
+        scores = tf.concat([state["scores"], ends / penalty], axis=1)
         scores, which = tf.math.top_k(scores, k=self.n_best)
         best = tf.gather(tf.concat([state["best"], ended], axis=1), which, batch_dims=1)
 
-        # Hypotheses that go on: the best of each hold the best of all.
-        going = tf.where(tf.equal(chosen, EOS_ID), 2.0 * LOWEST, log(top) + alive[:, :, None])
-        flat = [slots, beam * count]
-        alive, where = tf.math.top_k(tf.reshape(going, flat), k=beam)
+        # Hypotheses that go on.
+        going = tf.where(tf.equal(chosen, EOS_ID), 2.0 * LOWEST, candidates)
+        alive, where = tf.math.top_k(going, k=beam)
         parents = where // count
-        tokens = tf.gather(tf.reshape(chosen, flat), where, batch_dims=1)
+        tokens = tf.gather(chosen, where, batch_dims=1)
         output = written(tf.gather(output, parents, batch_dims=1), position, tokens)
         # What was computed at this position lies where the parent was.
         ancestors = tf.gather(state["ancestors"], parents, batch_dims=1)

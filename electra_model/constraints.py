@@ -18,7 +18,7 @@ class Given(TypedDict, total=False):
     draws: Any
 
 
-def without_repeats(output, position, length: int, vocabulary_size: int):
+def without_repeats(output, position, length: int, vocabulary_size: Any):
     """Which tokens would not repeat `length` tokens of an output.
 
     output int32 [slots, beam, max_length], written up to before position int32 [slots] -> float32

@@ -11,10 +11,9 @@ own, told to do what `search` does:
 * an output has at most `target_limit` tokens. One that would have more is cut, and its score is
   without the end mark.
 
-Greedy search is the same. A beam differs: a hypothesis may end only where its end mark is among the
-best candidates of the step, as many as the beam is wide, where `search` lets every one end; and
-with a length penalty all is over once so many have ended, where `search` goes on until nothing can
-overtake. So outputs are less likely here, and longer, where the model is unsure.
+Greedy search is the same, and nearly so a beam without a length penalty. With one, all is over here
+once as many hypotheses have ended as the beam is wide, where `search` goes on until nothing can
+overtake.
 
 What a sentence becomes shall not depend on its neighbours, so that it is the same in every batch.
 Matrix products of Intel MKL, which the library uses on Intel's processors, give a row the same bits

@@ -22,7 +22,7 @@ from pipelines import files, tasks, units, whole_texts
 from .job import JobConfig
 from .scores import SCORING, compared_with_copying, perplexities, sentence_chrf
 
-SCORES_VERSION = 1  # raised when the meaning or the shape of scores.json changes
+SCORES_VERSION = 2  # raised when the meaning or the shape of scores.json changes
 PIECE_SENTENCES = 512  # translated and committed as one piece
 DRAWN_TOKENS = 48  # of the source whose attention is drawn, where sources are whole texts
 

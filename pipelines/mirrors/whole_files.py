@@ -103,7 +103,8 @@ def rendered(
             rule = STRUCTURE_LOST if all(translations) else "empty_translation"
             reasons[rule] += 1
             log.append(_line(number, rule, text))
-        checked.append((text.segments, outcomes, Answer(answer, reason=rule)))
+        shown = "".join(translations) if rule is None else None
+        checked.append((text.segments, outcomes, Answer(shown, reason=rule)))
     facts = {
         "in": len(answers),
         "out": len(answers) - reasons.total(),

@@ -45,7 +45,7 @@ class Run:
 
 
 # So short a training sees most pairs once: nothing is to be held back, and updates count.
-SHORT = {"train.batch_tokens": 1024, "model.dropout": 0, "train.learning_rate": 3e-3}
+SHORT = {"train.batch_tokens": 1024, "model.dropout": 0}
 LONG = {"train.batch_tokens": 1024}
 RUNS = {
     "prenorm-9": Run(9, 4000, "prenorm"),

@@ -27,7 +27,7 @@ def test_one_output_and_score_for_each_text_in_order(loaded, texts, translated):
     outputs, scores = translated
     assert len(outputs) == len(scores) == len(texts) > SLOTS // 2
     assert scores.dtype == np.float32
-    assert len(set(outputs)) > 5, "the model says various things"
+    assert len(set(outputs)) > 4, "the model says various things"
     for start in (28, 30, 50):
         source = texts.index(texts[start])
         assert outputs[start] == outputs[source] and scores[start] == scores[source]

@@ -192,7 +192,7 @@ def test_a_wide_beam_finds_the_best_of_all(alpha):
                 row = random.dirichlet([0.5, 0.5, 0.3]) * 0.999 + 0.001 / 3
                 table[prefix] = dict(zip((A, B, EOS_ID), row.tolist(), strict=True))
         tables.append(table)
-    ids, scores = run(TableModel(*tables), range(20), SIZE, alpha)
+    ids, scores = run(TableModel(*tables), range(20), 2 * SIZE, alpha)
     expected = [best_of_all(table, alpha) for table in tables]
     np.testing.assert_allclose(scores, [score for score, _ in expected], rtol=1e-4)
     assert ids == [output for _, output in expected]
