@@ -73,20 +73,42 @@ class LoadedModel:
         `source_max_length` tokens is cut: callers that must not lose text split it before. What a
         text becomes does not depend on the other texts.
         """
-        values, offsets = self.tokenizer.encode_columns(texts)
-        lengths = np.diff(offsets)
+        found, scores = self.search_rows(
+            *self.tokenizer.encode_columns(texts), beam_size, length_penalty, max_length
+        )
         outputs = [""] * len(texts)
-        scores = np.zeros(len(texts), np.float32)
+        for members, ids in found:
+            for position, string in zip(members, self._strings(ids), strict=True):
+                outputs[position] = string
+        return outputs, scores
+
+    def search_rows(
+        self,
+        values: np.ndarray,
+        offsets: np.ndarray,
+        beam_size: int,
+        length_penalty: float,
+        max_length: int | None = None,
+    ) -> tuple[list[tuple[np.ndarray, np.ndarray]], np.ndarray]:
+        """As `translate`, from tokens to tokens.
+
+        values int [m], offsets int [n + 1]: the tokens of n sources, end marks included. Returns
+        for each width that occurs which sources have it, int [k], and their outputs, int32 [k,
+        limit], 0 = padding; and float32 [n], the scores.
+        """
+        lengths = np.diff(offsets)
+        scores = np.zeros(len(lengths), np.float32)
         bucket = np.minimum(bucketing.bucket_of(lengths, self.widths), len(self.widths) - 1)
+        outputs = []
         for index, width in enumerate(self.widths):
             # The end mark alone is no text.
             members = np.flatnonzero((bucket == index) & (lengths > 1))
             if len(members):
                 source = bucketing.pad(values, offsets, members, width)
-                ids, found = self.search_ids(source, beam_size, length_penalty, max_length)
-                for position, string in zip(members, self._strings(ids), strict=True):
-                    outputs[position] = string
-                scores[members] = found
+                ids, scores[members] = self.search_ids(
+                    source, beam_size, length_penalty, max_length
+                )
+                outputs.append((members, ids))
         return outputs, scores
 
     def _batches(

@@ -23,9 +23,9 @@ from electra_model.greedy import Greedy
 from electra_model.sampling import Sampled, Sampling
 from electra_model.tokenizer import BOS_ID, MASK_ID, PAD_ID, UNK_ID
 
-# Sentences that are searched at once. More of them make larger matrix products, until keys and
+# Hypotheses that are searched at once. More of them make larger matrix products, until keys and
 # values no longer fit into the processor's cache.
-SLOTS = 64
+ROWS = 256
 # Products of one row are computed in another order than those of more.
 _FEWEST_SLOTS = 2
 # The start token, the unknown token and their like are never output.
@@ -101,12 +101,13 @@ class Decoding:
 
 
 def search(
-    model, source_ids, decoding: Decoding, max_length, given: Given | None = None, slots=SLOTS
+    model, source_ids, decoding: Decoding, max_length, given: Given | None = None, slots=None
 ) -> Hypotheses:
     """Searches the likeliest output of each source.
 
     source_ids int32 [batch, source_length], 0 = padding. max_length: tokens of the longest output,
     end mark included. given: what belongs to each sentence besides (see `constraints.Given`).
+    slots: sentences at once; nothing but the time depends on it.
     """
     way: Any
     if decoding.sampling is not None:
@@ -119,7 +120,9 @@ def search(
             *(decoding.min_length, decoding.n_best),
         )
     with computing(Computation(alike=True)):
-        return _Slots(model, source_ids, way, decoding, max_length, given or {}).run(slots)
+        return _Slots(model, source_ids, way, decoding, max_length, given or {}).run(
+            slots or max(1, ROWS // way.beam_size)
+        )
 
 
 class _Slots:

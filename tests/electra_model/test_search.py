@@ -12,7 +12,7 @@ from electra_model.config import ModelConfig
 from electra_model.electra import Electra
 from electra_model.sampling import Sampling
 from electra_model.scoring import length_penalty
-from electra_model.search import SLOTS, Decoding, search, target_limit
+from electra_model.search import Decoding, search, target_limit
 from electra_model.tokenizer import BOS_ID, EOS_ID, PAD_ID
 
 A, B, C = 5, 6, 7
@@ -225,7 +225,7 @@ def electra(make_model, request):
 
 
 @functools.cache
-def traced(model, decoding, slots=SLOTS):
+def traced(model, decoding, slots=None):
     """The search as a graph of any shapes: sources, longest output, and what is given."""
 
     @tf.function(autograph=False, reduce_retracing=True)
@@ -236,7 +236,7 @@ def traced(model, decoding, slots=SLOTS):
     return find
 
 
-def outputs_of(model, sources, decoding, longest, given=None, slots=SLOTS):
+def outputs_of(model, sources, decoding, longest, given=None, slots=None):
     """int32 [batch, n_best, longest] and float32 [batch, n_best]."""
     given = {name: tf.constant(part) for name, part in (given or {}).items()}
     find = traced(model, decoding, slots)
@@ -336,7 +336,7 @@ def test_what_a_sentence_becomes_depends_on_nothing_else(many, decoding):
     model, sources = many
     numbers = np.random.default_rng(7).random((40, 24)).astype("float32")
 
-    def found(rows, sources=sources, slots=SLOTS):
+    def found(rows, sources=sources, slots=None):
         given = {"draws": numbers[rows]}
         return outputs_of(model, sources[rows], decoding, 24, given, slots)
 
@@ -350,9 +350,9 @@ def test_what_a_sentence_becomes_depends_on_nothing_else(many, decoding):
         (every, sources, 2),
         (every, sources, 5),
         (every[::-1], sources, 16),
-        (np.array([17]), sources, SLOTS),
-        (np.array([3, 30, 3]), sources, SLOTS),
-        (every, wider, SLOTS),
+        (np.array([17]), sources, None),
+        (np.array([3, 30, 3]), sources, None),
+        (every, wider, None),
     ):
         again = found(rows, padded, slots)
         assert np.array_equal(again[0], ids[rows])
