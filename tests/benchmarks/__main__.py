@@ -18,6 +18,7 @@ from . import (
     recipes,
     results,
     training_speed,
+    translate_speed,
     warm_start,
 )
 
@@ -37,6 +38,7 @@ _SECTIONS = {
     "sizes": document_sizes.measure,
     "near_duplicates": near_duplicates.measure,
     "training": training_speed.measure,
+    "translate": translate_speed.measure,
     "learning": learning.measure,
     "warm_start": warm_start.measure,
     "other_tasks": other_tasks.measure,

@@ -1,5 +1,7 @@
 import numpy as np
 
+from electra_model import buckets
+from electra_model.search import target_limit
 from tests.benchmarks import translate_peer
 
 
@@ -9,8 +11,11 @@ def test_rows_are_bounded_as_our_search_bounds_them():
     ((rows, limit),) = translate_peer.bounds(lengths, card, "model")
     assert rows.tolist() == [0, 1, 2, 3] and limit == 40
     found = translate_peer.bounds(lengths, card, "buckets")
-    assert [(rows.tolist(), limit) for rows, limit in found] == [
-        ([0, 1], 34),
+    assert [(rows.tolist(), limit) for rows, limit in found if len(rows)] == [
+        ([0], 16),
+        ([1], 34),
         ([2], 40),
         ([3], 40),
     ]
+    expected = [target_limit(width, 40) for width in buckets.fine_buckets(40)]
+    assert [limit for _, limit in found] == expected

@@ -49,11 +49,13 @@ def loaded(folder, options):
 
 def bounds(lengths, card, kind):
     """(rows, most tokens of their outputs), end mark included: one bound for all, or as our search
-    has it, one for each of the model's buckets."""
+    has it, one for each width that sources are padded to."""
     longest = card["model"]["max_length"]
     if kind == "model":
         return [(np.arange(len(lengths)), longest)]
-    buckets = np.array(card["buckets"])
+    most = card["buckets"][-1]
+    steps = [*range(4, 64, 4), *range(64, most, 16)]
+    buckets = np.array([*(step for step in steps if step < most), most])
     of_row = np.minimum(np.searchsorted(buckets, lengths), len(buckets) - 1)
     return [
         (np.flatnonzero(of_row == index), min(longest, length + length // 2 + 10))
