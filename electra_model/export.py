@@ -26,6 +26,7 @@ from electra_model import buckets as bucketing
 from electra_model import checkpoint
 from electra_model.config import ModelConfig
 from electra_model.ctranslate2_format import is_exported
+from electra_model.decoding import Decoding
 from electra_model.electra import Electra
 from electra_model.errors import InputError, WorkError
 from electra_model.inference import LoadedModel, best_outputs, ragged_rows
@@ -271,9 +272,8 @@ class _Module(tf.Module):
             source = tf.gather(ragged, members[:, 0]).to_tensor(PAD_ID)[:, : widths[index]]
             missing: Any = [[0, 0], [0, widths[index] - tf.shape(source)[1]]]
             source = tf.pad(source, missing)
-            ids, found = best_outputs(
-                loaded.model, source, limits[index], beam_size, length_penalty
-            )
+            decoding = Decoding(beam_size, length_penalty)
+            ids, found = best_outputs(loaded.model, source, limits[index], decoding)
             missing = [[0, 0], [0, limits[-1] - limits[index]]]
             ids = tf.pad(ids, missing)
             return (

@@ -11,9 +11,12 @@ from tensorflow.python.framework.convert_to_constants import convert_variables_t
 
 from electra_model import attention_flow
 from electra_model import buckets as bucketing
+from electra_model.constraints import Given
+from electra_model.decoding import Decoding, Sampling
 from electra_model.electra import Electra
 from electra_model.likelihood import compiled_log_likelihoods
-from electra_model.search import Decoding, search, target_limit
+from electra_model.sampling import draws
+from electra_model.search import search, target_limit
 from electra_model.tokenizer import BOS_ID, PAD_ID, Tokenizer
 
 # Padded source tokens and rows of one batch. Larger ones are slower: the keys and values no longer
@@ -51,7 +54,7 @@ class LoadedModel:
         self.buckets: tuple[int, ...] = tuple(metadata["buckets"])
         self.source_max_length: int = self.buckets[-1]
         self.widths = bucketing.fine_buckets(self.source_max_length)
-        self._searches: dict[tuple, Any] = {}
+        self._searches: dict[Decoding, Any] = {}
         self._likelihoods: Any = None
 
     def count_tokens(self, texts: Sequence[str]) -> np.ndarray:
@@ -65,6 +68,9 @@ class LoadedModel:
         beam_size: int = 4,
         length_penalty: float = 0.6,
         max_length: int | None = None,
+        min_length: int = 2,
+        no_repeat_ngram: int = 0,
+        sampling: Sampling | None = None,
     ) -> tuple[list[str], np.ndarray]:
         """n texts -> n outputs, in order, and float32 [n] scores (length-normalised
         log-probabilities).
@@ -73,9 +79,18 @@ class LoadedModel:
         `source_max_length` tokens is cut: callers that must not lose text split it before. What a
         text becomes does not depend on the other texts.
         """
-        found, scores = self.search_rows(
-            *self.tokenizer.encode_columns(texts), beam_size, length_penalty, max_length
+        decoding = Decoding(
+            beam_size=beam_size,
+            alpha=length_penalty,
+            min_length=min_length,
+            no_repeat_ngram=no_repeat_ngram,
+            sampling=sampling,
         )
+        numbers = None
+        if sampling is not None:
+            numbers = draws(texts, sampling.seed, self.model.max_length)
+        columns = self.tokenizer.encode_columns(texts)
+        found, scores = self.search_rows(*columns, decoding, max_length, numbers)
         outputs = [""] * len(texts)
         for members, ids in found:
             for position, string in zip(members, self._strings(ids), strict=True):
@@ -86,13 +101,14 @@ class LoadedModel:
         self,
         values: np.ndarray,
         offsets: np.ndarray,
-        beam_size: int,
-        length_penalty: float,
+        decoding: Decoding,
         max_length: int | None = None,
+        numbers: np.ndarray | None = None,
     ) -> tuple[list[tuple[np.ndarray, np.ndarray]], np.ndarray]:
         """As `translate`, from tokens to tokens.
 
-        values int [m], offsets int [n + 1]: the tokens of n sources, end marks included. Returns
+        values int [m], offsets int [n + 1]: the tokens of n sources, end marks included. numbers
+        float32 [n, max_length]: of each what is drawn by, where decoding draws. Returns
         for each width that occurs which sources have it, int [k], and their outputs, int32 [k,
         limit], 0 = padding; and float32 [n], the scores.
         """
@@ -105,9 +121,8 @@ class LoadedModel:
             members = np.flatnonzero((bucket == index) & (lengths > 1))
             if len(members):
                 source = bucketing.pad(values, offsets, members, width)
-                ids, scores[members] = self.search_ids(
-                    source, beam_size, length_penalty, max_length
-                )
+                own = None if numbers is None else numbers[members]
+                ids, scores[members] = self.search_ids(source, decoding, max_length, own)
                 outputs.append((members, ids))
         return outputs, scores
 
@@ -153,9 +168,9 @@ class LoadedModel:
     def search_ids(
         self,
         source: np.ndarray,
-        beam_size: int,
-        length_penalty: float,
+        decoding: Decoding,
         max_length: int | None = None,
+        numbers: np.ndarray | None = None,
     ) -> tuple[np.ndarray, np.ndarray]:
         """source int32 [rows, width] -> token ids int32 [rows, limit] and scores float32 [rows].
 
@@ -164,10 +179,12 @@ class LoadedModel:
         limit = target_limit(source.shape[1], self.model.max_length)
         if max_length is not None:
             limit = min(limit, max_length)
-        key = (beam_size, length_penalty)
-        if key not in self._searches:
-            self._searches[key] = traced_search(self.model, *key)
-        token_ids, scores = self._searches[key](tf.constant(source), tf.constant(limit))
+        if decoding not in self._searches:
+            self._searches[decoding] = traced_search(self.model, decoding)
+        if numbers is None:
+            numbers = np.zeros((len(source), 0), np.float32)
+        found = self._searches[decoding](*map(tf.constant, (source, limit, numbers)))
+        token_ids, scores = found
         return token_ids.numpy(), scores.numpy()
 
     def attention(
@@ -187,7 +204,7 @@ class LoadedModel:
         length = min(int(offsets[1]), self.source_max_length)
         width = self.widths[int(bucketing.bucket_of(np.array([length]), self.widths)[0])]
         padded = bucketing.pad(values, offsets, np.zeros(1, np.int64), width)
-        output = self.search_ids(padded, beam_size, length_penalty)[0][0]
+        output = self.search_ids(padded, Decoding(beam_size, length_penalty))[0][0]
         target = output[output != PAD_ID]
         decoder_input = np.concatenate([[BOS_ID], target[:-1]]).astype(np.int32)
         encoder_input = values[:length].astype(np.int32)
@@ -209,26 +226,34 @@ class LoadedModel:
         ]
 
 
-def traced_search(model: Electra, beam_size: int, length_penalty: float):
-    """A function of sources int32 [rows, length] and the longest output int32 [], which gives the
-    best output of each, int32 [rows, longest], and its score, float32 [rows].
+def traced_search(model: Electra, decoding: Decoding):
+    """A function of sources int32 [rows, length], the longest output int32 [] and what is drawn by
+    float32 [rows, numbers], which gives the best output of each, int32 [rows, longest], and its
+    score, float32 [rows].
 
     It holds the weights as constants, which TensorFlow lays out once for its matrix products.
     """
 
     @tf.function(
         autograph=False,
-        input_signature=[tf.TensorSpec([None, None], tf.int32), tf.TensorSpec([], tf.int32)],
+        input_signature=[
+            tf.TensorSpec([None, None], tf.int32),
+            tf.TensorSpec([], tf.int32),
+            tf.TensorSpec([None, None], tf.float32),
+        ],
     )
-    def run(token_ids, longest):
-        return best_outputs(model, token_ids, longest, beam_size, length_penalty)
+    def run(token_ids, longest, numbers):
+        given = Given(draws=numbers) if decoding.sampling is not None else None
+        return best_outputs(model, token_ids, longest, decoding, given)
 
     return convert_variables_to_constants_v2(run.get_concrete_function())
 
 
-def best_outputs(model: Electra, token_ids, longest, beam_size: int, length_penalty: float):
+def best_outputs(
+    model: Electra, token_ids, longest, decoding: Decoding, given: Given | None = None
+):
     """As `traced_search`, within a graph."""
-    found = search(model, token_ids, Decoding(beam_size, length_penalty), longest)
+    found = search(model, token_ids, decoding, longest, given)
     return found.token_ids[:, 0], found.scores[:, 0]
 
 

@@ -7,30 +7,15 @@ sentence brings its own random numbers, so that what is drawn for it depends on 
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
+from electra_model.decoding import Sampling
 from electra_model.greedy import Greedy
 from electra_model.tokenizer import EOS_ID
-
-
-@dataclasses.dataclass(frozen=True)
-class Sampling:
-    """What is drawn from.
-
-    Attributes:
-      temperature: > 0; below 1 the likely gets likelier. top_k: so many of the likeliest tokens; 0
-        means all. top_p: in (0, 1], the share of the probability that the likeliest tokens must
-        have together.
-    """
-
-    temperature: float = 1.0
-    top_k: int = 0
-    top_p: float = 1.0
 
 
 class Sampled(Greedy):

@@ -18,9 +18,10 @@ import tensorflow as tf
 from electra_model import constraints, masks
 from electra_model.beam import Beam
 from electra_model.constraints import Given
+from electra_model.decoding import Decoding
 from electra_model.fusion import Computation, computing
 from electra_model.greedy import Greedy
-from electra_model.sampling import Sampled, Sampling
+from electra_model.sampling import Sampled
 from electra_model.tokenizer import BOS_ID, MASK_ID, PAD_ID, UNK_ID
 
 # Hypotheses that are searched at once. More of them make larger matrix products, until keys and
@@ -76,28 +77,6 @@ class Search(Protocol):
 def target_limit(source_length: int, max_length: int) -> int:
     """Most tokens, end mark included, that a source of `source_length` tokens may become."""
     return min(max_length, source_length + source_length // 2 + 10)
-
-
-@dataclasses.dataclass(frozen=True)
-class Decoding:
-    """How outputs are searched.
-
-    Attributes:
-      beam_size: hypotheses kept at each step; 1 is greedy search.
-      alpha: >= 0, strength of the length penalty; 0 compares plain log-probabilities.
-      n_best: outputs of each source, at most `beam_size`.
-      min_length: tokens of the shortest output, end mark included; at least 2, for an output
-        without any token is no output: a weak model would take that way out.
-      no_repeat_ngram: no output has so many tokens in the same order twice; 0 allows it.
-      sampling: draws tokens instead (see `sampling`); `beam_size` and `n_best` are 1 then.
-    """
-
-    beam_size: int = 4
-    alpha: float = 0.6
-    n_best: int = 1
-    min_length: int = 2
-    no_repeat_ngram: int = 0
-    sampling: Sampling | None = None
 
 
 def search(

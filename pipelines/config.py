@@ -16,6 +16,7 @@ import pydantic
 from pydantic import Field
 
 from electra_model.config import MOST_TOKENS, STRICT, identity
+from electra_model.decoding import Sampling
 from electra_model.tokenizer import SIDES, SPECIAL_PIECES, WORD_START
 
 from .checks_config import ChecksConfig as ChecksConfig
@@ -298,6 +299,10 @@ class TranslateConfig:
       memory: the folder of the translation memory (see `memory`), which runs may share; none means
         one in the output folder, off that nothing is remembered.
       checks: of every segment; `off` switches all of them off.
+      min_length: tokens of the shortest output, end mark included. no_repeat_ngram: no output has
+        so many tokens in the same order twice; 0 allows it.
+      sample: outputs are drawn instead of searched, with temperature, top_k and top_p (see
+        `electra_model.decoding.Sampling`); the same seed draws the same for the same text.
       engine: what runs the model. compute_type: the numbers in which "ctranslate2" multiplies
         matrices; int8 is faster and not quite the same.
     """
@@ -313,8 +318,22 @@ class TranslateConfig:
     max_length: int | None = Field(default=None, ge=2, le=MOST_TOKENS)
     memory: Annotated[str, Field(min_length=1)] | Literal[False] | None = None
     checks: ChecksConfig = Field(default_factory=ChecksConfig)
+    min_length: int = Field(default=2, ge=2, le=MOST_TOKENS)
+    no_repeat_ngram: int = Field(default=0, ge=0, le=64)
+    sample: bool = False
+    temperature: float = Field(default=1.0, gt=0, le=100)
+    top_k: int = Field(default=0, ge=0, le=1_000_000)
+    top_p: float = Field(default=1.0, gt=0, le=1)
+    seed: int = Field(default=1, ge=0, le=2**31)
     engine: Literal["tensorflow", "ctranslate2"] = "tensorflow"
     compute_type: Literal["float32", "int8"] = "float32"
+
+    @property
+    def sampling(self) -> Sampling | None:
+        """What is drawn from, where outputs are drawn."""
+        if not self.sample:
+            return None
+        return Sampling(self.temperature, self.top_k, self.top_p, self.seed)
 
     @pydantic.model_validator(mode="after")
     def _check_engine(self) -> TranslateConfig:

@@ -19,6 +19,7 @@ import numpy as np
 from apache_beam.metrics.metric import Metrics
 from apache_beam.ml.inference.base import ModelHandler
 
+from electra_model.decoding import Sampling
 from electra_model.errors import InputError, WorkError
 
 from . import files, segmentation, tasks, whole_texts
@@ -38,21 +39,34 @@ class Decoding:
       beam_size: hypotheses kept at each step; 1 is greedy search.
       length_penalty: exponent of the length by which scores are divided.
       max_length: tokens of the longest translation; None means the model's own bound.
+      min_length, no_repeat_ngram, sampling: see `electra_model.decoding`.
       engine: what computes, and in which numbers, where that is not TensorFlow.
     """
 
     beam_size: int
     length_penalty: float
     max_length: int | None = None
+    min_length: int = 2
+    no_repeat_ngram: int = 0
+    sampling: Sampling | None = None
     engine: str | None = None
 
     def settings(self) -> dict[str, Any]:
         """Name -> value of all that translations depend on. What came later is left out where it
         changes nothing, so that what is complete stays so."""
         values = dataclasses.asdict(self)
-        if self.engine is None:
-            del values["engine"]
-        return values
+        later = ("min_length", "no_repeat_ngram", "sampling", "engine")
+        usual = {field.name: field.default for field in dataclasses.fields(self)}
+        return {
+            name: value
+            for name, value in values.items()
+            if name not in later or value != usual[name]
+        }
+
+    def options(self) -> dict[str, Any]:
+        """What `TranslationModel.translate` is told; what is as usual goes unsaid where it came
+        later."""
+        return {name: getattr(self, name) for name in self.settings() if name != "engine"}
 
 
 class TranslationModel(Protocol):
@@ -75,9 +89,16 @@ class TranslationModel(Protocol):
         ...
 
     def translate(
-        self, texts: list[str], /, *, beam_size: int, length_penalty: float, max_length: int | None
+        self,
+        texts: list[str],
+        /,
+        *,
+        beam_size: int,
+        length_penalty: float,
+        max_length: int | None,
+        **options: Any,
     ) -> tuple[list[str], np.ndarray]:
-        """Translations in order, and float `[n]`: their scores."""
+        """Translations in order, and float `[n]`: their scores. options: `Decoding.options`."""
         ...
 
 
@@ -302,12 +323,7 @@ def translate_segments(
         for text, count in zip(distinct, counts, strict=True)
     ]
     pieces = list(dict.fromkeys(piece for layout in layouts for piece in layout.segments))
-    answers, values = model.translate(
-        pieces,
-        beam_size=decoding.beam_size,
-        length_penalty=decoding.length_penalty,
-        max_length=decoding.max_length,
-    )
+    answers, values = model.translate(pieces, **decoding.options())
     of_piece = {
         piece: (segmentation.one_line(answer), float(value))
         for piece, answer, value in zip(pieces, answers, values, strict=True)

@@ -30,7 +30,14 @@ CONVERTED = "ctranslate2"
 
 def decoding_of(config: TranslateConfig) -> Decoding:
     """How a run decodes."""
-    decoding = Decoding(config.beam_size, config.length_penalty, config.max_length)
+    decoding = Decoding(
+        beam_size=config.beam_size,
+        length_penalty=config.length_penalty,
+        max_length=config.max_length,
+        min_length=config.min_length,
+        no_repeat_ngram=config.no_repeat_ngram,
+        sampling=config.sampling,
+    )
     if config.engine == "tensorflow":
         return decoding
     return dataclasses.replace(decoding, engine=f"{config.engine} {config.compute_type}")
@@ -49,6 +56,11 @@ def check(config: TranslateConfig, card: dict[str, Any]) -> None:
                 "add --engine ctranslate2 (translate.engine), or name the folder it was made from"
             )
         return
+    for key in ("min_length", "no_repeat_ngram", "sample"):
+        if getattr(config, key) != getattr(TranslateConfig(), key):
+            raise InputError(
+                f"translate.{key}: is for engine tensorflow; leave out either of the two"
+            )
     ctranslate2_format.check_installed("translate.engine: ctranslate2")
     if not exported and isinstance(card.get("model"), dict):
         try:

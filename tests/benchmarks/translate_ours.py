@@ -25,6 +25,7 @@ def share(folder: str, sources: str, part: int, parts: int, threads: int, beam: 
 
     tf.config.threading.set_intra_op_parallelism_threads(threads)
     tf.config.threading.set_inter_op_parallelism_threads(threads)
+    from electra_model.decoding import Decoding
     from electra_model.export import load_model
 
     model = load_model(folder)
@@ -32,12 +33,12 @@ def share(folder: str, sources: str, part: int, parts: int, threads: int, beam: 
     values, offsets = arrays["source_ids"], arrays["source_ids_offsets"]
     rows = np.split(values, offsets[1:-1])[part::parts]
     lengths = np.array([0, *map(len, rows)])
-    model.search_rows(
-        np.concatenate(rows[:WARM_ROWS]), np.cumsum(lengths[: WARM_ROWS + 1]), beam, 0
-    )
+    decoding = Decoding(beam, 0.0)
+    first = np.concatenate(rows[:WARM_ROWS])
+    model.search_rows(first, np.cumsum(lengths[: WARM_ROWS + 1]), decoding)
     ready.wait()
     start = time.monotonic()
-    outputs, _ = model.search_rows(np.concatenate(rows), np.cumsum(lengths), beam, 0.0)
+    outputs, _ = model.search_rows(np.concatenate(rows), np.cumsum(lengths), decoding)
     end = time.monotonic()
     found = [np.zeros(0, np.int32)] * len(rows)
     for members, ids in outputs:

@@ -4,6 +4,7 @@ import re
 import numpy as np
 import pytest
 
+from electra_model.decoding import Decoding, Sampling
 from electra_model.export import load_model
 from electra_model.tokenizer import EOS_ID
 
@@ -45,10 +46,10 @@ def test_one_function_for_each_setting_whatever_the_shapes(loaded, texts, transl
     lengths = loaded.count_tokens(texts)
     widths = [next(width for width in loaded.widths if length <= width) for length in lengths]
     assert len(set(widths)) > 2
-    function = loaded._searches[2, 0.6]
+    function = loaded._searches[Decoding(2, 0.6)]
     loaded.translate(texts[:3], **SETTINGS)
     loaded.translate(texts[5:9], **SETTINGS)
-    assert loaded._searches[2, 0.6] is function
+    assert loaded._searches[Decoding(2, 0.6)] is function
 
 
 def test_text_without_a_token_is_left_alone(loaded):
@@ -78,8 +79,25 @@ def test_a_bound_on_the_output(loaded, texts):
     assert (loaded.count_tokens(outputs) <= 3).all()
     source = np.zeros((64, 16), np.int32)
     source[:, 0] = EOS_ID
-    ids, scores = loaded.search_ids(source, 2, 0.6, max_length=3)
+    ids, scores = loaded.search_ids(source, Decoding(2, 0.6), max_length=3)
     assert ids.shape == (64, 3) and scores.shape == (64,)
+
+
+def test_what_is_drawn_is_a_function_of_text_and_seed(loaded, texts):
+    def drawn(some, seed):
+        return loaded.translate(some, sampling=Sampling(top_k=8, temperature=1.5, seed=seed))[0]
+
+    outputs = drawn(texts[:20], 1)
+    assert drawn(texts[19::-1], 1)[::-1] == outputs
+    assert drawn(texts[7:8], 1) == outputs[7:8]
+    assert sum(one != other for one, other in zip(drawn(texts[:20], 2), outputs, strict=True)) > 10
+    assert loaded.translate(texts[:20], beam_size=1)[0] != outputs
+
+
+def test_bounds_on_what_is_searched(loaded, texts):
+    free = loaded.count_tokens(loaded.translate(texts[:20], beam_size=2)[0])
+    bound = loaded.translate(texts[:20], beam_size=2, min_length=int(free.min()) + 3)[0]
+    assert loaded.count_tokens(bound).min() > free.min()
 
 
 def test_attention_behind_an_output(loaded, texts, translated):

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from electra_model.sampling import Sampled, Sampling, draws
+from electra_model.decoding import Sampling
+from electra_model.sampling import Sampled, draws
 from electra_model.tokenizer import EOS_ID
 
 SHARES = np.array([0, 0, 0, 0.1, 0, 0.4, 0.3, 0.15, 0.05], "float32")

@@ -9,10 +9,10 @@ import pytest
 import tensorflow as tf
 
 from electra_model.config import ModelConfig
+from electra_model.decoding import Decoding, Sampling
 from electra_model.electra import Electra
-from electra_model.sampling import Sampling
 from electra_model.scoring import length_penalty
-from electra_model.search import Decoding, search, target_limit
+from electra_model.search import search, target_limit
 from electra_model.tokenizer import BOS_ID, EOS_ID, PAD_ID
 
 A, B, C = 5, 6, 7

@@ -3,6 +3,7 @@ import json
 import numpy as np
 import pytest
 
+from electra_model.decoding import Sampling
 from electra_model.errors import InputError, WorkError
 from pipelines import inference
 from pipelines.inference import Decoding, Outcome, TranslationHandler, UnitText
@@ -20,7 +21,8 @@ class Recorder(shouting.ShoutingModel):
 
     def translate(self, texts, **settings):
         self.asked.append((texts, settings))
-        return super().translate(texts, **settings)
+        usual = ("beam_size", "length_penalty", "max_length")
+        return super().translate(texts, **{name: settings[name] for name in usual})
 
 
 def test_equal_sentences_are_translated_once_and_long_ones_in_pieces():
@@ -44,6 +46,16 @@ def test_answers_stay_on_one_line():
             return [" a\nb\r\u2028c\0 " for _ in texts], np.full(len(texts), np.nan)
 
     assert inference.translate_segments(Chatty("f"), ["x"], DECODING) == [Outcome("a b c", None)]
+
+
+def test_what_is_as_usual_goes_unsaid():
+    assert "min_length" not in DECODING.settings() and "sampling" not in DECODING.options()
+    drawing = Decoding(1, 0.0, sampling=Sampling(top_k=3, seed=7), engine="another")
+    assert drawing.settings()["sampling"]["seed"] == 7 and drawing.settings()["engine"] == "another"
+    model = Recorder()
+    inference.translate_segments(model, ["hi"], drawing)
+    ((_, settings),) = model.asked
+    assert settings["sampling"] == Sampling(top_k=3, seed=7) and "engine" not in settings
 
 
 def test_mean_score():

@@ -105,6 +105,9 @@ def test_what_the_engine_cannot_do_is_said_before_any_work(place, monkeypatch):
     (place / "model" / "model.json").write_text(json.dumps(card))
     with pytest.raises(InputError, match="^model: model: CTranslate2 cannot normalise"):
         plan_translate(config(engine="ctranslate2"))
+    for changes in ({"sample": True}, {"min_length": 3}, {"no_repeat_ngram": 2}):
+        with pytest.raises(InputError, match=f"^translate.{[*changes][0]}: is for engine tensorfl"):
+            plan_translate(config(engine="ctranslate2", **changes))
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(InputError, match="^translate.engine: ctranslate2: needs CTranslate2,"):
         plan_translate(config(engine="ctranslate2"))
