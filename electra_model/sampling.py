@@ -8,6 +8,7 @@ sentence brings its own random numbers, so that what is drawn for it depends on 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -50,7 +51,7 @@ class Sampled(Greedy):
         return self.taken(state, position, probabilities, token, probability)
 
 
-def draws(texts: list[str], seed: int, length: int) -> np.ndarray:
+def draws(texts: Sequence[str], seed: int, length: int) -> np.ndarray:
     """float32 [n, length] in [0, 1): the random numbers of each text, a function of the text and
     the seed."""
     found = np.empty((len(texts), length), np.float32)

@@ -96,9 +96,9 @@ class TranslationModel(Protocol):
         beam_size: int,
         length_penalty: float,
         max_length: int | None,
-        **options: Any,
     ) -> tuple[list[str], np.ndarray]:
-        """Translations in order, and float `[n]`: their scores. options: `Decoding.options`."""
+        """Translations in order, and float `[n]`: their scores. Told what `Decoding.options` has,
+        which is more where something is not as usual."""
         ...
 
 
