@@ -65,7 +65,7 @@ class Beam:
         ends = alive + log(probabilities[..., EOS_ID])
         worst = tf.math.top_k(candidates, k=beam).values[:, -1:]
         last = tf.equal(position, self.max_length - 1)
-        early = tf.less(position, self.min_length - 1)
+        early = tf.logical_and(tf.less(position, self.min_length - 1), tf.logical_not(last))
         taken = tf.logical_or(ends >= worst, last[:, None])
         ends = tf.where(tf.logical_and(taken, tf.logical_not(early)[:, None]), ends, 2.0 * LOWEST)
         penalty = tf.gather(self.penalties, position + 1)[:, None]

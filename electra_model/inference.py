@@ -1,4 +1,4 @@
-"""A trained model at work: strings in, strings and scores out, in fixed shapes, order kept."""
+"""A trained model at work: strings in, strings and scores out, order kept."""
 
 from __future__ import annotations
 
@@ -19,8 +19,7 @@ from electra_model.sampling import draws
 from electra_model.search import search, target_limit
 from electra_model.tokenizer import BOS_ID, PAD_ID, Tokenizer
 
-# Padded source tokens and rows of one batch. Larger ones are slower: the keys and values no longer
-# fit into the processor's cache.
+# Padded source tokens and rows of one batch whose likelihoods are computed.
 BATCH_TOKENS = 2048
 BATCH_ROWS = 64
 
@@ -137,7 +136,7 @@ class LoadedModel:
             rows = bucketing.rows_for(length, BATCH_TOKENS, BATCH_ROWS)
             for start in range(0, len(members), rows):
                 batch = members[start : start + rows]
-                # The last row fills a short batch up: it ends with its twin, at no extra step.
+                # The last row fills a short batch up.
                 filled = np.concatenate([batch, np.repeat(batch[-1:], rows - len(batch))])
                 yield length, batch, filled
 

@@ -336,7 +336,11 @@ class TranslateConfig:
         return Sampling(self.temperature, self.top_k, self.top_p, self.seed)
 
     @pydantic.model_validator(mode="after")
-    def _check_engine(self) -> TranslateConfig:
+    def _check_together(self) -> TranslateConfig:
+        if self.max_length is not None and self.min_length > self.max_length:
+            raise ValueError(
+                f"min_length must be at most max_length, {self.max_length}: got {self.min_length}"
+            )
         if self.engine == "tensorflow" and self.compute_type != "float32":
             raise ValueError(
                 f"compute_type {self.compute_type} is for engine ctranslate2: got engine tensorflow"

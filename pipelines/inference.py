@@ -9,7 +9,6 @@ translation does not depend on what else is in the batch.
 from __future__ import annotations
 
 import dataclasses
-import functools
 import json
 import math
 from collections.abc import Callable, Iterable, Sequence
@@ -62,6 +61,10 @@ class Decoding:
             for name, value in values.items()
             if name not in later or value != usual[name]
         }
+
+    def of_parts(self) -> Decoding:
+        """The same for parts of sentences, which may be short."""
+        return dataclasses.replace(self, min_length=2)
 
     def options(self) -> dict[str, Any]:
         """What `TranslationModel.translate` is told; what is as usual goes unsaid where it came
@@ -259,15 +262,23 @@ class TranslationHandler(ModelHandler[UnitText, UnitTranslation, TranslationMode
     def _outcomes(self, model: TranslationModel, segments: list[str]) -> list[Outcome]:
         from .mirrors import tagged_segments  # which knows outcomes
 
-        once = functools.partial(translate_segments, model)
+        def once(wanted: Sequence[str], decoding: Decoding) -> list[Outcome]:
+            outcomes = translate_segments(model, wanted, decoding)
+            if self._task.whole_texts:
+                return outcomes
+            return tagged_segments.mended(wanted, outcomes)
 
-        def checked(wanted: Sequence[str]) -> list[Outcome]:
-            if self._guard is None:
-                return once(wanted, self._decoding)
-            return self._guard(wanted, once, self._decoding)
+        def checked(wanted: Sequence[str], decoding: Decoding) -> list[Outcome]:
+            return (self._guard or _unguarded)(wanted, once, decoding)
 
         def translate(wanted: Sequence[str]) -> list[Outcome]:
-            return tagged_segments.keep_tags(wanted, checked)
+            if self._task.whole_texts:  # whose outputs need not hold what their sources do
+                return checked(wanted, self._decoding)
+            return tagged_segments.keep_tags(
+                wanted,
+                lambda asked: checked(asked, self._decoding),
+                lambda asked: checked(asked, self._decoding.of_parts()),
+            )
 
         if self._memory is None:
             outcomes, remembered = translate(segments), 0
@@ -301,6 +312,10 @@ class TranslationHandler(ModelHandler[UnitText, UnitTranslation, TranslationMode
         return self._memory.opened().weight(unit.segments)
 
 
+def _unguarded(wanted: Sequence[str], once: Translate, decoding: Decoding) -> list[Outcome]:
+    return once(wanted, decoding)
+
+
 def translate_segments(
     model: TranslationModel, segments: Sequence[str], decoding: Decoding
 ) -> list[Outcome]:
@@ -331,7 +346,9 @@ def translate_segments(
     of_segment = {}
     for text, layout in zip(distinct, layouts, strict=True):
         found = [of_piece[piece] for piece in layout.segments]
-        joined = segmentation.join_text(layout.gaps, [answer for answer, _ in found])
+        joined = ""
+        if all(answer for answer, _ in found):  # or a part would be lost
+            joined = segmentation.join_text(layout.gaps, [answer for answer, _ in found])
         of_segment[text] = Outcome(joined, mean_score([value for _, value in found]))
     return [of_segment[segment] for segment in segments]
 

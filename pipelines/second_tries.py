@@ -119,9 +119,10 @@ def _another_way(text: str, flags: tuple[str, ...], decoding: Decoding, translat
         if masked.text != text:
             return _Try(Layout((masked.text,), ("", "")), decoding, masked)
     if translates and len((layout := clauses(text)).segments) > 1:
-        return _Try(layout, decoding)
-    # Another beam is compiled anew, some seconds for each length: clauses cost nothing.
+        return _Try(layout, decoding.of_parts())
     other = dataclasses.replace(decoding, beam_size=1 if decoding.beam_size > 1 else 4)
+    if decoding.sampling is not None:  # the same would be drawn
+        other = dataclasses.replace(decoding, sampling=None)
     return _Try(Layout((text,), ("", "")), other)
 
 
@@ -155,7 +156,9 @@ def _in_pieces(
     """
     layouts = {text: _around_spans(text) for text in texts}
     pieces = list(dict.fromkeys(piece for one in layouts.values() for piece in one.segments))
-    answers = dict(zip(pieces, translate(pieces, decoding), strict=True)) if pieces else {}
+    answers = (
+        dict(zip(pieces, translate(pieces, decoding.of_parts()), strict=True)) if pieces else {}
+    )
     found = {}
     for text, layout in layouts.items():
         kept = False

@@ -110,7 +110,7 @@ def finish(plan: TranslatePlan, made: Iterable[dict[str, Any]]) -> dict[str, Any
     files.write_atomic(working(output, "manifest.json"), _dump(manifest))
     for name in ("units", "unpacked", "ready", CONVERTED):
         files.remove_tree(working(output, name))
-    _remove_temporary(working(output))
+    files.remove_temporaries(working(output))
     _remove(working(output, "known.json"))
     _remove(working(output, "placing.json"))
     return manifest
@@ -258,14 +258,6 @@ def _remove(path: str) -> None:
         files.remove_tree(path)
     elif os.path.lexists(path):
         os.unlink(path)
-
-
-def _remove_temporary(folder: str) -> None:
-    """What a killed run left half written."""
-    if not files.is_remote(folder):
-        for name in os.listdir(folder):
-            if ".tmp-" in name:
-                os.unlink(os.path.join(folder, name))
 
 
 def _dump(value: dict[str, Any]) -> bytes:

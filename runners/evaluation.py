@@ -8,6 +8,7 @@ Scores that were made for the same model, the same pairs and the same decoding a
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 import time
@@ -17,7 +18,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from electra_model.errors import InputError, WorkError
-from pipelines import files, tasks, units, whole_texts
+from pipelines import files, tasks, translation_engine, units, whole_texts
 
 from .job import JobConfig
 from .scores import SCORING, compared_with_copying, perplexities, sentence_chrf
@@ -74,11 +75,9 @@ def evaluate(job: JobConfig, *, progress: Report | None = None) -> dict[str, Any
     Returns the content of `evaluation/scores.json`. Raises `InputError` where the dataset or the
     model is not there.
     """
-    decoding = {
-        "beam_size": job.translate.beam_size,
-        "length_penalty": job.translate.length_penalty,
-        "max_length": job.translate.max_length,
-    }
+    # Scores are of what is searched, also where documents get what is drawn.
+    searched = dataclasses.replace(translation_engine.decoding_of(job.translate), sampling=None)
+    decoding = searched.options()
     scores = evaluate_folder(
         job.workdir,
         job.target_lang,

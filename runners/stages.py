@@ -307,7 +307,10 @@ def _no_documents(job: JobConfig) -> str | None:
 
 _LANGUAGES = ("task", "source_lang", "target_lang")
 _PRETRAIN = ("model", "pretrain", "dataset.window_length")
-_DECODING = ("translate.beam_size", "translate.length_penalty", "translate.max_length")
+_DECODING = (
+    *("translate.beam_size", "translate.length_penalty", "translate.max_length"),
+    *("translate.min_length", "translate.no_repeat_ngram"),
+)
 
 STAGES: tuple[Stage, ...] = (
     Stage(

@@ -178,8 +178,7 @@ class _Filling:
             if _is_header(entry) or all(entry.translations.values()):
                 continue
             sources: dict[str, int] = {}
-            for index in sorted(entry.forms):
-                start, stop = entry.forms[index]
+            for index, (start, stop) in sorted(entry.forms.items(), key=lambda form: form[1]):
                 if entry.translations[index]:
                     continue
                 parts += self._lines[position:start]

@@ -46,6 +46,13 @@ def mended(source: str, answer: str) -> str | None:
     answer = LOOSE.sub(r"<\1\2\3>", answer)
     if wanted is None or structure(answer) != wanted:
         return None
+    # Out of a pair it may have gone into the one around it.
+    for _ in range(len(wanted) + 1):
+        answer = _tightened(source, answer, wanted)
+    return answer
+
+
+def _tightened(source: str, answer: str, wanted: dict[str, str]) -> str:
     for name in wanted:
         start, stop = f"<{name}>", f"</{name}>"
         if name.endswith("/"):

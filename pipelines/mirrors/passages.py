@@ -71,8 +71,9 @@ class _Sentence:
     def restored(self, translation: str, encode: Encode) -> list[Part] | None:
         if translation == self.shown:
             return [part for piece in self.pieces for part in piece.parts]
-        if self.tags and numbered_tags.mended(self.shown, translation) != translation:
-            return None
+        if self.tags:
+            if numbered_tags.structure(self.shown) != numbered_tags.structure(translation):
+                return None
         texts = [piece for piece in self.pieces if piece.kind == "text" and piece.shown != " "]
         bare = {one for piece in texts if piece.raw == piece.shown for one in piece.shown}
         spelled = {

@@ -129,7 +129,8 @@ def _add_cue(
     tag: re.Pattern[str],
     encode: Encode | None,
 ) -> None:
-    bodies = [_body(line) for line in lines]
+    # The mark between runs of lines is none of the text's own.
+    bodies = [_body(line).replace("\v", " ") for line in lines]
     ends = [line[len(body) :] for line, body in zip(lines, bodies, strict=True)]
     pieces: list[Piece] = []
     groups = [0]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Sequence
 
-from .. import segmentation
+from .. import quality, segmentation
 from ..inference import Outcome, mean_score
 from . import numbered_tags
 
@@ -19,30 +19,44 @@ IN_PIECES = "tags_in_pieces"
 Translate = Callable[[Sequence[str]], list[Outcome]]
 
 
-def keep_tags(segments: Sequence[str], translate: Translate) -> list[Outcome]:
+def mended(segments: Sequence[str], outcomes: Sequence[Outcome]) -> list[Outcome]:
+    """The outcomes, with tags spelled as in their segments where they are the same ones."""
+    return [
+        dataclasses.replace(outcome, translation=held)
+        if numbered_tags.structure(segment)
+        and (held := numbered_tags.mended(segment, outcome.translation)) is not None
+        else outcome
+        for segment, outcome in zip(segments, outcomes, strict=True)
+    ]
+
+
+def keep_tags(
+    segments: Sequence[str], translate: Translate, translate_parts: Translate | None = None
+) -> list[Outcome]:
     """The outcomes of segments, where each translation has the numbered tags of its segment.
 
     Args:
       segments: with or without tags; tags that are not well formed are not looked at.
-      translate: segments -> their outcomes, in order. It is asked twice at most.
+      translate: segments -> their outcomes, in order. translate_parts: the same of what lies
+        between tags; `translate` where it is not given.
     """
-    outcomes = translate(segments)
-    lost: dict[str, list[str]] = {}
-    for place, (segment, outcome) in enumerate(zip(segments, outcomes, strict=True)):
-        if segment in lost or not numbered_tags.structure(segment):
-            continue
-        held = numbered_tags.mended(segment, outcome.translation)
-        if held is None:
-            lost[segment] = numbered_tags.parted(segment)
-        elif held != outcome.translation:
-            outcomes[place] = _changed(outcome, held)
+    outcomes = mended(segments, translate(segments))
+    lost: dict[str, Outcome] = {}
+    for segment, outcome in zip(segments, outcomes, strict=True):
+        if numbered_tags.structure(segment) != numbered_tags.structure(outcome.translation):
+            if numbered_tags.structure(segment):
+                lost[segment] = outcome
     if not lost:
         return outcomes
+    pieces_of = {segment: numbered_tags.parted(segment) for segment in lost}
     cores = dict.fromkeys(
-        piece.strip() for pieces in lost.values() for piece in pieces[::2] if _is_text(piece)
+        piece.strip() for pieces in pieces_of.values() for piece in pieces[::2] if _is_text(piece)
     )
-    of_core = dict(zip(cores, translate(list(cores)), strict=True))
-    put = {segment: _put_together(pieces, of_core) for segment, pieces in lost.items()}
+    of_core = dict(zip(cores, (translate_parts or translate)(list(cores)), strict=True))
+    put = {
+        segment: _put_together(pieces_of[segment], of_core, outcome)
+        for segment, outcome in lost.items()
+    }
     return [put.get(segment, outcome) for segment, outcome in zip(segments, outcomes, strict=True)]
 
 
@@ -50,16 +64,14 @@ def _is_text(piece: str) -> bool:
     return segmentation.has_letter(piece)
 
 
-def _changed(outcome: Outcome, translation: str) -> Outcome:
-    return dataclasses.replace(outcome, translation=translation)
-
-
-def _put_together(pieces: list[str], of_core: dict[str, Outcome]) -> Outcome:
-    """The pieces' translations between the tags; nothing when one of them has none."""
+def _put_together(pieces: list[str], of_core: dict[str, Outcome], whole: Outcome) -> Outcome:
+    """The pieces' translations between the tags; nothing when one of them has none. whole: what the
+    segment was before."""
     asked = [of_core[piece.strip()] for piece in pieces[::2] if _is_text(piece)]
+    flags = quality.in_order(flag for outcome in asked for flag in outcome.flags)
+    first = quality.in_order(flag for one in (whole, *asked) for flag in one.first_flags)
     if not all(outcome.translation for outcome in asked):
-        return Outcome("", None)
-    flags = dict.fromkeys(flag for outcome in asked for flag in outcome.flags)
+        return Outcome("", None, flags, first)
     answers = iter(asked)
     texts = [
         piece.replace(piece.strip(), next(answers).translation, 1)
@@ -68,5 +80,4 @@ def _put_together(pieces: list[str], of_core: dict[str, Outcome]) -> Outcome:
         for number, piece in enumerate(pieces)
     ]
     score = mean_score([outcome.score for outcome in asked])
-    first = dict.fromkeys(flag for outcome in asked for flag in outcome.first_flags)
-    return Outcome("".join(texts), score, (*flags, IN_PIECES), tuple(first))
+    return Outcome("".join(texts), score, quality.in_order([*flags, IN_PIECES]), first)

@@ -382,6 +382,15 @@ def test_no_output_is_shorter_than_allowed(many, beam_size):
     assert (free != 0).sum(axis=2).min() < 20 <= (bound != 0).sum(axis=2).min()
 
 
+@pytest.mark.parametrize("alpha", [0.0, 0.6])
+@pytest.mark.parametrize("beam_size", [1, 3])
+def test_where_there_is_no_room_for_the_shortest_output_it_ends_with_the_room(
+    many, beam_size, alpha
+):
+    ids, scores = outputs_of(many[0], many[1], Decoding(beam_size, alpha, min_length=20), 6)
+    assert (ids[:, 0, -1] == EOS_ID).all() and (scores > -100).all()
+
+
 @pytest.mark.parametrize("beam_size", [1, 3])
 def test_tokens_in_the_same_order_come_once(many, beam_size):
     free, without = (

@@ -1,12 +1,16 @@
+import functools
 import json
+import re
 
 import numpy as np
 import pytest
 
 from electra_model.decoding import Sampling
 from electra_model.errors import InputError, WorkError
-from pipelines import inference
+from pipelines import inference, second_tries
+from pipelines.checks_config import ChecksConfig
 from pipelines.inference import Decoding, Outcome, TranslationHandler, UnitText
+from pipelines.quality import Checker
 from tests.pipelines import shouting
 
 DECODING = Decoding(beam_size=4, length_penalty=0.6)
@@ -56,6 +60,76 @@ def test_what_is_as_usual_goes_unsaid():
     inference.translate_segments(model, ["hi"], drawing)
     ((_, settings),) = model.asked
     assert settings["sampling"] == Sampling(top_k=3, seed=7) and "engine" not in settings
+
+
+def test_a_part_without_words_costs_the_sentence():
+    class Mute(shouting.ShoutingModel):
+        def translate(self, texts, **settings):
+            answers, scores = super().translate(texts, **settings)
+            return [
+                "" if "h" in text else answer for text, answer in zip(texts, answers, strict=True)
+            ], scores
+
+    long = "a b c d e f g, h i j k l m n"
+    assert inference.translate_segments(Mute("f"), [long], DECODING)[0].translation == ""
+
+
+class Loose(Recorder):
+    """Sets the characters of tags apart."""
+
+    def translate(self, texts, **settings):
+        answers, scores = super().translate(texts, **settings)
+        loose = [answer.replace("<", "< ") for answer in answers]
+        return loose, scores
+
+
+def checked_handler(tmp_path, model, task="translate"):
+    shouting.write_model_card(tmp_path, "f")
+    guard = functools.partial(
+        second_tries.guarded, checker=Checker(ChecksConfig(), task, "en", "de")
+    )
+    return TranslationHandler(
+        *(str(tmp_path), "f", DECODING, 100, lambda _: model, task, "en"), guard=guard
+    )
+
+
+def test_tags_are_spelled_as_they_were_before_anything_is_checked(tmp_path):
+    model = Loose()
+    found = checked_handler(tmp_path, model)
+    source = "press <1><2>the big</2></1> key <3/>"
+    (unit,) = found.run_inference([UnitText((source,))], model)
+    assert [one.translation for one in unit.outcomes] == ["PRESS <1><2>THE BIG</2></1> KEY <3/>"]
+    assert unit.outcomes[0].flags == unit.outcomes[0].first_flags == ()
+    assert len(model.asked) == 1
+
+
+def test_a_summary_need_not_hold_the_tags_of_its_text(tmp_path):
+    class Short(Recorder):
+        def translate(self, texts, **settings):
+            _, scores = super().translate(texts, **settings)
+            return ["brief" for _ in texts], scores
+
+    model = Short()
+    found = checked_handler(tmp_path, model, "summarise")
+    (unit,) = found.run_inference([UnitText(("install <1>the tool</1> first",))], model)
+    assert [one.translation for one in unit.outcomes] == ["brief"]
+    assert len(model.asked) == 1
+
+
+def test_a_tag_that_is_always_lost_stays_around_what_has_no_words(tmp_path):
+    class Mute(Recorder):
+        def translate(self, texts, **settings):
+            answers, scores = super().translate(texts, **settings)
+            bare = [re.sub("[^A-Z ]", "", answer) for answer in answers]
+            return ["" if answer == "KEY" else answer for answer in bare], scores
+
+    model = Mute()
+    found = checked_handler(tmp_path, model)
+    (unit,) = found.run_inference([UnitText(("press <1>the</1> key",))], model)
+    (outcome,) = unit.outcomes
+    assert outcome.translation == "PRESS <1>THE</1> key"
+    assert {"untranslated", "spans_in_source_order"} <= {*outcome.flags}
+    assert outcome.first_flags == ("lost_span",)
 
 
 def test_mean_score():

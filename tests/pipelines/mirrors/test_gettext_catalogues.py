@@ -49,6 +49,11 @@ def test_plural_forms(plural, forms):
     assert lines[2:] == [f'msgstr[{index}] "{form}"' for index, form in enumerate(forms)]
 
 
+def test_plural_forms_in_another_order():
+    body = 'msgid "a"\nmsgid_plural "b"\nmsgstr[1] ""\nmsgstr[0] ""\n'
+    assert entry_lines(body)[2:] == ['msgstr[1] "B"', 'msgstr[0] "A"']
+
+
 def test_what_stays():
     body = (
         '#, fuzzy\nmsgid "a"\nmsgstr "b"\n\n'

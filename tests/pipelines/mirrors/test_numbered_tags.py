@@ -52,3 +52,15 @@ def test_spaces_that_the_source_has_inside_stay():
 def test_parted():
     assert parted("a <1>b</1>") == ["a ", "<1>", "b", "</1>", ""]
     assert parted("a") == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("source", "answer", "expected"),
+    [
+        ("<1><2>Press</2></1> now.", "<1><2> Drücke</2></1> jetzt.", "<1><2>Drücke</2></1> jetzt."),
+        ("a <1>b <2>c</2></1>", "a <1>b <2>c </2> </1>d", "a <1>b <2>c</2></1> d"),
+    ],
+)
+def test_what_is_mended_needs_no_more_mending(source, answer, expected):
+    assert mended(source, answer) == expected
+    assert mended(source, expected) == expected

@@ -150,3 +150,11 @@ def test_any_subtitles_come_back(text):
         except InputError:
             continue
         assert translated(name, (head + text).encode(), same).decode() == head + text
+
+
+def test_a_line_tabulation_of_the_text_is_no_mark_of_ours():
+    cue = "Ladies and gentlemen,\vwelcome aboard\nour ship."
+    assert translated("a.srt", srt(cue), same) == srt(cue)
+    count = len(shown("a.srt", srt(cue)))
+    lines = answered(cue, *[" ".join(["WILLKOMMEN"] * 12)] * count)
+    assert lines[0].startswith("WILLKOMMEN") and all(lines) and "\v" not in "".join(lines)
