@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
 from electra_model import attention_flow
 from electra_model import buckets as bucketing
@@ -229,8 +228,6 @@ def traced_search(model: Electra, decoding: Decoding):
     """A function of sources int32 [rows, length], the longest output int32 [] and what is drawn by
     float32 [rows, numbers], which gives the best output of each, int32 [rows, longest], and its
     score, float32 [rows].
-
-    It holds the weights as constants, which TensorFlow lays out once for its matrix products.
     """
 
     @tf.function(
@@ -245,7 +242,7 @@ def traced_search(model: Electra, decoding: Decoding):
         given = Given(draws=numbers) if decoding.sampling is not None else None
         return best_outputs(model, token_ids, longest, decoding, given)
 
-    return convert_variables_to_constants_v2(run.get_concrete_function())
+    return run
 
 
 def best_outputs(
