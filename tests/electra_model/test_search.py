@@ -1,7 +1,5 @@
 import functools
-import itertools
 import math
-import types
 from typing import Any
 
 import numpy as np
@@ -11,129 +9,16 @@ import tensorflow as tf
 from electra_model.config import ModelConfig
 from electra_model.decoding import Decoding, Sampling
 from electra_model.electra import Electra
-from electra_model.scoring import length_penalty
 from electra_model.search import search, target_limit
 from electra_model.tokenizer import BOS_ID, EOS_ID, PAD_ID
-
-A, B, C = 5, 6, 7
-SIZE = 8  # the five special ids and three tokens
-LENGTH = 4
-IMPOSSIBLE = -60.0
-
-
-class TableModel:
-    """A model of three tokens whose distributions are written down.
-
-    Which table it reads is the first source token; the row is all that came before, which it knows
-    from its cache alone. So a cache that follows the wrong hypothesis gives wrong numbers.
-    """
-
-    target_vocab_size = SIZE
-
-    def __init__(self, *tables):
-        """tables: {prefix: {token: probability}}, a prefix being a tuple of tokens."""
-        logits = np.full((len(tables), SIZE ** (LENGTH - 1), SIZE), IMPOSSIBLE, "float32")
-        for number, table in enumerate(tables):
-            for prefix, row in table.items():
-                code = sum(token * SIZE**place for place, token in enumerate(prefix))
-                for token, probability in row.items():
-                    logits[number, code, token] = math.log(probability)
-        self.logits_of = tf.constant(logits)
-        self.decoder = types.SimpleNamespace(
-            memory_cache=lambda memory: memory,
-            empty_memory=lambda batch, _: tf.zeros([batch], tf.int32),
-            empty_cache=lambda batch, beam, length: tf.zeros([batch * length, beam], tf.int32),
-            step=self.step,
-        )
-
-    def encoder(self, source_ids):
-        """The number of the table, in place of a memory."""
-        return source_ids[:, 0]
-
-    def step(self, tokens, position, cache, memory, ancestors, real):
-        batch, beam, length = ancestors.shape
-        rows = tf.range(batch) * length + position
-        cache = tf.tensor_scatter_nd_update(cache, rows[:, None], tokens)
-        written = tf.reshape(cache, [batch, 1, length, beam])
-        steps, at = tf.range(length)[None, None, :], position[:, None, None]
-        places = tf.where(steps == at, tf.range(beam)[None, :, None], ancestors)
-        there = tf.one_hot(places, beam, dtype=tf.int32)  # [batch, beam, length, beam]
-        seen = tf.reduce_sum(written * there, axis=3) * tf.cast(steps <= at, tf.int32)
-        # Position 0 holds the start mark; what follows it is the prefix.
-        code = tf.reduce_sum(seen[:, :, 1:] * SIZE ** tf.range(length - 1)[None, None, :], axis=2)
-        return tf.gather(tf.gather(self.logits_of, memory), code, batch_dims=1), cache
-
-    def logits_in_loops(self, never):
-        """What `step` gave is the logits already."""
-        lowered = np.where(np.isin(np.arange(SIZE), never), -1e9, 0.0).astype("float32")
-        return lambda hidden: hidden + lowered
-
-
-# Greedy takes A (0.6) and is left with 0.6 * 0.4 = 0.24; B and the end mark have 0.4 * 0.9 = 0.36.
-GARDEN_PATH = {
-    (): {A: 0.6, B: 0.4},
-    (A,): {EOS_ID: 0.4, A: 0.3, B: 0.3},
-    (B,): {EOS_ID: 0.9, A: 0.1},
-    (A, A): {EOS_ID: 1.0},
-    (A, B): {EOS_ID: 1.0},
-    (B, A): {EOS_ID: 1.0},
-}
-# A: 0.55 * 0.6 = 0.33 in two tokens; B C: 0.45 * 0.8 * 0.88 = 0.3168 in three.
-SHORT_OR_LONG = {
-    (): {A: 0.55, B: 0.45},
-    (A,): {EOS_ID: 0.6, C: 0.4},
-    (B,): {C: 0.8, A: 0.2},
-    (A, C): {EOS_ID: 0.5, C: 0.5},
-    (B, C): {EOS_ID: 0.88, A: 0.12},
-    (B, A): {EOS_ID: 1.0},
-    (A, C, C): {EOS_ID: 1.0},
-    (B, C, A): {EOS_ID: 1.0},
-}
-
-
-def run(model, sources, beam_size, alpha=0.0, max_length=LENGTH, n_best=1, best: Any = 0):
-    source_ids = tf.constant([[source] for source in sources])
-    found = search(model, source_ids, Decoding(beam_size, alpha, n_best), max_length)
-    return np.asarray(found.token_ids)[:, best].tolist(), np.asarray(found.scores)[:, best]
-
-
-def test_greedy_and_beam_differ_where_the_garden_path_leads():
-    model = TableModel(GARDEN_PATH)
-    ids, scores = run(model, [0], beam_size=1)
-    assert ids == [[A, EOS_ID, 0, 0]]
-    np.testing.assert_allclose(scores, [math.log(0.24)], rtol=1e-5)
-    ids, scores = run(model, [0], beam_size=2)
-    assert ids == [[B, EOS_ID, 0, 0]]
-    np.testing.assert_allclose(scores, [math.log(0.36)], rtol=1e-5)
-
-
-@pytest.mark.parametrize(
-    ("alpha", "ids", "score"),
-    [
-        (0.0, [A, EOS_ID, 0, 0], math.log(0.33)),
-        (1.0, [B, C, EOS_ID, 0], math.log(0.3168) / (8 / 6)),
-    ],
+from tests.electra_model.table_model import (
+    GARDEN_PATH,
+    SHORT_OR_LONG,
+    A,
+    B,
+    TableModel,
+    run,
 )
-def test_the_length_penalty_chooses_between_short_and_long(alpha, ids, score):
-    found, scores = run(TableModel(SHORT_OR_LONG), [0], beam_size=3, alpha=alpha)
-    assert found == [ids]
-    np.testing.assert_allclose(scores, [score], rtol=1e-5)
-
-
-def test_an_output_that_has_ended_takes_no_place_in_the_beam():
-    # After two tokens "B A" (0.36) and "A, ended" (0.3) are ahead of "A A" (0.18), which must stay.
-    model = TableModel(
-        {
-            (): {A: 0.6, B: 0.4},
-            (A,): {EOS_ID: 0.5, A: 0.3, B: 0.2},
-            (B,): {A: 0.9, B: 0.1},
-            (A, A): {EOS_ID: 1.0},
-            (B, A): {EOS_ID: 0.1, A: 0.9},
-        }
-    )
-    ids, scores = run(model, [0], beam_size=2, alpha=3.0, max_length=3)
-    assert ids == [[A, A, EOS_ID]]
-    np.testing.assert_allclose(scores, [math.log(0.18) / (8 / 6) ** 3], rtol=1e-5)
 
 
 @pytest.mark.parametrize("beam_size", [1, 2])
@@ -142,13 +27,6 @@ def test_no_output_is_empty(beam_size):
     ids, scores = run(model, [0], beam_size=beam_size, alpha=0.0)
     assert ids == [[A, EOS_ID, PAD_ID, PAD_ID]]
     np.testing.assert_allclose(scores, [math.log(0.06)], rtol=1e-5)
-
-
-def test_length_penalty_by_hand():
-    assert float(length_penalty(1, 0.7)) == pytest.approx(1.0)
-    assert float(length_penalty(7, 1.0)) == pytest.approx(2.0)
-    assert float(length_penalty(19, 0.5)) == pytest.approx(2.0)
-    assert float(length_penalty(100, 0.0)) == 1.0
 
 
 def test_a_result_does_not_depend_on_neighbours_or_order():
@@ -167,37 +45,6 @@ def test_every_output_ends(beam_size):
     endless[(A, A, A)] = {A: 0.999, EOS_ID: 0.001}
     ids, _ = run(TableModel(endless), [0], beam_size)
     assert ids == [[A, A, A, EOS_ID]]
-
-
-def best_of_all(table, alpha):
-    """Tries every output but the empty one."""
-    best = (-math.inf, None)
-    for length in range(1, LENGTH):
-        for prefix in itertools.product((A, B), repeat=length):
-            steps = [(prefix[:n], token) for n, token in enumerate((*prefix, EOS_ID))]
-            total = sum(math.log(table[before][token]) for before, token in steps)
-            score = total / ((5 + length + 1) / 6) ** alpha
-            best = max(best, (score, [*prefix, EOS_ID, *[0] * (LENGTH - length - 1)]))
-    return best
-
-
-@pytest.mark.parametrize("alpha", [0.0, 0.6, 2.0])
-def test_a_wide_beam_finds_the_best_of_all(alpha):
-    random = np.random.default_rng(0)
-    tables = []
-    for _ in range(20):
-        table = {}
-        for length in range(LENGTH):
-            for prefix in itertools.product((A, B), repeat=length):
-                row = random.dirichlet([0.5, 0.5, 0.3]) * 0.999 + 0.001 / 3
-                table[prefix] = dict(zip((A, B, EOS_ID), row.tolist(), strict=True))
-        tables.append(table)
-    ids, scores = run(TableModel(*tables), range(20), 2 * SIZE, alpha)
-    expected = [best_of_all(table, alpha) for table in tables]
-    np.testing.assert_allclose(scores, [score for score, _ in expected], rtol=1e-4)
-    assert ids == [output for _, output in expected]
-    _, greedy = run(TableModel(*tables), range(20), 1, alpha)
-    assert (scores >= greedy - 1e-5).all() and (scores > greedy + 1e-3).any()
 
 
 def test_target_limit():
@@ -365,13 +212,6 @@ def test_the_best_outputs_come_first_and_differ(many):
     assert all(len({row.tobytes() for row in outputs}) == 4 for outputs in ids)
     best, _ = outputs_of(many[0], many[1], Decoding(4), 12)
     assert np.array_equal(best[:, 0], ids[:, 0])
-
-
-def test_a_wide_beam_finds_the_best_ones():
-    """Both the best and the second best of all outputs."""
-    ids, scores = run(TableModel(SHORT_OR_LONG), [0], 4, n_best=2, best=slice(None))
-    assert ids[0][0] == [A, EOS_ID, 0, 0] and ids[0][1] == [B, C, EOS_ID, 0]
-    np.testing.assert_allclose(scores[0], [math.log(0.33), math.log(0.3168)], rtol=1e-5)
 
 
 @pytest.mark.parametrize("beam_size", [1, 3])

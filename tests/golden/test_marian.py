@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from electra_model.decoding import Decoding
 from electra_model.electra import Electra
 from electra_model.search import search
 from tests.golden import archive
@@ -48,10 +49,8 @@ def test_memory_hidden_logits_and_attention(case):
 def test_greedy_search_over_cached_keys_finds_what_generate_finds(case):
     model, arrays, activation = case
     expected = arrays[f"greedy_{activation}"]
-    found = search(
-        model, tf.constant(arrays["source"], tf.int32), beam_size=1, alpha=0.0, max_length=10
-    )
-    found = np.asarray(found.token_ids)
+    found = search(model, tf.constant(arrays["source"], tf.int32), Decoding(1, 0.0), 10)
+    found = np.asarray(found.token_ids)[:, 0]
     np.testing.assert_array_equal(found[:, : expected.shape[1]], expected)
     assert (found[:, expected.shape[1] :] == 0).all()
     assert len({tuple(row) for row in expected.tolist()}) > 1, "different sources, other outputs"

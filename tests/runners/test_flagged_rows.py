@@ -12,7 +12,7 @@ def translated(monkeypatch, *overrides):
     build = functools.partial(translate.build_translate, load=losing.load)
     monkeypatch.setattr(translate, "build_translate", build)
     options = dict.fromkeys(
-        ("text_field", "output_field", "beam_size", "runner", "workers"), None
+        ("text_field", "output_field", "beam_size", "memory", "engine", "runner", "workers"), None
     ) | {"model": "model", "inputs": ("docs",), "output": "out"}
     return document_command.translate(options, overrides)
 
