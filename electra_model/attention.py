@@ -96,17 +96,15 @@ class MultiHeadAttention(keras.layers.Layer):
         """As `call`, without the last bias, and always with the scores."""
         q = self.project_query(query, rotation, heads_first=True)
         k, v = self.project_memory(memory, rotation, heads_first=True)
-        products = tf.matmul(q, k, transpose_b=True)
-        alpha, kept = weights(products, mask, *randomness.draw(self.dropout, seeds))
-        mixed = tf.transpose(tf.matmul(kept, v), [0, 2, 1, 3])
-        return self.combine_heads(mixed), alpha
+        return self.mix(q, k, v, mask, seeds)
 
-    def mix(self, query, keys, values, mask):
-        """Attention over what is projected already, heads first: [batch, heads, query_length,
-        head_dim] -> [batch, query_length, d_model], without the last bias. mask as in `call`."""
+    def mix(self, query, keys, values, mask, seeds=None):
+        """As `attend`, over what is projected already, heads first: [batch, heads, length,
+        head_dim]."""
         products = tf.matmul(query, keys, transpose_b=True)
-        alpha = tf.nn.softmax(products + masks.additive(mask, products.dtype), axis=-1)
-        return self.combine_heads(tf.transpose(tf.matmul(alpha, values), [0, 2, 1, 3]))
+        alpha, kept = weights(products, mask, *randomness.draw(self.dropout, seeds))
+        mixed = tf.transpose(tf.matmul(kept, values), [0, 2, 1, 3])
+        return self.combine_heads(mixed), alpha
 
     def get_config(self):
         """The constructor's arguments."""

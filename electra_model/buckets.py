@@ -33,6 +33,11 @@ def bucket_of(lengths: np.ndarray, buckets: Sequence[int]) -> np.ndarray:
     return np.searchsorted(np.asarray(buckets), lengths, side="left")
 
 
+def nearest_bucket_of(lengths: np.ndarray, buckets: Sequence[int]) -> np.ndarray:
+    """As `bucket_of`, but the last one where none holds it."""
+    return np.minimum(bucket_of(lengths, buckets), len(buckets) - 1)
+
+
 def rows_for(length: int, tokens: int, most: int = 1 << 30) -> int:
     """Rows of a batch of `tokens` padded tokens at this length: at least 1, at most `most`."""
     return max(1, min(most, tokens // length))

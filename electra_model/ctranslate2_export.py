@@ -39,7 +39,7 @@ from electra_model.errors import InputError
 from electra_model.inference import LoadedModel
 from electra_model.new_folder import new_folder
 from electra_model.rotary import RotaryPositions
-from electra_model.tokenizer import BOS_ID, EOS_ID, SIDES, UNK_ID, Tokenizer
+from electra_model.tokenizer import BOS_ID, EOS_ID, UNK_ID, Tokenizer, by_folder
 
 # Rows at least of a table of sinusoidal positions.
 _POSITIONS = 512
@@ -60,9 +60,7 @@ def export(loaded: LoadedModel, folder: str | os.PathLike, quantization: str = "
     spec.validate()
     spec.optimize(None if quantization == "float32" else quantization)
     same = loaded.target_tokenizer is loaded.tokenizer
-    tokenizers = {"": loaded.tokenizer}
-    if not same:
-        tokenizers = dict(zip(SIDES, (loaded.tokenizer, loaded.target_tokenizer), strict=True))
+    tokenizers = by_folder(loaded.tokenizer, None if same else loaded.target_tokenizer)
     card = {key: value for key, value in loaded.metadata.items() if key != "weights"}
     card = {"format": FORMAT, "quantization": quantization} | card
     if quantization != "float32":  # other weights, other translations

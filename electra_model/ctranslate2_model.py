@@ -129,7 +129,7 @@ class CTranslate2Model:
         `source_max_length` tokens is cut.
         """
         lengths = np.fromiter(map(len, sources), np.int64, len(sources)) + 1
-        bucket = np.minimum(bucketing.bucket_of(lengths, self.widths), len(self.widths) - 1)
+        bucket = bucketing.nearest_bucket_of(lengths, self.widths)
         outputs: list[list[int]] = [[] for _ in sources]
         scores = np.zeros(len(sources), np.float32)
         for index, length in enumerate(self.widths):

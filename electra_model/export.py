@@ -33,7 +33,7 @@ from electra_model.inference import LoadedModel, best_outputs, ragged_rows
 from electra_model.model_folder import ENTRIES, missing_part
 from electra_model.new_folder import new_folder
 from electra_model.search import target_limit
-from electra_model.tokenizer import BOS_ID, PAD_ID, SIDES, Tokenizer
+from electra_model.tokenizer import BOS_ID, PAD_ID, SIDES, Tokenizer, by_folder
 
 FORMAT_VERSION = 1
 
@@ -62,7 +62,7 @@ def save_model(
     variables = list(model.trainable_variables)
     if target_tokenizer is not None:
         config = dataclasses.replace(config, tie_embeddings=False)
-    tokenizers = _by_folder(tokenizer, target_tokenizer)
+    tokenizers = by_folder(tokenizer, target_tokenizer)
     metadata = {
         "format_version": FORMAT_VERSION,
         "task": task,
@@ -107,7 +107,7 @@ def load_model(folder: str | os.PathLike) -> LoadedModel:
     metadata = read_metadata(folder)
     tokenizer, target_tokenizer = Tokenizer.load_sides(str(folder))
     expected = _fingerprints(metadata["vocabulary"])
-    for place, one in _by_folder(tokenizer, target_tokenizer).items():
+    for place, one in by_folder(tokenizer, target_tokenizer).items():
         if one.fingerprint() != expected.get(place):
             raise InputError(
                 f"{folder / place / one.file_name}: is not the vocabulary this model was trained "
@@ -174,16 +174,11 @@ def read_metadata(folder: str | os.PathLike) -> dict[str, Any]:
     return metadata
 
 
-def _by_folder(tokenizer: Tokenizer, target: Tokenizer | None) -> dict[str, Tokenizer]:
-    """Folder below the model's -> the tokenizer in it; "" is the model folder itself."""
-    return {"": tokenizer} if target is None else dict(zip(SIDES, (tokenizer, target), strict=True))
-
-
 def _described(tokenizer: Tokenizer, target: Tokenizer | None) -> dict[str, Any]:
     """The sizes and fingerprints of the vocabularies, as `model.json` has them."""
     facts = {
         place: {"size": one.size, "fingerprint": one.fingerprint()}
-        for place, one in _by_folder(tokenizer, target).items()
+        for place, one in by_folder(tokenizer, target).items()
     }
     return facts.get("", facts)
 

@@ -112,7 +112,7 @@ class LoadedModel:
         """
         lengths = np.diff(offsets)
         scores = np.zeros(len(lengths), np.float32)
-        bucket = np.minimum(bucketing.bucket_of(lengths, self.widths), len(self.widths) - 1)
+        bucket = bucketing.nearest_bucket_of(lengths, self.widths)
         outputs = []
         for index, width in enumerate(self.widths):
             # The end mark alone is no text.
@@ -129,7 +129,7 @@ class LoadedModel:
     ) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
         """lengths int64 [n], wanted bool [n] -> the length of a bucket, the rows that are worked on
         in it together, and the same filled up to the bucket's number of rows."""
-        bucket = np.minimum(bucketing.bucket_of(lengths, self.buckets), len(self.buckets) - 1)
+        bucket = bucketing.nearest_bucket_of(lengths, self.buckets)
         for index, length in enumerate(self.buckets):
             members = np.flatnonzero((bucket == index) & wanted)
             rows = bucketing.rows_for(length, BATCH_TOKENS, BATCH_ROWS)

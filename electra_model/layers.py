@@ -287,12 +287,12 @@ class DecoderBlock(_Block):
         new = attention.project_memory(normed, rotation, heads_first=True)
         cache = [_written(part, one, position) for part, one in zip(cache, new, strict=True)]
         keys, values = (_places(part, query) for part in cache)
-        attended = attention.mix(query, keys, values, seen)
+        attended, _ = attention.mix(query, keys, values, seen)
         x = self.after(norm, x, attended, None, attention.output_dense.bias)
         norm, attention = self.cross_attention_norm, self.cross_attention
         query = attention.project_query(self.before(norm, x), heads_first=True)
         keys, values = memory_cache
-        attended = attention.mix(query, keys, values, memory_mask)
+        attended, _ = attention.mix(query, keys, values, memory_mask)
         x = self.after(norm, x, attended, None, attention.output_dense.bias)
         return self.feed(x), cache
 

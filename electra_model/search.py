@@ -154,21 +154,24 @@ class _Slots:
         return {"real": masks.padding_mask(source_ids), "memory": memory}
 
     def _body(self, state):
-        free = tf.reduce_sum(tf.cast(tf.equal(state["row"], self.batch), tf.int32))
         slots = tf.shape(state["row"])[0]
         waiting = state["next"] < self.batch
         # Sentences are taken in several at a time: the encoder, too, is faster so.
-        wanted = tf.logical_and(waiting, free * 4 >= slots)
+        wanted = tf.logical_and(waiting, tf.reduce_sum(self._free(state)) * 4 >= slots)
         state = tf.cond(wanted, lambda: self._filled(state), lambda: state)
         state = self._stepped(state)
-        free = tf.reduce_sum(tf.cast(tf.equal(state["row"], self.batch), tf.int32))
-        fewer = tf.logical_and(tf.logical_not(waiting), free * 2 > slots)
+        few = tf.reduce_sum(self._free(state)) * 2 > slots
+        fewer = tf.logical_and(tf.logical_not(waiting), few)
         fewer = tf.logical_and(fewer, slots > _FEWEST_SLOTS)
         return [tf.cond(fewer, lambda: self._compacted(state), lambda: state)]
 
+    def _free(self, state) -> Any:
+        """int32 [slots], 1 where there is no sentence."""
+        return tf.cast(tf.equal(state["row"], self.batch), tf.int32)
+
     def _filled(self, state):
         """The next sentences take the free slots."""
-        free: Any = tf.where(tf.equal(state["row"], self.batch))
+        free: Any = tf.where(self._free(state))
         free = tf.cast(free[: self.batch - state["next"]], tf.int32)
         count = tf.shape(free)[0]
         rows = state["next"] + tf.range(count)
@@ -222,7 +225,7 @@ class _Slots:
     def _compacted(self, state):
         """Without the slots that are free, when no sentence waits for them."""
         slots = tf.shape(state["row"])[0]
-        order: Any = tf.argsort(tf.cast(tf.equal(state["row"], self.batch), tf.int32), stable=True)
+        order: Any = tf.argsort(self._free(state), stable=True)
         kept = order[: tf.maximum((slots + 1) // 2, _FEWEST_SLOTS)]
         held = {name: state[name] for name in _OF_SLOTS}
         smaller = tf.nest.map_structure(lambda part: tf.gather(part, kept), held)

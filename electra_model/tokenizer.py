@@ -228,3 +228,8 @@ class Tokenizer(abc.ABC):
         table = np.concatenate([np.array([EOS_ID], np.int32), ids])
         rows = np.concatenate([np.zeros(1, np.int64), starts + 1])
         return lay_end_to_end(words.index + 1, words.offsets, table, rows)
+
+
+def by_folder(tokenizer: Tokenizer, target: Tokenizer | None) -> dict[str, Tokenizer]:
+    """Folder below the model's -> the tokenizer in it; "" is the model folder itself."""
+    return {"": tokenizer} if target is None else dict(zip(SIDES, (tokenizer, target), strict=True))

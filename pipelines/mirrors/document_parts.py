@@ -70,6 +70,12 @@ def as_it_is(text: str, spelled: dict[str, str]) -> str:
     return text
 
 
+def xml_escaped(text: str, spelled: dict[str, str]) -> str:
+    """Text of XML and WebVTT; `>` is escaped too, for `]]>` and `-->` mean something."""
+    escapes = {"&": "&amp;", "<": "&lt;", ">": "&gt;"} | spelled
+    return "".join(escapes.get(character, character) for character in text)
+
+
 def plain(text: str) -> Iterator[Piece]:
     """Text without escapes as pieces: white space that is not one space by itself."""
     position = 0

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from electra_model.errors import InputError
 
-from .document_parts import Encode, Part, Piece, as_it_is, plain
+from .document_parts import Encode, Part, Piece, as_it_is, plain, xml_escaped
 from .passages import Passage
 from .skeleton import Builder, TextsInPlace, decoded, without_mark
 
@@ -96,7 +96,7 @@ def take_apart_vtt(data: bytes, path: str, source: str, target: str) -> TextsInP
         for at, end in zip(times, [*times[1:], stop], strict=False):
             if at != times[0]:
                 builder.keep(lines[at])
-            _add_texts(builder, lines, at + 1, end, _VTT_TAG, _escaped)
+            _add_texts(builder, lines, at + 1, end, _VTT_TAG, xml_escaped)
         builder.keep(*lines[stop : stop + 1])
         place = stop + 1
     return builder.finish()
@@ -173,12 +173,6 @@ def _text_pieces(text: str, entities: bool) -> Iterator[Piece]:
             yield Piece("text", found[0], shown)
             position = found.end()
     yield from plain(text[position:])
-
-
-def _escaped(text: str, spelled: dict[str, str]) -> str:
-    """Text of WebVTT; `>` is escaped too, for `-->` would be a time."""
-    escapes = {"&": "&amp;", "<": "&lt;", ">": "&gt;"} | spelled
-    return "".join(escapes.get(character, character) for character in text)
 
 
 def _body(line: str) -> str:

@@ -22,7 +22,7 @@ from typing import Literal
 from electra_model.errors import InputError
 
 from ..formats import variants, xliff, xml_stream
-from .document_parts import Part, Piece, Slot
+from .document_parts import Part, Piece, Slot, xml_escaped
 from .skeleton import Builder, Copied, LineNumbers, TextsInPlace, decoded
 
 _ENCODING = re.compile(rb"(?:\xef\xbb\xbf)?<\?xml\b[^>]*?\bencoding\s*=\s*[\"']([^\"']+)")
@@ -299,6 +299,4 @@ def _text_pieces(raw: str) -> Iterator[Piece]:
 
 
 def _escaped(text: str, spelled: dict[str, str]) -> str:
-    escapes = {"&": "&amp;", "<": "&lt;", ">": "&gt;"} | spelled
-    text = _NO_CHARACTER.sub("", text)
-    return "".join(escapes.get(character, character) for character in text)
+    return xml_escaped(_NO_CHARACTER.sub("", text), spelled)
