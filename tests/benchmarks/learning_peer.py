@@ -11,6 +11,7 @@ training, greedy search. marian: Hugging Face's, post-norm, inverse square root,
 
 import json
 import math
+import os
 import pathlib
 import sys
 import time
@@ -178,7 +179,7 @@ def main():
     """Trains, translates, prints."""
     name, length, folder, *lengths = sys.argv[1:]
     folder = pathlib.Path(folder)
-    torch.set_num_threads(2)
+    torch.set_num_threads(len(os.sched_getaffinity(0)))
     torch.manual_seed(1)
     pairs, test = np.load(folder / "pairs.npz"), np.load(folder / "test.npz")
     processor = sentencepiece.SentencePieceProcessor(str(folder / "vocabulary" / "spm.model"))
