@@ -2,7 +2,7 @@
 counted n-grams.
 
 Summaries: the long description of a package of Debian to its line of synopsis, from the
-distribution's index. Continuations: of documentation, whose files `BENCH_DOCUMENTS` names. Each run
+distribution's index. Continuations: of documentation, whose files `BENCH_TEXTS` names. Each run
 adds a line to `other_tasks.jsonl`; a run that is there is not done again.
 """
 
@@ -79,9 +79,9 @@ def _prepare(work: pathlib.Path, task: str, inputs: list[str]) -> None:
 
 
 def _documents() -> list[str]:
-    place = os.environ.get("BENCH_DOCUMENTS")
+    place = os.environ.get("BENCH_TEXTS")
     if not place:
-        raise SystemExit("BENCH_DOCUMENTS: name a folder with .jsonl files of documents")
+        raise SystemExit("BENCH_TEXTS: name a folder with .jsonl files of documents")
     return sorted(map(str, pathlib.Path(place).absolute().glob("*.jsonl*")))
 
 
