@@ -22,7 +22,8 @@ class Update:
     every shape and device.
 
     Args:
-      steps: the step of each device of this process, in their order.
+      steps: the step of each share of a batch that this process works on, in their order: that of
+        a device, or where there is but one device, those that it works on side by side.
       computation: of the parts.
       adds: whether batches are added up (`accumulating_step`): then there is one more argument,
         whether the batch is the last of its update. Nothing is exchanged before that one.
@@ -39,11 +40,11 @@ class Update:
         self._adds = adds
         if devices.strategy is None:
             make = compiled_adding if adds else compiled
-            self._all = make(steps[0], computation)
+            self._all = make(steps, computation)
             self.functions = (self._all,)
             return
         self._steps = steps
-        self._halves = [halves(step, computation) for step in steps]
+        self._halves = [halves([step], computation) for step in steps]
         signature = steps[0].signature
         self._all = tf.function(self._summed, autograph=False, input_signature=signature)
         self._alone = tf.function(self._added, autograph=False, input_signature=signature)
@@ -68,7 +69,7 @@ class Update:
         strategy = self._devices.strategy
 
         def replica():
-            parts = self._halves[self._devices.place()][0](*arguments)
+            (parts,) = self._halves[self._devices.place()][0](*arguments)
             context: Any = tf.distribute.get_replica_context()
             return context.all_reduce(tf.distribute.ReduceOp.SUM, parts)
 
@@ -79,7 +80,7 @@ class Update:
             with tf.device(name):
                 if place:
                     self._steps[place].optimizer.learning_rate.value.assign(rate)
-                told.append(self._halves[place][1]([part[place] for part in summed]))
+                told.append(self._halves[place][1]([[part[place] for part in summed]]))
         return told[0]
 
 

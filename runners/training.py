@@ -67,7 +67,7 @@ def pretrain(job: JobConfig) -> dict[str, Any]:
             _describe_generator(job, folder, done, found[-1])
         return done
 
-    devices = devices_for(job.pretrain.strategy, "pretrain")
+    devices = devices_for(job.pretrain, "pretrain")
     if devices.is_chief:
         # What is there from now on is of these settings, complete or not.
         files.remove(os.path.join(folder, _COMPLETE))
@@ -180,7 +180,7 @@ def train(job: JobConfig) -> dict[str, Any]:
     if done is not None and export.missing_file(os.path.join(job.workdir, "model")) is None:
         return done
 
-    devices = devices_for(job.train.strategy, "train")
+    devices = devices_for(job.train, "train")
     if devices.is_chief:
         files.remove(os.path.join(folder, _COMPLETE))
     dataset = _dataset(job)

@@ -17,7 +17,7 @@ from electra_model.averaging import MovingAverage
 from electra_model.electra import Electra
 from electra_model.fusion import WHOLE_PROGRAM, Computation, computing
 from electra_model.losses import vocabulary_cross_entropy
-from electra_model.optimizer import apply_clipped
+from electra_model.optimizer import ClippedUpdate
 from electra_model.pretraining import ReplacedTokenDetection
 from electra_model.shares import WHOLE, Share
 
@@ -36,31 +36,32 @@ def first_seed(seed: int) -> int:
 
 @dataclasses.dataclass(frozen=True)
 class Step:
-    """One update in two halves: what a device adds to it, and what becomes of the sum.
+    """One update in two halves: what a share of the batch adds to it, and what becomes of all of
+    them.
 
     Attributes:
       signature: of the arguments of `parts`; the update's number, or what goes with it, comes last.
-      parts: the arguments, always of the whole batch -> the gradients of the device's share of the
-        batch, and last the sums that `metrics` is made from. The parts of all shares, added up, are
-        those of the batch.
-      apply: such a sum -> the norm of the gradients; updates the weights.
-      metrics: such a sum -> name -> scalar.
+      parts: the arguments, always of the whole batch -> the gradients of the share, and last the
+        sums that `metrics` is made from. The parts of all shares, added up, are those of the batch.
+      apply: the parts of each share -> the norm of the gradients; updates the weights.
+      metrics: the sums of the batch -> name -> scalar.
       optimizer: whose learning rate is that of the update.
     """
 
     signature: list[Any]
     parts: Callable[..., list[Any]]
-    apply: Callable[[list[Any]], Any]
-    metrics: Callable[[list[Any]], dict[str, Any]]
+    apply: Callable[[Sequence[list[Any]]], Any]
+    metrics: Callable[[Any], dict[str, Any]]
     optimizer: Any
 
 
-def compiled(step: Step, computation: Computation = WHOLE_PROGRAM):
-    """The whole update on one device: arguments of `step.parts` -> metrics, all scalars."""
-    parts_of, told = halves(step, computation)
+def compiled(steps: Sequence[Step], computation: Computation = WHOLE_PROGRAM):
+    """The whole update on one device: arguments of `Step.parts` -> metrics, all scalars. The steps
+    are those of all shares of the batch, which are worked on side by side."""
+    parts_of, told = halves(steps, computation)
 
     @tf.function(
-        jit_compile=computation.jit_compile, autograph=False, input_signature=step.signature
+        jit_compile=computation.jit_compile, autograph=False, input_signature=steps[0].signature
     )
     def update(*arguments):
         return told(parts_of(*arguments))
@@ -68,40 +69,54 @@ def compiled(step: Step, computation: Computation = WHOLE_PROGRAM):
     return update
 
 
-def compiled_adding(step: Step, computation: Computation = WHOLE_PROGRAM):
-    """The same of a step that adds up batches, with one more argument: whether it is the last of
+def compiled_adding(steps: Sequence[Step], computation: Computation = WHOLE_PROGRAM):
+    """The same of steps that add up batches, with one more argument: whether it is the last of
     them, a bool scalar. Metrics are those so far."""
-    signature = [*step.signature, tf.TensorSpec([], tf.bool)]
-    parts_of, told = halves(step, computation)
+    signature = [*steps[0].signature, tf.TensorSpec([], tf.bool)]
+    parts_of, told = halves(steps, computation)
 
     @tf.function(jit_compile=computation.jit_compile, autograph=False, input_signature=signature)
     def update(*arguments):
         *others, last = arguments
-        parts = parts_of(*others)
+        shares = parts_of(*others)
 
         def not_yet():
-            return {**step.metrics(parts), "gradient_norm": 0.0}
+            return {**steps[0].metrics(sums_of(shares)), "gradient_norm": 0.0}
 
-        return tf.cond(last, lambda: told(parts), not_yet)
+        return tf.cond(last, lambda: told(shares), not_yet)
 
     return update
 
 
-def halves(step: Step, computation: Computation) -> tuple[Callable[..., Any], Callable[..., Any]]:
-    """`step.parts` computed so, and what becomes of the parts: they are applied, and the metrics,
-    all scalars, are returned. The second does not depend on the shape of the batch."""
+def halves(
+    steps: Sequence[Step], computation: Computation
+) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    """The parts of each step, computed so, and what becomes of them: they are applied by the first
+    step, and the metrics, all scalars, are returned. The second does not depend on the shape of the
+    batch."""
 
-    def parts_of(*arguments):
-        with computing(computation):
-            return step.parts(*arguments)
+    def of(step: Step):
+        def parts_of(*arguments):
+            with computing(computation):
+                return step.parts(*arguments)
 
-    def told(parts):
-        return {**step.metrics(parts), "gradient_norm": step.apply(parts)}
+        return tf.function(parts_of, jit_compile=computation.jit_compile, autograph=False)
+
+    each = [of(step) for step in steps]
+
+    def told(shares):
+        norm = steps[0].apply(shares)
+        return {**steps[0].metrics(sums_of(shares)), "gradient_norm": norm}
 
     return (
-        tf.function(parts_of, jit_compile=computation.jit_compile, autograph=False),
-        tf.function(told, jit_compile=True, autograph=False),
+        lambda *arguments: [parts_of(*arguments) for parts_of in each],
+        tf.function(told, jit_compile=computation.jit_compile, autograph=False),
     )
+
+
+def sums_of(shares: Sequence[list[Any]]):
+    """What `Step.metrics` takes."""
+    return tf.add_n([parts[-1] for parts in shares])
 
 
 def pretraining_step(
@@ -110,11 +125,11 @@ def pretraining_step(
     """Arguments: token_ids, segment_ids int32 [rows, length], step number."""
     ids = tf.TensorSpec([None, length], tf.int32)
 
-    def sums_of(token_ids, segment_ids, number):
+    def losses_of(token_ids, segment_ids, number):
         seed = number + first_seed(model.pretrain.seed)
         return model.sums_of(share.rows(token_ids), share.rows(segment_ids), seed, share.index)
 
-    return _window_step(model, optimizer, [ids, ids], sums_of)
+    return _window_step(model, optimizer, [ids, ids], losses_of, share)
 
 
 def discriminator_step(
@@ -124,38 +139,40 @@ def discriminator_step(
     discriminator alone, with replacements made beforehand."""
     ids = tf.TensorSpec([None, length], tf.int32)
 
-    def sums_of(*windows_and_number):
+    def losses_of(*windows_and_number):
         *windows, number = windows_and_number
         token_ids, replaced, segments = (share.rows(one) for one in windows)
         seed = number + first_seed(model.pretrain.seed)
         return model.sums_on(token_ids, replaced, segments, seed, share.index)
 
-    return _window_step(model, optimizer, [ids, ids, ids], sums_of)
+    return _window_step(model, optimizer, [ids, ids, ids], losses_of, share)
 
 
-def _window_step(model: ReplacedTokenDetection, optimizer, ids, sums_of) -> Step:
+def _window_step(model: ReplacedTokenDetection, optimizer, ids, losses_of, share) -> Step:
     variables = model.trainable_variables
     names: list[str] = []  # of the sums, in their order
 
     def parts(*arguments):
         with tf.GradientTape() as tape:
-            sums = sums_of(*arguments)
+            sums = losses_of(*arguments)
             # A share's losses are divided by what all of them have.
             loss = model.output_of({**sums, **model.counts_of(arguments[0])}).loss
         names[:] = sums
         return [*_gradients(variables, tape, loss), tf.stack([sums[name] for name in names])]
 
-    def output(parts):
-        sums = dict(zip(names, tf.unstack(parts[-1]), strict=True))
-        return sums, model.output_of(sums)
+    def output(sums):
+        named = dict(zip(names, tf.unstack(sums), strict=True))
+        return named, model.output_of(named)
 
-    def apply(parts):
-        loss = output(parts)[1].loss
-        return _apply(variables, optimizer, parts[:-1], loss, model.pretrain.clip_norm)
+    update = ClippedUpdate(optimizer, variables, model.pretrain.clip_norm, share.of)
 
-    def metrics(parts):
-        sums, told = output(parts)
-        return {**vars(told), "tokens": sums["real"]}
+    def apply(shares):
+        loss = output(sums_of(shares))[1].loss
+        return update([parts[:-1] for parts in shares], loss)[0]
+
+    def metrics(sums):
+        named, told = output(sums)
+        return {**vars(told), "tokens": named["real"]}
 
     return Step([*ids, tf.TensorSpec([], tf.int32)], parts, apply, metrics, optimizer)
 
@@ -188,10 +205,7 @@ def training_step(
             loss = sums[0] / tf.maximum(tf.reduce_sum(_weights(pairs[2])), 1.0)
         return [*_gradients(trained, tape, loss), tf.stack(sums)]
 
-    def apply(parts):
-        loss = _means(parts)["loss"]
-        return _apply(trained, optimizer, parts[:-1], loss, clip_norm, average)
-
+    apply = _applied(trained, optimizer, clip_norm, average, share)
     return Step([*ids, tf.TensorSpec([], tf.int32)], parts, apply, _means, optimizer)
 
 
@@ -230,16 +244,12 @@ def accumulating_step(
             sofar.assign(tf.where(first, part, sofar + part))
         return [tf.identity(sofar) for sofar in (*added, totals)]
 
-    def apply(parts):
-        means = _means(parts)
-        gradients = [gradient / means["tokens"] for gradient in parts[:-1]]
-        return _apply(trained, optimizer, gradients, means["loss"], clip_norm, average)
-
+    apply = _applied(trained, optimizer, clip_norm, average, share, by_tokens=True)
     return Step([*ids, *number_and_first], parts, apply, _means, optimizer)
 
 
-def _means(parts) -> dict[str, Any]:
-    loss, nll, hits, tokens = tf.unstack(parts[-1])
+def _means(sums) -> dict[str, Any]:
+    loss, nll, hits, tokens = tf.unstack(sums)
     tokens = tf.maximum(tokens, 1.0)
     return {
         "loss": loss / tokens,
@@ -256,21 +266,25 @@ def _gradients(variables, tape, loss):
     return [tf.convert_to_tensor(gradient) for gradient in gradients]
 
 
-def _apply(variables, optimizer, gradients, loss, clip_norm, average=None):
-    """Applies gradients; where one of them or the loss is not finite, nothing changes, the state of
-    the optimizer and the averages included. Returns the norm of the gradients.
-    """
-    norm = tf.linalg.global_norm(gradients)
+def _applied(variables, optimizer, clip_norm, average, share: Share, by_tokens=False):
+    """`Step.apply` of pairs. by_tokens: the gradients are yet to be divided by the tokens. Where an
+    update is left out, the averages, too, stay as they are."""
+    update = ClippedUpdate(optimizer, variables, clip_norm, share.of)
 
-    def apply():
-        apply_clipped(optimizer, gradients, variables, clip_norm)
-        if average is not None:
-            average.update(optimizer.iterations)
+    def averaged():
+        average.update(optimizer.iterations)
         return 0
 
-    is_finite = tf.logical_and(tf.math.is_finite(norm), tf.math.is_finite(loss))
-    tf.cond(is_finite, apply, lambda: 0)
-    return norm
+    def apply(shares):
+        means = _means(sums_of(shares))
+        factor = 1.0 / means["tokens"] if by_tokens else 1.0
+        gradients = [parts[:-1] for parts in shares]
+        norm, is_finite = update(gradients, means["loss"], factor)
+        if average is not None:
+            tf.cond(is_finite, averaged, lambda: 0)
+        return norm
+
+    return apply
 
 
 def _sums(model, pairs, label_smoothing, seed, share: Share = WHOLE):

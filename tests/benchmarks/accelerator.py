@@ -45,7 +45,7 @@ def trainer(preset: Any, device: str, dropout: float = 0.1):
             ModelConfig(preset=preset, dropout=dropout), VOCABULARY
         )
         optimizer = build_optimizer(TrainConfig(learning_rate=1e-3), model.trainable_variables)
-        step = compiled(training_step(model, optimizer, 0.1, 1.0))
+        step = compiled([training_step(model, optimizer, 0.1, 1.0)])
 
     def update(number: int, rows: int):
         source, target = tokens(rows, LENGTH, 2 * number), tokens(rows, LENGTH, 2 * number + 1)
@@ -63,7 +63,7 @@ def pretrainer(preset: Any, device: str, dropout: float = 0.1):
             ModelConfig(preset=preset, dropout=dropout), PretrainConfig(), VOCABULARY, 1
         )
         optimizer = build_optimizer(PretrainConfig(learning_rate=1e-3), model.trainable_variables)
-        step = compiled(pretraining_step(model, optimizer, LENGTH))
+        step = compiled([pretraining_step(model, optimizer, LENGTH)])
     segments = {}
 
     def update(number: int, rows: int):

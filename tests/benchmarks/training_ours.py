@@ -12,11 +12,10 @@ import time
 
 from electra_model.config import ModelConfig, PretrainConfig, TrainConfig
 from electra_model.electra import Electra
-from electra_model.fusion import Computation
 from electra_model.optimizer import build_optimizer
 from electra_model.pretraining import ReplacedTokenDetection
 from pipelines import allocator
-from runners.devices import Devices
+from runners.devices import Copy, devices_for
 from runners.input_data import PairData, WindowData
 from runners.training_steps import compiled, pretraining_step, training_step
 
@@ -36,23 +35,34 @@ ELECTRA = ModelConfig(
 )
 
 
-def of_pairs(dataset: str, vocabulary: int, batch_tokens: int, computation: Computation):
+def of_pairs(dataset: str, vocabulary: int, batch_tokens: int, precision: str):
     """Data and update of the encoder-decoder: preset small."""
     config = TrainConfig(learning_rate=1e-3, batch_tokens=batch_tokens)
+    devices = devices_for(config, "train")
     data = PairData(dataset, "train", config.buckets, config.batch_tokens, config.seed)
     model = Electra.from_config_and_vocabulary(ModelConfig(preset="small"), vocabulary, seed=1)
     optimizer = build_optimizer(config, model.trainable_variables)
-    step = training_step(model, optimizer, config.label_smoothing, config.clip_norm)
-    return data, compiled(step, computation)
+    steps = devices.steps(
+        [Copy(model, optimizer)],
+        lambda _, share: training_step(
+            model, optimizer, config.label_smoothing, config.clip_norm, share=share
+        ),
+    )
+    return data, compiled(steps, devices.computation(precision))
 
 
-def of_windows(dataset: str, vocabulary: int, batch_tokens: int, computation: Computation):
+def of_windows(dataset: str, vocabulary: int, batch_tokens: int, precision: str):
     """Data and update of replaced-token detection: the published small size."""
     config = PretrainConfig(learning_rate=5e-4, batch_tokens=batch_tokens)
+    devices = devices_for(config, "pretrain")
     data = WindowData(dataset, "pretrain", WINDOW_LENGTH, batch_tokens, config.seed)
     model = ReplacedTokenDetection(ELECTRA, config, vocabulary, config.seed)
     optimizer = build_optimizer(config, model.trainable_variables)
-    return data, compiled(pretraining_step(model, optimizer, WINDOW_LENGTH), computation)
+    steps = devices.steps(
+        [Copy(model, optimizer)],
+        lambda _, share: pretraining_step(model, optimizer, WINDOW_LENGTH, share),
+    )
+    return data, compiled(steps, devices.computation(precision))
 
 
 def seconds_of_shape(data: PairData, update, length: int) -> float:
@@ -75,7 +85,7 @@ def main() -> None:
         str(pathlib.Path(folder, "dataset")),
         int(vocabulary),
         int(batch_tokens),
-        Devices().computation(precision),
+        precision,
     )
     began, shapes, first = time.monotonic(), set(), 0
     while len(shapes) < len(data.plan.buckets) and first < data.plan.batches_per_epoch:

@@ -10,7 +10,7 @@ from electra_model.config import ModelConfig, OptimizerConfig
 from electra_model.electra import Electra
 from electra_model.embeddings import LearnedPositions
 from electra_model.losses import vocabulary_cross_entropy
-from electra_model.optimizer import apply_clipped, build_optimizer
+from electra_model.optimizer import ClippedUpdate, build_optimizer
 from electra_model.schedules import learning_rate
 from electra_model.tokenizer import BOS_ID
 
@@ -255,7 +255,7 @@ def test_200_steps_on_20_sentences(tokenizer, sentences):
             sums = vocabulary_cross_entropy(flat, table, bias, gold, weights)
             loss = sums[0] / tf.reduce_sum(weights)
         gradients = tape.gradient(loss, [variable.value for variable in variables])
-        apply_clipped(optimizer, gradients, variables, config.clip_norm)
+        ClippedUpdate(optimizer, variables, config.clip_norm)([gradients])
         return loss
 
     def train(steps, first_seed):

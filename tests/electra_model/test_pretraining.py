@@ -7,7 +7,7 @@ import tensorflow as tf
 from electra_model import checkpoint
 from electra_model.config import ModelConfig, PretrainConfig
 from electra_model.electra import Electra
-from electra_model.optimizer import apply_clipped, build_optimizer
+from electra_model.optimizer import ClippedUpdate, build_optimizer
 from electra_model.pretraining import ReplacedTokenDetection
 
 VOCABULARY = 25
@@ -189,7 +189,7 @@ def test_200_steps_on_20_windows():
         with tf.GradientTape() as tape:
             output = model.losses_of(token_ids, segment_ids, number)
         gradients = tape.gradient(output.loss, [variable.value for variable in variables])
-        apply_clipped(optimizer, gradients, variables, 1.0)
+        ClippedUpdate(optimizer, variables, 1.0)([gradients])
         return vars(output)
 
     def train(steps):

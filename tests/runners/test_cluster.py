@@ -5,6 +5,7 @@ import json
 
 import pytest
 
+from electra_model.config import TrainConfig
 from electra_model.errors import InputError, WorkError
 from runners import cluster, stages, work
 from runners.cluster import Member
@@ -95,7 +96,7 @@ def test_workers_that_are_not_at_the_same_place(monkeypatch):
 
 
 def test_one_device_needs_no_strategy():
-    devices = devices_for("none", "train")
+    devices = devices_for(TrainConfig(), "train")
     assert devices.strategy is None and devices.count == 1 and devices.is_chief
     word = Word(step=3, state=7, stop=0, progress=0.5, finished=False)
     assert devices.consult(word) is word

@@ -8,7 +8,9 @@ import tensorflow as tf
 from electra_model.averaging import MovingAverage
 from electra_model.config import ModelConfig, TrainConfig
 from electra_model.electra import Electra
+from electra_model.fusion import Computation
 from electra_model.optimizer import build_optimizer
+from electra_model.shares import Share
 from runners.pair_updates import without_encoder
 from runners.training_steps import (
     accumulating_step,
@@ -30,7 +32,7 @@ def make(make_step=training_step, sizes=SIZES, seed=1):
     config = TrainConfig(steps=10)
     model = Electra.from_config_and_vocabulary(sizes, 12, seed=seed)
     optimizer = build_optimizer(config, model.trainable_variables)
-    return model, optimizer, compiled(make_step(model, optimizer, 0.1, 1.0))
+    return model, optimizer, compiled([make_step(model, optimizer, 0.1, 1.0)])
 
 
 def values(model, optimizer):
@@ -95,7 +97,7 @@ def test_the_norm_is_that_of_sums_where_a_row_is_looked_up_again_and_again():
         losses = tf.nn.sparse_softmax_cross_entropy_with_logits(TARGET, logits)
         loss = tf.reduce_sum(losses * (TARGET != 0)) / 5
     gradients = [tf.convert_to_tensor(gradient) for gradient in tape.gradient(loss, values)]
-    update = compiled(training_step(model, optimizer, 0.0, 1.0))
+    update = compiled([training_step(model, optimizer, 0.0, 1.0)])
     norm = float(update(source, SHIFTED, TARGET, 0)["gradient_norm"])
     assert norm == pytest.approx(float(tf.linalg.global_norm(gradients)), rel=1e-4)
 
@@ -140,7 +142,7 @@ def test_batches_that_are_added_up_make_the_update_of_all_their_pairs():
     other = Electra.from_config_and_vocabulary(sizes, 12, seed=1)
     its_optimizer = build_optimizer(TrainConfig(steps=10), other.trainable_variables)
     average = MovingAverage(other.trainable_variables, 0.9)
-    added = compiled_adding(accumulating_step(other, its_optimizer, 0.1, 1.0, average=average))
+    added = compiled_adding([accumulating_step(other, its_optimizer, 0.1, 1.0, average=average)])
     first = SOURCE[:1], SHIFTED[:1], TARGET[:1]
     second = SOURCE[1:], SHIFTED[1:], TARGET[1:]
     for number in range(2):
@@ -171,6 +173,23 @@ def test_batches_that_are_added_up_make_the_update_of_all_their_pairs():
     assert added.experimental_get_tracing_count() == 1
 
 
+def test_lanes_make_the_update_of_the_whole_batch():
+    """With dropout, and an odd number of rows, which leaves a lane with padding."""
+    ids = np.random.default_rng(1).integers(5, 12, (5, 8)).astype(np.int32)
+    sizes = dataclasses.replace(SIZES, dropout=0.2)
+    found = []
+    for lanes in (1, 2):
+        model = Electra.from_config_and_vocabulary(sizes, 12, seed=1)
+        optimizer = build_optimizer(TrainConfig(steps=10), model.trainable_variables)
+        shares = [Share(lane, lanes) for lane in range(lanes)]
+        steps = [training_step(model, optimizer, 0.1, 1.0, share=share) for share in shares]
+        update = compiled(steps, Computation(fused=True))
+        told = [update(ids, ids, ids, number) for number in range(3)]
+        found.append([[float(value) for value in one.values()] for one in told])
+        assert update.experimental_get_tracing_count() == 1
+    np.testing.assert_allclose(found[1], found[0], rtol=1e-5)
+
+
 @pytest.mark.parametrize("target_size", [None, 12])
 def test_what_a_frozen_encoder_leaves_to_be_trained(target_size):
     sizes = dataclasses.replace(SIZES, position_encoding="learned")
@@ -189,7 +208,7 @@ def test_a_frozen_encoder_does_not_change_by_a_bit():
     model = Electra.from_config_and_vocabulary(SIZES, 12, seed=1)
     optimizer = build_optimizer(TrainConfig(weight_decay=0.1), model.trainable_variables)
     trained = without_encoder(model)
-    update = compiled(training_step(model, optimizer, 0.1, 1.0, variables=trained))
+    update = compiled([training_step(model, optimizer, 0.1, 1.0, variables=trained)])
     before = {one.path: np.array(one.numpy()) for one in model.trainable_variables}
     metrics = update(SOURCE, SHIFTED, TARGET, 0)
     assert np.isfinite(float(metrics["gradient_norm"]))

@@ -106,11 +106,12 @@ def main(processors, trainings, strategies):
         (one,) = tf.config.list_physical_devices("CPU")
         parts = [tf.config.LogicalDeviceConfiguration()] * processors
         tf.config.set_logical_device_configuration(one, parts)
+    from electra_model.config import TrainConfig
     from runners.devices import Word, devices_for
 
     told = {}
     for strategy in strategies:
-        devices = devices_for(strategy, "train")
+        devices = devices_for(TrainConfig(strategy=strategy), "train")
         told[strategy] = {
             name: {"train": train, "pretrain": pretrain}[name](devices) for name in trainings
         }
