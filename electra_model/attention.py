@@ -13,7 +13,7 @@ import tensorflow as tf
 from keras import ops
 
 from electra_model import masks, randomness
-from electra_model.fusion import fused, into_product, is_fused, product
+from electra_model.fusion import biased, dense_product, fused, into_product, is_fused
 from electra_model.rotary import rotate
 
 
@@ -52,9 +52,8 @@ class MultiHeadAttention(keras.layers.Layer):
         """[batch, query_length, d_model] -> [batch, query_length, heads, head_dim], scaled, and
         turned by `rotation` where positions are rotary (see `rotary`); with `heads_first` as the
         operands of matrix products are, [batch, heads, query_length, head_dim]."""
-        projected = product(query, self.query_dense.kernel)
         return _queries(
-            *(projected, self.query_dense.bias, *(rotation or (None, None))),
+            *(*dense_product(self.query_dense, query), *(rotation or (None, None))),
             heads=self.num_heads,
             heads_first=heads_first,
         )
@@ -62,19 +61,18 @@ class MultiHeadAttention(keras.layers.Layer):
     def project_memory(self, memory, rotation=None, heads_first=False):
         """[batch, key_length, d_model] -> keys, values: [batch, key_length, heads, head_dim]; the
         keys are turned by `rotation`. `heads_first` as in `project_query`."""
-        projected = product(memory, self.key_value_dense.kernel)
         return _keys_and_values(
-            *(projected, self.key_value_dense.bias, *(rotation or (None, None))),
+            *(*dense_product(self.key_value_dense, memory), *(rotation or (None, None))),
             heads=self.num_heads,
             heads_first=heads_first,
         )
 
     def combine_heads(self, mixed):
-        """[batch, query_length, heads, head_dim] -> [batch, query_length, d_model], heads mixed;
-        the bias, `output_dense.bias`, is yet to be added."""
+        """[batch, query_length, heads, head_dim] -> [batch, query_length, d_model], heads mixed,
+        and the bias if it is yet to be added."""
         batch, length = ops.shape(mixed)[0], ops.shape(mixed)[1]
         joined = ops.reshape(mixed, (batch, length, self.d_model))
-        return product(joined, self.output_dense.kernel)
+        return dense_product(self.output_dense, joined)
 
     def call(self, query, memory, mask, seeds=None, return_scores=False, rotation=None):
         """Attends from every position of `query` to the positions of `memory`.
@@ -88,12 +86,13 @@ class MultiHeadAttention(keras.layers.Layer):
         float [batch, heads, query_length, key_length] (before dropout), which sum to 1 over the
         last axis.
         """
-        combined, alpha = self.attend(query, memory, mask, seeds, rotation)
-        output = ops.add(combined, self.output_dense.bias)
+        combined, bias, alpha = self.attend(query, memory, mask, seeds, rotation)
+        output = biased(combined, bias)
         return (output, alpha) if return_scores else output
 
     def attend(self, query, memory, mask, seeds=None, rotation=None):
-        """As `call`, without the last bias, and always with the scores."""
+        """As `call`, and always with the scores; before these, the last bias if it is yet to be
+        added."""
         q = self.project_query(query, rotation, heads_first=True)
         k, v = self.project_memory(memory, rotation, heads_first=True)
         return self.mix(q, k, v, mask, seeds)
@@ -104,7 +103,7 @@ class MultiHeadAttention(keras.layers.Layer):
         products = tf.matmul(query, keys, transpose_b=True)
         alpha, kept = weights(products, mask, *randomness.draw(self.dropout, seeds))
         mixed = tf.transpose(tf.matmul(kept, values), [0, 2, 1, 3])
-        return self.combine_heads(mixed), alpha
+        return *self.combine_heads(mixed), alpha
 
     def get_config(self):
         """The constructor's arguments."""
@@ -114,14 +113,13 @@ class MultiHeadAttention(keras.layers.Layer):
 
 @fused
 def _queries(projected, bias, cosines, sines, *, heads, heads_first):
-    head_dim = bias.shape[0] // heads
-    scaled = (ops.cast(projected, bias.dtype) + bias) * (1.0 / math.sqrt(head_dim))
+    scaled = biased(projected, bias) * (1.0 / math.sqrt(projected.shape[-1] // heads))
     return into_product(_heads(scaled, cosines, sines, heads, heads_first))
 
 
 @fused
 def _keys_and_values(projected, bias, cosines, sines, *, heads, heads_first):
-    both: Any = ops.split(ops.cast(projected, bias.dtype) + bias, 2, axis=-1)
+    both: Any = ops.split(biased(projected, bias), 2, axis=-1)
     keys, values = both
     return (
         into_product(_heads(keys, cosines, sines, heads, heads_first)),

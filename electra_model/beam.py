@@ -23,17 +23,14 @@ class Beam:
     for the best outputs.
     """
 
-    def __init__(
-        self, beam_size: int, alpha: float, max_length, min_length: int = 2, n_best: int = 1
-    ):
-        self.beam_size, self.alpha, self.max_length = beam_size, alpha, max_length
-        self.min_length, self.n_best = min_length, n_best
-        self.penalties = length_penalties(max_length, alpha)
+    def __init__(self, beam_size: int, alpha: float, longest, min_length: int = 2, n_best: int = 1):
+        self.beam_size, self.min_length, self.n_best = beam_size, min_length, n_best
+        self.penalties = length_penalties(longest, alpha)
 
-    def start(self, slots) -> dict[str, Any]:
+    def start(self, slots, room) -> dict[str, Any]:
         """Of sentences of which nothing is written yet."""
         beam = self.beam_size
-        empty = tf.zeros([slots, beam, self.max_length], tf.int32)
+        empty = tf.zeros([slots, beam, room], tf.int32)
         # At first all hypotheses of a sentence are equal: only one counts.
         others = tf.fill([slots, beam - 1], LOWEST)
         return {
@@ -41,11 +38,11 @@ class Beam:
             "output": empty,
             "ancestors": empty,
             "alive": tf.concat([tf.zeros([slots, 1]), others], axis=1),
-            "best": tf.zeros([slots, self.n_best, self.max_length], tf.int32),
+            "best": tf.zeros([slots, self.n_best, room], tf.int32),
             "scores": tf.fill([slots, self.n_best], 2.0 * LOWEST),
         }
 
-    def advance(self, state, position, predict, given) -> dict[str, Any]:
+    def advance(self, state, position, limit, predict, given) -> dict[str, Any]:
         """One step."""
         del given
         beam, slots = self.beam_size, tf.shape(position)[0]
@@ -64,7 +61,7 @@ class Beam:
         # of them end.
         ends = alive + log(probabilities[..., EOS_ID])
         worst = tf.math.top_k(candidates, k=beam).values[:, -1:]
-        last = tf.equal(position, self.max_length - 1)
+        last = tf.equal(position, limit - 1)
         early = tf.logical_and(tf.less(position, self.min_length - 1), tf.logical_not(last))
         taken = tf.logical_or(ends >= worst, last[:, None])
         ends = tf.where(tf.logical_and(taken, tf.logical_not(early)[:, None]), ends, 2.0 * LOWEST)
@@ -91,12 +88,10 @@ class Beam:
             "scores": scores,
         }
 
-    def decided(self, state, position):
+    def decided(self, state, position, limit):
         """No unfinished hypothesis can overtake, or there is no room for one."""
-        reachable = state["alive"][:, 0] / self.penalties[self.max_length]
-        return tf.logical_or(
-            tf.equal(position, self.max_length), reachable <= state["scores"][:, -1]
-        )
+        reachable = state["alive"][:, 0] / tf.gather(self.penalties, limit)
+        return tf.logical_or(tf.equal(position, limit), reachable <= state["scores"][:, -1])
 
     def outputs(self, state):
         """The best finished ones."""

@@ -8,7 +8,7 @@ own, told to do what `search` does:
 * scores are sums of log-probabilities, end mark included, under the length penalty of `search`,
   ((5 + length) / 6) ** alpha. The library knows length ** alpha alone, so it is asked for all
   hypotheses that its beam has finished, and the best is chosen here;
-* an output has at most `target_limit` tokens. One that would have more is cut, and its score is
+* an output has at most `target_limits` tokens. One that would have more is cut, and its score is
   without the end mark.
 
 Greedy search is the same, and nearly so a beam without a length penalty. With one, all is over here
@@ -37,7 +37,7 @@ from electra_model import buckets as bucketing
 from electra_model.ctranslate2_export import vocabulary
 from electra_model.ctranslate2_format import check_installed, is_exported
 from electra_model.errors import InputError
-from electra_model.search import target_limit
+from electra_model.search import target_limits
 from electra_model.tokenizer import BOS_ID, MASK_ID, PAD_ID, Tokenizer
 
 # Sentences and padded source tokens of one batch.
@@ -134,7 +134,7 @@ class CTranslate2Model:
         scores = np.zeros(len(sources), np.float32)
         for index, length in enumerate(self.widths):
             members = np.flatnonzero((bucket == index) & (lengths > 1)).tolist()
-            limit = target_limit(length, self._max_length)
+            limit = int(target_limits(length, self._max_length))
             if max_length is not None:
                 limit = min(limit, max_length)
             given = [list(sources[one][: length - 1]) for one in members]

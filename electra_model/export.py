@@ -32,7 +32,6 @@ from electra_model.errors import InputError, WorkError
 from electra_model.inference import LoadedModel, best_outputs, ragged_rows
 from electra_model.model_folder import ENTRIES, missing_part
 from electra_model.new_folder import new_folder
-from electra_model.search import target_limit
 from electra_model.tokenizer import BOS_ID, PAD_ID, SIDES, Tokenizer, by_folder
 
 FORMAT_VERSION = 1
@@ -252,36 +251,23 @@ class _Module(tf.Module):
     def _translate(self, text, beam_size, length_penalty):
         """The graph twin of `LoadedModel.translate`."""
         loaded = self._loaded
-        ragged = loaded.tokenizer.encode(text)
-        lengths = tf.cast(ragged.row_lengths(), tf.int32)
-        longest = loaded.model.max_length
-        limits = tf.constant([target_limit(width, longest) for width in loaded.widths])
-        widths = tf.constant(loaded.widths)
-        # Of a text that is too long, the first bucket that is no more than its beginning.
-        bucket = tf.minimum(tf.searchsorted(widths, lengths), len(loaded.widths) - 1)
-        # The end mark alone is no text.
-        bucket = tf.where(lengths > 1, bucket, -1)
-
-        def of_bucket(index, output, score):
-            members = tf.where(tf.equal(bucket, index))[:, :1]
-            source = tf.gather(ragged, members[:, 0]).to_tensor(PAD_ID)[:, : widths[index]]
-            missing: Any = [[0, 0], [0, widths[index] - tf.shape(source)[1]]]
-            source = tf.pad(source, missing)
-            decoding = Decoding(beam_size, length_penalty)
-            ids, found = best_outputs(loaded.model, source, limits[index], decoding)
-            missing = [[0, 0], [0, limits[-1] - limits[index]]]
-            ids = tf.pad(ids, missing)
-            return (
-                index + 1,
-                tf.tensor_scatter_nd_update(output, members, ids),
-                tf.tensor_scatter_nd_update(score, members, found),
-            )
-
-        count = tf.shape(lengths)[0]
-        state = (tf.constant(0), tf.zeros([count, limits[-1]], tf.int32), tf.zeros([count]))
-        _, output, score = tf.while_loop(
-            lambda index, *_: index < len(loaded.widths), of_bucket, state
+        source = loaded.tokenizer.encode(text).to_tensor(PAD_ID)[:, : loaded.source_max_length]
+        lengths = tf.reduce_sum(tf.cast(source != PAD_ID, tf.int32), axis=1)
+        limits = tf.constant(loaded.limits(np.arange(loaded.source_max_length + 1)))
+        decoding = Decoding(beam_size, length_penalty)
+        # The longest first, which is fastest.
+        order: Any = tf.argsort(lengths, direction="DESCENDING", stable=True)
+        sorted_source, sorted_limits = (
+            tf.gather(source, order),
+            tf.gather(limits, tf.gather(lengths, order)),
         )
+        ids, score = best_outputs(loaded.model, sorted_source, sorted_limits, decoding)
+        place = tf.argsort(order)
+        output, score = tf.gather(ids, place), tf.gather(score, place)
+        # The end mark alone is no text.
+        is_text = lengths > 1
+        output = tf.where(is_text[:, None], output, PAD_ID)
+        score = tf.where(is_text, score, 0.0)
         return loaded.target_tokenizer.decode(ragged_rows(output)), score
 
 

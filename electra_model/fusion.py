@@ -84,6 +84,19 @@ def product(x, kernel, transposed=False, bias=None) -> Any:
     return tf.reshape(flat, tf.concat([tf.shape(x)[:-1], [outer]], axis=0))
 
 
+def dense_product(dense, x) -> tuple[Any, Any]:
+    """float [..., k] -> the product with the kernel of a layer [..., n], and its bias if that is
+    yet to be added: in the pass after the product where it is compiled, else by the product."""
+    if is_alike():
+        return product(x, dense.kernel, bias=dense.bias), None
+    return product(x, dense.kernel), dense.bias
+
+
+def biased(x, bias):
+    """A product with what `dense_product` left of its bias."""
+    return tf.cast(x, tf.float32) if bias is None else tf.cast(x, bias.dtype) + bias
+
+
 def into_product(x):
     """What goes into a product, in its dtype: a fused function writes half as much in bfloat16."""
     return tf.cast(x, _current.get().dtype)

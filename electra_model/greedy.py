@@ -11,23 +11,24 @@ from electra_model.tokenizer import BOS_ID, EOS_ID
 
 
 class Greedy:
-    """See `search.Search`. alpha: of the score; it changes no output."""
+    """See `search.Search`. alpha: of the score; it changes no output. longest: most tokens of any
+    output."""
 
     beam_size = 1
 
-    def __init__(self, alpha: float, max_length, min_length: int = 2):
-        self.max_length, self.min_length = max_length, min_length
-        self.penalties = length_penalties(max_length, alpha)
+    def __init__(self, alpha: float, longest, min_length: int = 2):
+        self.min_length = min_length
+        self.penalties = length_penalties(longest, alpha)
 
-    def start(self, slots) -> dict[str, Any]:
+    def start(self, slots, room) -> dict[str, Any]:
         """Of sentences of which nothing is written yet."""
         return {
             "tokens": tf.fill([slots, 1], BOS_ID),
-            "output": tf.zeros([slots, 1, self.max_length], tf.int32),
+            "output": tf.zeros([slots, 1, room], tf.int32),
             "total": tf.zeros([slots, 1]),
         }
 
-    def advance(self, state, position, predict, given) -> dict[str, Any]:
+    def advance(self, state, position, limit, predict, given) -> dict[str, Any]:
         """One step."""
         del given
         probabilities = self.predicted(state, predict)
@@ -36,16 +37,16 @@ class Greedy:
         second = tf.logical_and(early, tf.equal(chosen[..., 0], EOS_ID))
         best = tf.where(second, chosen[..., 1], chosen[..., 0])
         probability = tf.where(second, top[..., 1], top[..., 0])
-        return self.taken(state, position, probabilities, best, probability)
+        return self.taken(state, position, limit, probabilities, best, probability)
 
     def predicted(self, state, predict):
         """Of the next token. One hypothesis has no others to descend from."""
         return predict(state["tokens"], state["output"], tf.zeros_like(state["output"]))
 
-    def taken(self, state, position, probabilities, token, probability) -> dict[str, Any]:
+    def taken(self, state, position, limit, probabilities, token, probability) -> dict[str, Any]:
         """With a token int32 [slots, 1] of such a probability written; at the last position the
         end, for nothing else can come there."""
-        last = tf.equal(position, self.max_length - 1)[:, None]
+        last = tf.equal(position, limit - 1)[:, None]
         token = tf.where(last, EOS_ID, token)
         probability = tf.where(last, probabilities[..., EOS_ID], probability)
         return {
@@ -54,9 +55,9 @@ class Greedy:
             "total": state["total"] + log(probability),
         }
 
-    def decided(self, state, position):
+    def decided(self, state, position, limit):
         """The end is written."""
-        del position
+        del position, limit
         return tf.equal(state["tokens"][:, 0], EOS_ID)
 
     def outputs(self, state):

@@ -15,9 +15,11 @@ from electra_model.decoding import Decoding, Sampling
 from electra_model.electra import Electra
 from electra_model.likelihood import compiled_log_likelihoods
 from electra_model.sampling import draws
-from electra_model.search import search, target_limit
+from electra_model.search import search, target_limits
 from electra_model.tokenizer import BOS_ID, PAD_ID, Tokenizer
 
+# Sentences whose outputs are searched together.
+SEARCH_ROWS = 4096
 # Padded source tokens and rows of one batch whose likelihoods are computed.
 BATCH_TOKENS = 2048
 BATCH_ROWS = 64
@@ -33,8 +35,8 @@ class LoadedModel:
       tokenizer: of the inputs. target_tokenizer: of the outputs; the same one where one vocabulary
         serves both sides.
       metadata: what `model.json` says. fingerprint: of weights, sizes and vocabularies.
-      source_max_length: most tokens of one input, end mark included. widths: that sources are
-        padded to.
+      source_max_length: most tokens of one input, end mark included. widths: by which it is told
+        how long an output may be.
     """
 
     def __init__(
@@ -106,22 +108,24 @@ class LoadedModel:
         """As `translate`, from tokens to tokens.
 
         values int [m], offsets int [n + 1]: the tokens of n sources, end marks included. numbers
-        float32 [n, max_length]: of each what is drawn by, where decoding draws. Returns
-        for each width that occurs which sources have it, int [k], and their outputs, int32 [k,
-        limit], 0 = padding; and float32 [n], the scores.
+        float32 [n, max_length]: of each what is drawn by, where decoding draws. Returns for each
+        part of the sources which they are, int [k], and their outputs, int32 [k, limit], 0 =
+        padding; and float32 [n], the scores.
         """
         lengths = np.diff(offsets)
         scores = np.zeros(len(lengths), np.float32)
-        bucket = bucketing.nearest_bucket_of(lengths, self.widths)
+        # The end mark alone is no text.
+        members = np.flatnonzero(lengths > 1)
+        # Of like length, the longest first: those that are left at the end have little to do.
+        members = members[np.argsort(-lengths[members], kind="stable")]
         outputs = []
-        for index, width in enumerate(self.widths):
-            # The end mark alone is no text.
-            members = np.flatnonzero((bucket == index) & (lengths > 1))
-            if len(members):
-                source = bucketing.pad(values, offsets, members, width)
-                own = None if numbers is None else numbers[members]
-                ids, scores[members] = self.search_ids(source, decoding, max_length, own)
-                outputs.append((members, ids))
+        for start in range(0, len(members), SEARCH_ROWS):
+            rows = members[start : start + SEARCH_ROWS]
+            width = min(int(lengths[rows[0]]), self.source_max_length)
+            source = bucketing.pad(values, offsets, rows, width)
+            own = None if numbers is None else numbers[rows]
+            ids, scores[rows] = self.search_ids(source, decoding, max_length, own)
+            outputs.append((rows, ids))
         return outputs, scores
 
     def _batches(
@@ -171,19 +175,24 @@ class LoadedModel:
         numbers: np.ndarray | None = None,
     ) -> tuple[np.ndarray, np.ndarray]:
         """source int32 [rows, width] -> token ids int32 [rows, limit] and scores float32 [rows].
+        It is fastest with the longest first.
 
         One function is traced, and kept, for each setting.
         """
-        limit = target_limit(source.shape[1], self.model.max_length)
-        if max_length is not None:
-            limit = min(limit, max_length)
+        limits = self.limits((source != PAD_ID).sum(axis=1), max_length)
         if decoding not in self._searches:
             self._searches[decoding] = traced_search(self.model, decoding)
         if numbers is None:
             numbers = np.zeros((len(source), 0), np.float32)
-        found = self._searches[decoding](*map(tf.constant, (source, limit, numbers)))
+        found = self._searches[decoding](*map(tf.constant, (source, limits, numbers)))
         token_ids, scores = found
         return token_ids.numpy(), scores.numpy()
+
+    def limits(self, lengths: np.ndarray, max_length: int | None = None) -> np.ndarray:
+        """Tokens of sources int [n] -> int32 [n], the most that their outputs may have."""
+        widths = np.asarray(self.widths)[bucketing.nearest_bucket_of(lengths, self.widths)]
+        most = self.model.max_length if max_length is None else max_length
+        return np.minimum(target_limits(widths, self.model.max_length), most).astype(np.int32)
 
     def attention(
         self, source: str, *, beam_size: int = 4, length_penalty: float = 0.6
@@ -200,8 +209,7 @@ class LoadedModel:
         """
         values, offsets = self.tokenizer.encode_columns([source])
         length = min(int(offsets[1]), self.source_max_length)
-        width = self.widths[int(bucketing.bucket_of(np.array([length]), self.widths)[0])]
-        padded = bucketing.pad(values, offsets, np.zeros(1, np.int64), width)
+        padded = bucketing.pad(values, offsets, np.zeros(1, np.int64), length)
         output = self.search_ids(padded, Decoding(beam_size, length_penalty))[0][0]
         target = output[output != PAD_ID]
         decoder_input = np.concatenate([[BOS_ID], target[:-1]]).astype(np.int32)
@@ -225,31 +233,29 @@ class LoadedModel:
 
 
 def traced_search(model: Electra, decoding: Decoding):
-    """A function of sources int32 [rows, length], the longest output int32 [] and what is drawn by
-    float32 [rows, numbers], which gives the best output of each, int32 [rows, longest], and its
-    score, float32 [rows].
+    """A function of sources int32 [rows, length], their longest outputs int32 [rows] and what is
+    drawn by float32 [rows, numbers], which gives the best output of each, int32 [rows, longest],
+    and its score, float32 [rows].
     """
 
     @tf.function(
         autograph=False,
         input_signature=[
             tf.TensorSpec([None, None], tf.int32),
-            tf.TensorSpec([], tf.int32),
+            tf.TensorSpec([None], tf.int32),
             tf.TensorSpec([None, None], tf.float32),
         ],
     )
-    def run(token_ids, longest, numbers):
+    def run(token_ids, limits, numbers):
         given = Given(draws=numbers) if decoding.sampling is not None else None
-        return best_outputs(model, token_ids, longest, decoding, given)
+        return best_outputs(model, token_ids, limits, decoding, given)
 
     return run
 
 
-def best_outputs(
-    model: Electra, token_ids, longest, decoding: Decoding, given: Given | None = None
-):
+def best_outputs(model: Electra, token_ids, limits, decoding: Decoding, given: Given | None = None):
     """As `traced_search`, within a graph."""
-    found = search(model, token_ids, decoding, longest, given)
+    found = search(model, token_ids, decoding, limits, given)
     return found.token_ids[:, 0], found.scores[:, 0]
 
 

@@ -14,7 +14,7 @@ from keras import ops
 
 from electra_model import randomness
 from electra_model.attention import MultiHeadAttention
-from electra_model.fusion import fused, into_product, is_alike, product
+from electra_model.fusion import biased, dense_product, fused, into_product, is_alike, product
 
 EPSILON = 1e-6
 ACTIVATIONS = ("relu", "gelu", "swish", "swiglu")
@@ -81,17 +81,16 @@ class FeedForward(keras.layers.Layer):
 
     def call(self, x, seeds=None):
         """seeds: a `SeedStream` while training."""
-        return ops.add(self.feed(x, seeds), self.outer_dense.bias)
+        return biased(*self.feed(x, seeds))
 
     def feed(self, x, seeds=None):
-        """As `call`, without the last bias."""
+        """As `call`, and the last bias if it is yet to be added."""
         gate, gate_bias = None, None
         if self.gate_dense is not None:
-            gate, gate_bias = product(x, self.gate_dense.kernel), self.gate_dense.bias
+            gate, gate_bias = dense_product(self.gate_dense, x)
         rate, seed, part = randomness.draw(self.dropout, seeds)
         inner = _activated(
-            product(x, self.inner_dense.kernel),
-            self.inner_dense.bias,
+            *dense_product(self.inner_dense, x),
             gate,
             gate_bias,
             seed,
@@ -99,7 +98,7 @@ class FeedForward(keras.layers.Layer):
             rate=rate,
             part=part,
         )
-        return product(inner, self.outer_dense.kernel)
+        return dense_product(self.outer_dense, inner)
 
     def get_config(self):
         """The constructor's arguments."""
@@ -110,9 +109,9 @@ class FeedForward(keras.layers.Layer):
 
 @fused
 def _activated(inner, bias, gate, gate_bias, seed, *, activation, rate, part):
-    inner = ops.cast(inner, bias.dtype) + bias
+    inner = biased(inner, bias)
     if gate is not None:
-        inner = ops.silu(ops.cast(gate, bias.dtype) + gate_bias) * inner
+        inner = ops.silu(biased(gate, gate_bias)) * inner
     elif activation == "relu":
         inner = ops.relu(inner)
     elif activation == "swish":
@@ -173,16 +172,16 @@ class _Block(keras.layers.Layer):
         """A sub-block of attention, over `memory` or without one over x itself: the residual sum,
         and the scores."""
         query = self.before(norm, x)
-        output, scores = attention.attend(
+        output, bias, scores = attention.attend(
             query, query if memory is None else memory, mask, seeds, rotation
         )
-        return self.after(norm, x, output, seeds, attention.output_dense.bias), scores
+        return self.after(norm, x, output, seeds, bias), scores
 
     def feed(self, x, seeds=None):
         """The feed-forward sub-block. [batch, length, d_model] -> the same shape."""
         norm = self.feed_forward_norm
-        output = self.feed_forward.feed(self.before(norm, x), seeds)
-        return self.after(norm, x, output, seeds, self.feed_forward.outer_dense.bias)
+        output, bias = self.feed_forward.feed(self.before(norm, x), seeds)
+        return self.after(norm, x, output, seeds, bias)
 
     def build(self, *_, **__):
         """Creates all weights; every width is d_model."""
@@ -287,23 +286,27 @@ class DecoderBlock(_Block):
         new = attention.project_memory(normed, rotation, heads_first=True)
         cache = [_written(part, one, position) for part, one in zip(cache, new, strict=True)]
         keys, values = (_places(part, query) for part in cache)
-        attended, _ = attention.mix(query, keys, values, seen)
-        x = self.after(norm, x, attended, None, attention.output_dense.bias)
+        attended, bias, _ = attention.mix(query, keys, values, seen)
+        x = self.after(norm, x, attended, None, bias)
         norm, attention = self.cross_attention_norm, self.cross_attention
         query = attention.project_query(self.before(norm, x), heads_first=True)
         keys, values = memory_cache
-        attended, _ = attention.mix(query, keys, values, memory_mask)
-        x = self.after(norm, x, attended, None, attention.output_dense.bias)
+        attended, bias, _ = attention.mix(query, keys, values, memory_mask)
+        x = self.after(norm, x, attended, None, bias)
         return self.feed(x), cache
 
     def empty_cache(self, batch, beam, max_length):
         """Keys and values, each zeros [batch * heads * max_length, beam * head_dim]: a row for
         every head of every position, so that a position is written without touching the others."""
         width = beam * self.self_attention.head_dim
-        # Each a tensor of its own, which no optimiser of graphs takes for the other or for a
-        # constant: it is written in place.
         shape = [batch * self.num_heads * max_length, width]
-        return [tf.raw_ops.Empty(shape=shape, dtype=tf.float32, init=True) for _ in range(2)]
+        return [empty(shape, tf.float32) for _ in range(2)]
+
+
+def empty(shape, dtype):
+    """Zeros that are to be written in place: a tensor of its own, which no optimiser of graphs
+    takes for another one or for a constant."""
+    return tf.raw_ops.Empty(shape=shape, dtype=dtype, init=True)
 
 
 def _written(cache, new, position):

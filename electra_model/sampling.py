@@ -22,11 +22,11 @@ from electra_model.tokenizer import EOS_ID
 class Sampled(Greedy):
     """See `search.Search`."""
 
-    def __init__(self, sampling: Sampling, alpha: float, max_length, min_length: int = 2):
-        super().__init__(alpha, max_length, min_length)
+    def __init__(self, sampling: Sampling, alpha: float, longest, min_length: int = 2):
+        super().__init__(alpha, longest, min_length)
         self.sampling = sampling
 
-    def advance(self, state, position, predict, given) -> dict[str, Any]:
+    def advance(self, state, position, limit, predict, given) -> dict[str, Any]:
         """One step."""
         probabilities = self.predicted(state, predict)
         size = probabilities.shape[-1]
@@ -48,7 +48,7 @@ class Sampled(Greedy):
         place = tf.minimum(place, count - 1)
         token = tf.gather(chosen, place, axis=2, batch_dims=2)
         probability = tf.gather(probabilities, token, axis=2, batch_dims=2)
-        return self.taken(state, position, probabilities, token, probability)
+        return self.taken(state, position, limit, probabilities, token, probability)
 
 
 def draws(texts: Sequence[str], seed: int, length: int) -> np.ndarray:

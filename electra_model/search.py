@@ -2,8 +2,9 @@
 
 A slot holds one sentence until its output is decided; then the next sentence takes it, whatever the
 others are at, so that no step is spent on what has ended. Each slot is at a position of its own and
-has keys and values of its own. What a sentence becomes is a function of the sentence alone: every
-sum runs over its own row, in the same order in any slot beside any neighbours.
+has keys and values of its own, all slots with room for the longest sentence among them. What a
+sentence becomes is a function of the sentence alone: every sum runs over its own row, in the same
+order in any slot beside any neighbours, whatever the room behind it.
 
 How one sentence is searched is written in `greedy`, `beam` and `sampling`.
 """
@@ -13,6 +14,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any, Protocol
 
+import numpy as np
 import tensorflow as tf
 
 from electra_model import constraints, masks
@@ -21,6 +23,7 @@ from electra_model.constraints import Given
 from electra_model.decoding import Decoding
 from electra_model.fusion import Computation, computing
 from electra_model.greedy import Greedy
+from electra_model.layers import empty
 from electra_model.sampling import Sampled
 from electra_model.tokenizer import BOS_ID, MASK_ID, PAD_ID, UNK_ID
 
@@ -31,8 +34,10 @@ ROWS = 256
 _FEWEST_SLOTS = 2
 # The start token, the unknown token and their like are never output.
 _NEVER = (PAD_ID, UNK_ID, BOS_ID, MASK_ID)
-# What the state has of each slot, but for the cache, which has several rows of each.
-_OF_SLOTS = ("row", "position", "hypotheses", "given", "real", "memory")
+# Room is made or taken away in such steps, so that it seldom is.
+_ROOM = 8
+# What the state has that is not of each slot. Of the cache it has several rows of each.
+_NOT_OF_SLOTS = ("next", "token_ids", "scores", "cache")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,52 +59,58 @@ class Search(Protocol):
 
     beam_size: int
 
-    def start(self, slots) -> dict[str, Any]:
-        """The state of so many sentences of which nothing is written yet."""
+    def start(self, slots, room) -> dict[str, Any]:
+        """The state of so many sentences of which nothing is written yet. What has three axes has
+        `room`, tokens of the longest output, as its last."""
         ...
 
-    def advance(self, state, position, predict, given) -> dict[str, Any]:
-        """One step. position int32 [slots]. predict: the last tokens int32 [slots, beam], the
-        outputs so far int32 [slots, beam, max_length] and the ancestors of the same shape (see
-        `Decoder.step`) -> float32 [slots, beam, vocabulary], the probabilities of the next token,
-        0 of what must not come. given: of each sentence, see `constraints.Given`."""
+    def advance(self, state, position, limit, predict, given) -> dict[str, Any]:
+        """One step. position int32 [slots]; limit int32 [slots], tokens of the longest output.
+        predict: the last tokens int32 [slots, beam], the outputs so far int32 [slots, beam, room]
+        and the ancestors of the same shape (see `Decoder.step`) -> float32 [slots, beam,
+        vocabulary], the probabilities of the next token, 0 of what must not come. given: of each
+        sentence, see `constraints.Given`."""
         ...
 
-    def decided(self, state, position):
+    def decided(self, state, position, limit):
         """bool [slots]: nothing that is yet to come can change the outputs."""
         ...
 
     def outputs(self, state):
-        """int32 [slots, n_best, max_length] and float32 [slots, n_best]."""
+        """int32 [slots, n_best, room] and float32 [slots, n_best]."""
         ...
 
 
-def target_limit(source_length: int, max_length: int) -> int:
-    """Most tokens, end mark included, that a source of `source_length` tokens may become."""
-    return min(max_length, source_length + source_length // 2 + 10)
+def target_limits(source_lengths: Any, max_length: int) -> Any:
+    """Most tokens, end mark included, that sources of so many tokens may become: one of them or an
+    array."""
+    return np.minimum(max_length, source_lengths + source_lengths // 2 + 10)
 
 
 def search(
-    model, source_ids, decoding: Decoding, max_length, given: Given | None = None, slots=None
+    model, source_ids, decoding: Decoding, limits, given: Given | None = None, slots=None
 ) -> Hypotheses:
     """Searches the likeliest output of each source.
 
-    source_ids int32 [batch, source_length], 0 = padding. max_length: tokens of the longest output,
-    end mark included. given: what belongs to each sentence besides (see `constraints.Given`).
-    slots: sentences at once; nothing but the time depends on it.
+    source_ids int32 [batch, source_length], 0 = padding; it is fastest with the longest first.
+    limits int32 [batch], or one for all: tokens of the longest output, end mark included. given:
+    what belongs to each sentence besides (see `constraints.Given`). slots: sentences at once;
+    nothing but the time depends on it.
     """
+    longest: Any = tf.maximum(tf.reduce_max(limits), 1)
+    limits = tf.broadcast_to(limits, tf.shape(source_ids)[:1])
     way: Any
     if decoding.sampling is not None:
-        way = Sampled(decoding.sampling, decoding.alpha, max_length, decoding.min_length)
+        way = Sampled(decoding.sampling, decoding.alpha, longest, decoding.min_length)
     elif decoding.beam_size == 1:
-        way = Greedy(decoding.alpha, max_length, decoding.min_length)
+        way = Greedy(decoding.alpha, longest, decoding.min_length)
     else:
         way = Beam(
-            *(decoding.beam_size, decoding.alpha, max_length),
+            *(decoding.beam_size, decoding.alpha, longest),
             *(decoding.min_length, decoding.n_best),
         )
     with computing(Computation(alike=True)):
-        return _Slots(model, source_ids, way, decoding, max_length, given or {}).run(
+        return _Slots(model, source_ids, way, decoding, limits, longest, given or {}).run(
             slots or max(1, ROWS // way.beam_size)
         )
 
@@ -107,89 +118,153 @@ def search(
 class _Slots:
     """The loop. `batch` is the number of sentences; a slot whose row is `batch` is free."""
 
-    def __init__(self, model, source_ids, way: Any, decoding: Decoding, max_length, given: Given):
-        self.model, self.source_ids, self.way, self.max_length = model, source_ids, way, max_length
-        self.decoding, self.given = decoding, given
+    def __init__(
+        self, model, source_ids, way: Any, decoding: Decoding, limits, longest, given: Given
+    ):
+        self.model, self.source_ids, self.way = model, source_ids, way
+        self.decoding, self.limits, self.longest, self.given = decoding, limits, longest, given
         self.batch = tf.shape(source_ids)[0]
+        self.lengths = tf.reduce_sum(tf.cast(masks.padding_mask(source_ids), tf.int32), axis=1)
         self.logits = model.logits_in_loops(_NEVER)
 
     def run(self, slots) -> Hypotheses:
         slots = tf.maximum(tf.minimum(slots, self.batch), _FEWEST_SLOTS)
         state = self._empty(slots)
-        shapes = tf.nest.map_structure(_loose, state)
         last: Any = tf.while_loop(
             lambda state: tf.logical_or(
                 state["next"] < self.batch, tf.reduce_any(state["row"] < self.batch)
             ),
             self._body,
             [state],
-            shape_invariants=[shapes],
+            shape_invariants=[_loose(state)],
         )
         (state,) = last
         return Hypotheses(state["token_ids"][:-1], state["scores"][:-1])
 
     def _empty(self, slots) -> dict[str, Any]:
-        """All slots are free."""
-        length = tf.shape(self.source_ids)[1]
-        hypotheses = self.way.start(slots)
-        ids, scores = self.way.outputs(hypotheses)
+        """All slots are free, with little room."""
+        free = {"row": tf.fill([slots], self.batch), **self._begun(slots, _ROOM)}
+        ids, scores = self.way.outputs(free["hypotheses"])
         # One row more than there are sentences: what free slots write goes there.
         rows = self.batch + 1
         return {
+            **free,
             "next": tf.constant(0),
-            "row": tf.fill([slots], self.batch),
-            "position": tf.zeros([slots], tf.int32),
-            "hypotheses": hypotheses,
+            "limit": tf.ones([slots], tf.int32),
             "given": _rows_of(self.given, tf.zeros([slots], tf.int32)),
-            "real": tf.zeros([slots, length], tf.bool),
-            "memory": self.model.decoder.empty_memory(slots, length),
-            "cache": self.model.decoder.empty_cache(slots, self.way.beam_size, self.max_length),
-            "token_ids": tf.zeros([rows, ids.shape[1], self.max_length], tf.int32),
-            "scores": tf.zeros([rows, scores.shape[1]]),
+            "real": tf.zeros([slots, 0], tf.bool),
+            "memory": self.model.decoder.empty_memory(slots, 0),
+            "cache": self.model.decoder.empty_cache(slots, self.way.beam_size, _ROOM),
+            "token_ids": empty([rows, ids.shape[1], self.longest], tf.int32),
+            "scores": empty([rows, scores.shape[1]], tf.float32),
         }
 
-    def _read(self, source_ids) -> dict[str, Any]:
-        """What the decoder needs of sources."""
-        memory = self.model.decoder.memory_cache(self.model.encoder(source_ids))
-        return {"real": masks.padding_mask(source_ids), "memory": memory}
+    def _begun(self, slots, room) -> dict[str, Any]:
+        return {
+            "position": tf.zeros([slots], tf.int32),
+            "hypotheses": self.way.start(slots, room),
+        }
 
     def _body(self, state):
         slots = tf.shape(state["row"])[0]
-        waiting = state["next"] < self.batch
-        # Sentences are taken in several at a time: the encoder, too, is faster so.
-        wanted = tf.logical_and(waiting, tf.reduce_sum(self._free(state)) * 4 >= slots)
-        state = tf.cond(wanted, lambda: self._filled(state), lambda: state)
-        state = self._stepped(state)
+        # Sentences are taken in several at a time, for the encoder is faster so, but not so many
+        # that they differ much in length.
+        group = tf.maximum(slots // 4, 1)
+        (state,) = tf.while_loop(
+            lambda state: tf.logical_and(
+                state["next"] < self.batch, tf.reduce_sum(self._free(state)) >= group
+            ),
+            lambda state: [self._filled(state, group)],
+            [state],
+            shape_invariants=[_loose(state)],
+        )
         few = tf.reduce_sum(self._free(state)) * 2 > slots
-        fewer = tf.logical_and(tf.logical_not(waiting), few)
+        fewer = tf.logical_and(few, tf.equal(state["next"], self.batch))
         fewer = tf.logical_and(fewer, slots > _FEWEST_SLOTS)
-        return [tf.cond(fewer, lambda: self._compacted(state), lambda: state)]
+        state = tf.cond(fewer, lambda: self._compacted(state), lambda: state)
+        return [self._stepped(state)]
 
     def _free(self, state) -> Any:
         """int32 [slots], 1 where there is no sentence."""
         return tf.cast(tf.equal(state["row"], self.batch), tf.int32)
 
-    def _filled(self, state):
-        """The next sentences take the free slots."""
+    def _filled(self, state, most):
+        """The next sentences take free slots, so many at most."""
         free: Any = tf.where(self._free(state))
-        free = tf.cast(free[: self.batch - state["next"]], tf.int32)
+        free = tf.cast(free[: tf.minimum(most, self.batch - state["next"]), 0], tf.int32)
         count = tf.shape(free)[0]
         rows = state["next"] + tf.range(count)
+        length = _rounded(tf.reduce_max(tf.gather(self.lengths, rows)))
+        limits = tf.gather(self.limits, rows)
+        # Those that are still at work may need more room than the new ones, or less.
+        taken = tf.tensor_scatter_nd_update(state["row"], free[:, None], rows)
+        state, length_of_all, room = self._with_room(state, taken)
+
+        source_ids = _wide(self.source_ids[state["next"] : state["next"] + count], 1, length)
+        memory = self.model.decoder.memory_cache(self.model.encoder(source_ids))
+        memory = [tuple(_wide(part, 2, length_of_all) for part in pair) for pair in memory]
         new = {
-            "row": rows,
-            "position": tf.zeros([count], tf.int32),
-            "hypotheses": self.way.start(count),
+            "limit": limits,
             "given": _rows_of(self.given, rows),
-            **self._read(self.source_ids[state["next"] : state["next"] + count]),
+            "real": _wide(masks.padding_mask(source_ids), 1, length_of_all),
+            **self._begun(count, room),
         }
         held = {name: state[name] for name in new}
-        taken = tf.nest.map_structure(
-            lambda old, part: tf.tensor_scatter_nd_update(old, free, part), held, new
+        found = tf.nest.map_structure(
+            lambda old, part: tf.tensor_scatter_nd_update(old, free[:, None], part), held, new
         )
-        return {**state, **taken, "next": state["next"] + count}
+        # The largest part, which is written in place: nobody reads it as it was.
+        memory = tf.nest.map_structure(
+            lambda old, part: tf.raw_ops.InplaceUpdate(x=old, i=free, v=part),
+            state["memory"],
+            memory,
+        )
+        next_row = state["next"] + count
+        return {**state, **found, "row": taken, "memory": memory, "next": next_row}
+
+    def _with_room(self, state, rows):
+        """The state with as much room as sentences int32 [slots] need, and how much that is: of
+        their sources, and of their outputs."""
+        there = rows < self.batch
+        inside = tf.minimum(rows, self.batch - 1)
+
+        def most(sizes):
+            return _rounded(tf.reduce_max(tf.where(there, tf.gather(sizes, inside), 0)))
+
+        length, room = most(self.lengths), most(self.limits)
+        same = tf.logical_and(
+            tf.equal(length, tf.shape(state["real"])[1]), tf.equal(room, self._room(state))
+        )
+        state = tf.cond(same, lambda: state, lambda: self._resized(state, length, room))
+        return state, length, room
+
+    def _room(self, state):
+        return tf.shape(self.way.outputs(state["hypotheses"])[0])[2]
+
+    def _resized(self, state, length, room):
+        old_room = self._room(state)
+
+        def of_cache(part):
+            by_place = tf.reshape(part, [-1, old_room, part.shape[1]])
+            return tf.reshape(_wide(by_place, 1, room), [-1, part.shape[1]])
+
+        def of_hypotheses(part):
+            return _wide(part, 2, room) if part.shape.rank == 3 else part
+
+        # What free slots go on to write stays in their room.
+        limit = tf.minimum(state["limit"], room)
+        return {
+            **state,
+            "limit": limit,
+            "position": tf.minimum(state["position"], limit - 1),
+            "hypotheses": tf.nest.map_structure(of_hypotheses, state["hypotheses"]),
+            "real": _wide(state["real"], 1, length),
+            "memory": tf.nest.map_structure(lambda part: _wide(part, 2, length), state["memory"]),
+            "cache": tf.nest.map_structure(of_cache, state["cache"]),
+        }
 
     def _stepped(self, state):
-        position = state["position"]
+        position, limit = state["position"], state["limit"]
         filled: dict[str, Any] = {}
 
         def predict(tokens, output, ancestors):
@@ -207,19 +282,21 @@ class _Slots:
                 )
             return probabilities
 
-        hypotheses = self.way.advance(state["hypotheses"], position, predict, state["given"])
+        hypotheses = self.way.advance(state["hypotheses"], position, limit, predict, state["given"])
         position += 1
-        decided = self.way.decided(hypotheses, position)
+        decided = self.way.decided(hypotheses, position, limit)
         ids, scores = self.way.outputs(hypotheses)
-        place = tf.expand_dims(tf.where(decided, state["row"], self.batch), 1)
+        place = tf.where(decided, state["row"], self.batch)
         return {
             **state,
-            "position": tf.minimum(position, self.max_length - 1),
+            "position": tf.minimum(position, limit - 1),
             "hypotheses": hypotheses,
             "cache": filled["cache"],
             "row": tf.where(decided, self.batch, state["row"]),
-            "token_ids": tf.tensor_scatter_nd_update(state["token_ids"], place, ids),
-            "scores": tf.tensor_scatter_nd_update(state["scores"], place, scores),
+            "token_ids": tf.raw_ops.InplaceUpdate(
+                x=state["token_ids"], i=place, v=_wide(ids, 2, self.longest)
+            ),
+            "scores": tf.raw_ops.InplaceUpdate(x=state["scores"], i=place, v=scores),
         }
 
     def _compacted(self, state):
@@ -227,20 +304,50 @@ class _Slots:
         slots = tf.shape(state["row"])[0]
         order: Any = tf.argsort(self._free(state), stable=True)
         kept = order[: tf.maximum((slots + 1) // 2, _FEWEST_SLOTS)]
-        held = {name: state[name] for name in _OF_SLOTS}
+        held = {name: state[name] for name in state if name not in _NOT_OF_SLOTS}
         smaller = tf.nest.map_structure(lambda part: tf.gather(part, kept), held)
 
         def of_cache(part):
             by_slot = tf.reshape(part, [slots, -1, part.shape[1]])
             return tf.reshape(tf.gather(by_slot, kept), [-1, part.shape[1]])
 
-        return {**state, **smaller, "cache": tf.nest.map_structure(of_cache, state["cache"])}
+        state = {**state, **smaller, "cache": tf.nest.map_structure(of_cache, state["cache"])}
+        return self._with_room(state, state["row"])[0]
 
 
 def _rows_of(given: Given, rows):
     return {name: tf.gather(part, rows) for name, part in given.items()}
 
 
-def _loose(part):
-    """The shape without the number of slots."""
-    return tf.TensorShape([None, *part.shape[1:]]) if part.shape.rank else part.shape
+def _rounded(size):
+    return (size + _ROOM - 1) // _ROOM * _ROOM
+
+
+def _wide(part, axis: int, size):
+    """With `size` places along an axis: what is there to begin with, or zeros behind it."""
+    index = [slice(None)] * axis + [slice(0, size)]
+    part = part[tuple(index)]
+    padding = [[0, 0]] * len(part.shape)
+    padding[axis] = [0, size - tf.shape(part)[axis]]
+    return tf.pad(part, padding)
+
+
+# Of a name in the state, the axes besides the first whose size changes.
+_LOOSE = {"hypotheses": 2, "real": 1, "memory": 2}
+
+
+def _loose(state):
+    """The shapes without what changes: the number of slots, and their room."""
+
+    def of(name, part):
+        shape: list[Any] = list(part.shape)
+        if shape:
+            shape[0] = None
+        if name in _LOOSE and len(shape) > _LOOSE[name]:
+            shape[_LOOSE[name]] = None
+        return tf.TensorShape(shape)
+
+    return {
+        name: tf.nest.map_structure(lambda part, name=name: of(name, part), parts)
+        for name, parts in state.items()
+    }

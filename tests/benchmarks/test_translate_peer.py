@@ -1,7 +1,7 @@
 import numpy as np
 
 from electra_model import buckets
-from electra_model.search import target_limit
+from electra_model.search import target_limits
 from tests.benchmarks import translate_peer
 
 
@@ -17,5 +17,5 @@ def test_rows_are_bounded_as_our_search_bounds_them():
         ([2], 40),
         ([3], 40),
     ]
-    expected = [target_limit(width, 40) for width in buckets.fine_buckets(40)]
+    expected = [target_limits(width, 40) for width in buckets.fine_buckets(40)]
     assert [limit for _, limit in found] == expected

@@ -20,8 +20,8 @@ IMPOSSIBLE = -60.0
 class TableModel:
     """A model of three tokens whose distributions are written down.
 
-    Which table it reads is the first source token; the row is all that came before, which it knows
-    from its cache alone. So a cache that follows the wrong hypothesis gives wrong numbers.
+    Which table it reads is the first source token, less one; the row is all that came before, which
+    it knows from its cache alone. So a cache that follows the wrong hypothesis gives wrong numbers.
     """
 
     target_vocab_size = SIZE
@@ -37,14 +37,14 @@ class TableModel:
         self.logits_of = tf.constant(logits)
         self.decoder = types.SimpleNamespace(
             memory_cache=lambda memory: memory,
-            empty_memory=lambda batch, _: tf.zeros([batch], tf.int32),
+            empty_memory=lambda batch, length: [(tf.zeros([batch, 1, length, 1], tf.int32),)],
             empty_cache=lambda batch, beam, length: tf.zeros([batch * length, beam], tf.int32),
             step=self.step,
         )
 
     def encoder(self, source_ids):
-        """The number of the table, in place of a memory."""
-        return source_ids[:, 0]
+        """The number of the table comes first, in place of a memory."""
+        return [(source_ids[:, None, :, None],)]
 
     def step(self, tokens, position, cache, memory, ancestors, real):
         batch, beam, length = ancestors.shape
@@ -56,8 +56,12 @@ class TableModel:
         there = tf.one_hot(places, beam, dtype=tf.int32)  # [batch, beam, length, beam]
         seen = tf.reduce_sum(written * there, axis=3) * tf.cast(steps <= at, tf.int32)
         # Position 0 holds the start mark; what follows it is the prefix.
-        code = tf.reduce_sum(seen[:, :, 1:] * SIZE ** tf.range(length - 1)[None, None, :], axis=2)
-        return tf.gather(tf.gather(self.logits_of, memory), code, batch_dims=1), cache
+        # There may be room for more than the tables know.
+        places = SIZE ** tf.range(LENGTH - 1)[None, None, :]
+        code = tf.reduce_sum(seen[:, :, 1:LENGTH] * places, axis=2)
+        ((numbers,),) = memory
+        logits = tf.gather(self.logits_of, tf.maximum(numbers[:, 0, 0, 0] - 1, 0))
+        return tf.gather(logits, code, batch_dims=1), cache
 
     def logits_in_loops(self, never):
         """What `step` gave is the logits already."""
@@ -88,6 +92,6 @@ SHORT_OR_LONG = {
 
 
 def run(model, sources, beam_size, alpha=0.0, max_length=LENGTH, n_best=1, best: Any = 0):
-    source_ids = tf.constant([[source] for source in sources])
+    source_ids = tf.constant([[source + 1] for source in sources])
     found = search(model, source_ids, Decoding(beam_size, alpha, n_best), max_length)
     return np.asarray(found.token_ids)[:, best].tolist(), np.asarray(found.scores)[:, best]

@@ -9,7 +9,7 @@ import tensorflow as tf
 from electra_model.config import ModelConfig
 from electra_model.decoding import Decoding, Sampling
 from electra_model.electra import Electra
-from electra_model.search import search, target_limit
+from electra_model.search import search, target_limits
 from electra_model.tokenizer import BOS_ID, EOS_ID, PAD_ID
 from tests.electra_model.table_model import (
     GARDEN_PATH,
@@ -47,9 +47,9 @@ def test_every_output_ends(beam_size):
     assert ids == [[A, A, A, EOS_ID]]
 
 
-def test_target_limit():
-    assert target_limit(10, 128) == 25
-    assert target_limit(100, 128) == 128
+def test_target_limits():
+    assert target_limits(10, 128) == 25
+    assert target_limits(100, 128) == 128
 
 
 # === with a real model ===
@@ -179,17 +179,22 @@ DECODINGS = [
 
 @pytest.mark.parametrize("decoding", DECODINGS)
 def test_what_a_sentence_becomes_depends_on_nothing_else(many, decoding):
-    """To the last bit: on the slots, the neighbours, the order, the padding of the source."""
+    """To the last bit: on the slots, the neighbours, the order, the padding of the source, and how
+    long the others may become."""
     model, sources = many
     numbers = np.random.default_rng(7).random((40, 24)).astype("float32")
+    limits = np.random.default_rng(8).integers(6, 25, 40).astype("int32")
 
     def found(rows, sources=sources, slots=None):
         given = {"draws": numbers[rows]}
-        return outputs_of(model, sources[rows], decoding, 24, given, slots)
+        ids, scores = outputs_of(model, sources[rows], decoding, limits[rows], given, slots)
+        assert ids.shape[2] == limits[rows].max()
+        return np.pad(ids, [(0, 0), (0, 0), (0, 24 - ids.shape[2])]), scores
 
     every = np.arange(40)
     ids, scores = found(every)
     assert len({row.tobytes() for row in ids}) > 4, "outputs differ"
+    assert ((ids != 0).sum(axis=2) <= limits[:, None]).all()
     if not decoding.no_repeat_ngram:
         assert len(set((ids[:, 0] != 0).sum(axis=1))) > 1, "and end at various steps"
     wider = np.pad(sources, [(0, 0), (0, 7)])
@@ -198,6 +203,7 @@ def test_what_a_sentence_becomes_depends_on_nothing_else(many, decoding):
         (every, sources, 5),
         (every[::-1], sources, 16),
         (np.array([17]), sources, None),
+        (np.argsort((sources == 0).sum(axis=1)), sources, 3),
         (np.array([3, 30, 3]), sources, None),
         (every, wider, None),
     ):
