@@ -182,7 +182,7 @@ class _Slots:
         fewer = tf.logical_and(few, tf.equal(state["next"], self.batch))
         fewer = tf.logical_and(fewer, slots > _FEWEST_SLOTS)
         state = tf.cond(fewer, lambda: self._compacted(state), lambda: state)
-        return [self._stepped(state)]
+        return [self._stepped(self._with_room(state, state["row"], state["position"]))]
 
     def _free(self, state) -> Any:
         """int32 [slots], 1 where there is no sentence."""
@@ -194,20 +194,20 @@ class _Slots:
         free = tf.cast(free[: tf.minimum(most, self.batch - state["next"]), 0], tf.int32)
         count = tf.shape(free)[0]
         rows = state["next"] + tf.range(count)
-        length = _rounded(tf.reduce_max(tf.gather(self.lengths, rows)))
-        limits = tf.gather(self.limits, rows)
-        # Those that are still at work may need more room than the new ones, or less.
         taken = tf.tensor_scatter_nd_update(state["row"], free[:, None], rows)
-        state, length_of_all, room = self._with_room(state, taken)
-
-        source_ids = _wide(self.source_ids[state["next"] : state["next"] + count], 1, length)
+        position = tf.tensor_scatter_nd_update(state["position"], free[:, None], rows * 0)
+        # Those that are still at work may need more room than the new ones, or less.
+        state = self._with_room(state, taken, position)
+        length_of_all = tf.shape(state["real"])[1]
+        length = tf.minimum(tf.reduce_max(tf.gather(self.lengths, rows)), length_of_all)
+        source_ids = self.source_ids[state["next"] : state["next"] + count, :length]
         memory = self.model.decoder.memory_cache(self.model.encoder(source_ids))
         memory = [tuple(_wide(part, 2, length_of_all) for part in pair) for pair in memory]
         new = {
-            "limit": limits,
+            "limit": tf.gather(self.limits, rows),
             "given": _rows_of(self.given, rows),
             "real": _wide(masks.padding_mask(source_ids), 1, length_of_all),
-            **self._begun(count, room),
+            **self._begun(count, self._room(state)),
         }
         held = {name: state[name] for name in new}
         found = tf.nest.map_structure(
@@ -222,21 +222,22 @@ class _Slots:
         next_row = state["next"] + count
         return {**state, **found, "row": taken, "memory": memory, "next": next_row}
 
-    def _with_room(self, state, rows):
-        """The state with as much room as sentences int32 [slots] need, and how much that is: of
-        their sources, and of their outputs."""
+    def _with_room(self, state, rows, position):
+        """The state with the room that sentences int32 [slots] need at their position int32
+        [slots]. To make room is to copy: so it stays until less than half of it is needed."""
         there = rows < self.batch
         inside = tf.minimum(rows, self.batch - 1)
 
-        def most(sizes):
-            return _rounded(tf.reduce_max(tf.where(there, tf.gather(sizes, inside), 0)))
+        def enough(sizes, now):
+            needed = _rounded(tf.reduce_max(tf.where(there, sizes, 1)))
+            fits = tf.logical_and(needed <= now, needed * 2 > now)
+            return tf.where(fits, now, needed)
 
-        length, room = most(self.lengths), most(self.limits)
-        same = tf.logical_and(
-            tf.equal(length, tf.shape(state["real"])[1]), tf.equal(room, self._room(state))
-        )
-        state = tf.cond(same, lambda: state, lambda: self._resized(state, length, room))
-        return state, length, room
+        length, room = tf.shape(state["real"])[1], self._room(state)
+        new_length = enough(tf.gather(self.lengths, inside), length)
+        new_room = enough(position + 1, room)
+        same = tf.logical_and(tf.equal(length, new_length), tf.equal(room, new_room))
+        return tf.cond(same, lambda: state, lambda: self._resized(state, new_length, new_room))
 
     def _room(self, state):
         return tf.shape(self.way.outputs(state["hypotheses"])[0])[2]
@@ -251,12 +252,10 @@ class _Slots:
         def of_hypotheses(part):
             return _wide(part, 2, room) if part.shape.rank == 3 else part
 
-        # What free slots go on to write stays in their room.
-        limit = tf.minimum(state["limit"], room)
         return {
             **state,
-            "limit": limit,
-            "position": tf.minimum(state["position"], limit - 1),
+            # What free slots go on to write stays in their room.
+            "position": tf.minimum(state["position"], room - 1),
             "hypotheses": tf.nest.map_structure(of_hypotheses, state["hypotheses"]),
             "real": _wide(state["real"], 1, length),
             "memory": tf.nest.map_structure(lambda part: _wide(part, 2, length), state["memory"]),
@@ -286,13 +285,15 @@ class _Slots:
         position += 1
         decided = self.way.decided(hypotheses, position, limit)
         ids, scores = self.way.outputs(hypotheses)
+        row = tf.where(decided, self.batch, state["row"])
         place = tf.where(decided, state["row"], self.batch)
         return {
             **state,
-            "position": tf.minimum(position, limit - 1),
+            # Where there is no sentence, no more room is needed.
+            "position": tf.where(tf.equal(row, self.batch), 0, tf.minimum(position, limit - 1)),
             "hypotheses": hypotheses,
             "cache": filled["cache"],
-            "row": tf.where(decided, self.batch, state["row"]),
+            "row": row,
             "token_ids": tf.raw_ops.InplaceUpdate(
                 x=state["token_ids"], i=place, v=_wide(ids, 2, self.longest)
             ),
@@ -311,8 +312,7 @@ class _Slots:
             by_slot = tf.reshape(part, [slots, -1, part.shape[1]])
             return tf.reshape(tf.gather(by_slot, kept), [-1, part.shape[1]])
 
-        state = {**state, **smaller, "cache": tf.nest.map_structure(of_cache, state["cache"])}
-        return self._with_room(state, state["row"])[0]
+        return {**state, **smaller, "cache": tf.nest.map_structure(of_cache, state["cache"])}
 
 
 def _rows_of(given: Given, rows):
