@@ -13,7 +13,7 @@ import tensorflow as tf
 from keras import ops
 
 from electra_model import masks, randomness
-from electra_model.fusion import biased, dense_product, fused, into_product, is_fused
+from electra_model.fusion import biased, dense_product, fused, into_product, is_alike, is_fused
 from electra_model.rotary import rotate
 
 
@@ -144,7 +144,7 @@ def weights(products, mask, rate=0.0, seed=None, part=0):
     """
 
     def forward(products):
-        alpha = tf.nn.softmax(_masked(products, mask), axis=-1)
+        alpha = _softmax(_masked(products, mask))
         return alpha, alpha if seed is None else _kept(alpha, seed, rate=rate, part=part)
 
     if not is_fused():
@@ -161,6 +161,16 @@ def weights(products, mask, rate=0.0, seed=None, part=0):
 
     found: Any = run(products)
     return found
+
+
+def _softmax(scores):
+    if not is_alike():
+        return tf.nn.softmax(scores, axis=-1)
+    # Of what is no multiple of 16, TensorFlow adds up the end in another order than the rest: a sum
+    # would depend on how much padding follows.
+    length: Any = tf.shape(scores)[-1]
+    padding = [[0, 0]] * (scores.shape.rank - 1) + [[0, -length % 16]]
+    return tf.nn.softmax(tf.pad(scores, padding, constant_values=-2e9))[..., :length]
 
 
 @fused

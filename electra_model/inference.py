@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import concurrent.futures
+import threading
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from electra_model import attention_flow
+from electra_model import attention_flow, threads
 from electra_model import buckets as bucketing
 from electra_model.constraints import Given
 from electra_model.decoding import Decoding, Sampling
@@ -55,6 +57,7 @@ class LoadedModel:
         self.source_max_length: int = self.buckets[-1]
         self.widths = bucketing.fine_buckets(self.source_max_length)
         self._searches: dict[Decoding, Any] = {}
+        self._making = threading.Lock()
         self._likelihoods: Any = None
 
     def count_tokens(self, texts: Sequence[str]) -> np.ndarray:
@@ -118,15 +121,23 @@ class LoadedModel:
         members = np.flatnonzero(lengths > 1)
         # Of like length, the longest first: those that are left at the end have little to do.
         members = members[np.argsort(-lengths[members], kind="stable")]
-        outputs = []
-        for start in range(0, len(members), SEARCH_ROWS):
-            rows = members[start : start + SEARCH_ROWS]
+
+        def found(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
             width = min(int(lengths[rows[0]]), self.source_max_length)
             source = bucketing.pad(values, offsets, rows, width)
             own = None if numbers is None else numbers[rows]
             ids, scores[rows] = self.search_ids(source, decoding, max_length, own)
-            outputs.append((rows, ids))
-        return outputs, scores
+            return rows, ids
+
+        lanes = min(threads.lanes(), len(members))
+        parts = [
+            members[lane::lanes][start : start + SEARCH_ROWS]
+            for start in range(0, len(members), SEARCH_ROWS)
+            for lane in range(lanes)
+        ]
+        parts = [rows for rows in parts if len(rows)]
+        with concurrent.futures.ThreadPoolExecutor(max(1, lanes)) as pool:
+            return list(pool.map(found, parts)), scores
 
     def _batches(
         self, lengths: np.ndarray, wanted: np.ndarray
@@ -180,8 +191,11 @@ class LoadedModel:
         One function is traced, and kept, for each setting.
         """
         limits = self.limits((source != PAD_ID).sum(axis=1), max_length)
-        if decoding not in self._searches:
-            self._searches[decoding] = traced_search(self.model, decoding)
+        with self._making:
+            if decoding not in self._searches:
+                self._searches[decoding] = traced_search(
+                    self.model, decoding
+                ).get_concrete_function()
         if numbers is None:
             numbers = np.zeros((len(source), 0), np.float32)
         found = self._searches[decoding](*map(tf.constant, (source, limits, numbers)))

@@ -13,13 +13,13 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import functools
-import os
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
 import tensorflow as tf
 
+from electra_model import threads
 from electra_model.averaging import MovingAverage
 from electra_model.config import LoopConfig
 from electra_model.errors import WorkError
@@ -246,13 +246,8 @@ def _lanes(batch_tokens: int) -> int:
     """One for each processor, if its share of a batch is not too small; none on a GPU."""
     if tf.config.list_physical_devices("GPU"):
         return 1
-    processors = len(os.sched_getaffinity(0))
-    lanes = max(1, min(processors, batch_tokens // _LANE_TOKENS))
-    # Operations that wait for threads of each other's gain less than lanes that do not. Where
-    # TensorFlow runs already, its threads are what they are.
-    with contextlib.suppress(RuntimeError):
-        tf.config.threading.set_intra_op_parallelism_threads(max(1, processors // lanes))
-        tf.config.threading.set_inter_op_parallelism_threads(max(2, lanes))
+    lanes = max(1, min(threads.processors(), batch_tokens // _LANE_TOKENS))
+    threads.side_by_side(lanes)
     return lanes
 
 

@@ -92,8 +92,10 @@ def evaluate(job: JobConfig, *, progress: Report | None = None) -> dict[str, Any
 
 def _load_model(model_folder: str) -> Translator:
     # Here, because it needs TensorFlow, which an evaluation that is skipped does not.
+    from electra_model import threads
     from electra_model.export import load_model
 
+    threads.side_by_side(threads.processors())
     return load_model(model_folder)
 
 

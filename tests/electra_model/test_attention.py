@@ -1,7 +1,9 @@
 import numpy as np
 import pytest
+import tensorflow as tf
 
-from electra_model.attention import MultiHeadAttention
+from electra_model.attention import MultiHeadAttention, weights
+from electra_model.fusion import Computation, computing
 from electra_model.initialization import initialize
 from electra_model.randomness import SeedStream
 
@@ -97,3 +99,16 @@ def test_heads_must_divide_the_width():
 def test_config_makes_the_same_layer(layer):
     again = MultiHeadAttention(**layer.get_config())
     assert (again.d_model, again.num_heads, again.dropout) == (D_MODEL, HEADS, 0.5)
+
+
+@pytest.mark.parametrize("real", [1, 7, 16, 33, 40, 50])
+def test_scores_do_not_depend_on_how_much_padding_follows(real):
+    """To the last bit, where rows are to be alike."""
+    products = np.random.default_rng(real).normal(size=(3, 2, 1, 80)).astype("float32")
+    with computing(Computation(alike=True)):
+        found = [
+            np.asarray(weights(tf.constant(products[..., :width]), np.arange(width) < real)[0])
+            for width in range(real, 80)
+        ]
+    for scores in found:
+        assert np.array_equal(scores[..., :real], found[0]) and not scores[..., real:].any()

@@ -1,0 +1,32 @@
+"""How TensorFlow uses the cores.
+
+An operation that is divided among cores has them wait for each other; at the sizes of these models
+that costs up to a third. So each operation keeps to one core where there is enough that can be done
+side by side: shares of a batch, or sentences.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+
+import tensorflow as tf
+
+
+def processors() -> int:
+    """How many this process may use."""
+    return len(os.sched_getaffinity(0))
+
+
+def side_by_side(lanes: int) -> None:
+    """Operations are to run side by side, `lanes` at a time, each on its part of the processors.
+    Where TensorFlow runs already, its threads are what they are."""
+    with contextlib.suppress(RuntimeError):
+        tf.config.threading.set_intra_op_parallelism_threads(max(1, processors() // lanes))
+        tf.config.threading.set_inter_op_parallelism_threads(max(2, lanes))
+
+
+def lanes() -> int:
+    """How much can run side by side without sharing a core: 1 where nothing was said of it."""
+    each = tf.config.threading.get_intra_op_parallelism_threads()
+    return max(1, processors() // each) if each else 1
