@@ -170,7 +170,8 @@ def _softmax(scores):
     # would depend on how much padding follows.
     length: Any = tf.shape(scores)[-1]
     padding = [[0, 0]] * (scores.shape.rank - 1) + [[0, -length % 16]]
-    return tf.nn.softmax(tf.pad(scores, padding, constant_values=-2e9))[..., :length]
+    found: Any = tf.nn.softmax(tf.pad(scores, padding, constant_values=-2e9))
+    return found[..., :length]
 
 
 @fused

@@ -81,7 +81,8 @@ class ClippedUpdate:
         scale = self._clip_norm / tf.maximum(norm, self._clip_norm) if self._clip_norm else 1.0
         for apply, gradients in zip(self._applied, sums, strict=True):
             apply(gradients, scale, is_finite)
-        self._optimizer.iterations.assign_add(tf.cast(is_finite, self._optimizer.iterations.dtype))
+        made: Any = self._optimizer.iterations
+        made.assign_add(tf.cast(is_finite, made.dtype))
         return norm, is_finite
 
     def _apply(self, variables, gradients, scale, is_finite):

@@ -110,9 +110,8 @@ def search(
             *(decoding.min_length, decoding.n_best),
         )
     with computing(Computation(alike=True)):
-        return _Slots(model, source_ids, way, decoding, limits, longest, given or {}).run(
-            slots or max(1, ROWS // way.beam_size)
-        )
+        slots = max(1, ROWS // way.beam_size) if slots is None else slots
+        return _Slots(model, source_ids, way, decoding, limits, longest, given or {}).run(slots)
 
 
 class _Slots:
@@ -124,7 +123,8 @@ class _Slots:
         self.model, self.source_ids, self.way = model, source_ids, way
         self.decoding, self.limits, self.longest, self.given = decoding, limits, longest, given
         self.batch = tf.shape(source_ids)[0]
-        self.lengths = tf.reduce_sum(tf.cast(masks.padding_mask(source_ids), tf.int32), axis=1)
+        real: Any = masks.padding_mask(source_ids)
+        self.lengths = tf.reduce_sum(tf.cast(real, tf.int32), axis=1)
         self.logits = model.logits_in_loops(_NEVER)
 
     def run(self, slots) -> Hypotheses:
