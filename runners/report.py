@@ -53,6 +53,7 @@ def write_report(job: JobConfig) -> dict[str, Any]:
         task=job.task,
         pretrain_skipped=job.pretrain.skipped,
         train_skipped=job.train.skipped,
+        output=job.translate.output,
     )
     if not {*present} - {"run"}:
         trouble = report_corpus.last_trouble(job.workdir)
@@ -74,10 +75,13 @@ def render(
     task: str = "translate",
     pretrain_skipped: bool = False,
     train_skipped: bool = False,
+    output: str | None = None,
 ) -> tuple[str, list[str]]:
-    """The page, and the names of the sections that there was something to say in."""
+    """The page, and the names of the sections that there was something to say in. `output`: the
+    folder of translated documents."""
     sections = {
         "evaluation": report_sections.evaluation(workdir),
+        "translated": report_sections.translated(output),
         "corpus": report_corpus.corpus(workdir),
         "pretraining": report_sections.training(workdir, "pretrain"),
         "training": report_sections.training(workdir, "train"),

@@ -202,6 +202,41 @@ def evaluation(workdir: str) -> dict[str, Any] | None:
     return result
 
 
+# What a check of `electra translate` means when it flags a sentence.
+FLAGS = {
+    "empty_translation": "the model has no words for the sentence",
+    "lost_span": "an address, placeholder, code or tag of the source is not in the translation",
+    "added_span": "an address, placeholder, code or tag is not in the source",
+    "lost_number": "a number of the source is not in the translation",
+    "added_number": "a number is not in the source",
+    "length_ratio": "far longer or shorter than the source",
+    "repetition": "the same words over and over",
+    "untranslated": "a copy of the source",
+    "wrong_language": "probably in another language",
+    "spans_in_source_order": "put together from parts, in the order of the source",
+    "tags_in_pieces": "put together from what lies between its tags",
+}
+
+
+def translated(output: str | None) -> dict[str, Any] | None:
+    """What `electra translate` says of the documents that it has finished in a folder: counts, and
+    its checks where it made them."""
+    manifest = read_json(files.join(output, "_electra", "manifest.json")) if output else None
+    if manifest is None:
+        return None
+    checks = manifest.get("certificate")
+    return {
+        "counts": manifest["counts"],
+        "rejected": sum(manifest["counts"]["rejected"].values()),
+        "segments": manifest["segments"],
+        "checks": checks,
+        "flags": [
+            {"name": name, "meaning": FLAGS.get(name, ""), "segments": count}
+            for name, count in (checks or {}).get("flags", {}).items()
+        ],
+    }
+
+
 def shortened(text: str, limit: int) -> str:
     """A text, or the beginning of a longer one and how long it is."""
     return text if len(text) <= limit else f"{text[:limit]} … ({len(text):,} characters)"

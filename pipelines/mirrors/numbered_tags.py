@@ -4,7 +4,7 @@
 {'1': '', '2/': '1'}
 
 A model's answer is taken when it holds the same tags, each once, and each inside the same pair as
-in the source.
+in the source, and when no pair that held words has lost all of them.
 """
 
 from __future__ import annotations
@@ -37,6 +37,22 @@ def structure(text: str) -> dict[str, str] | None:
     return found if open_ones == [""] else None
 
 
+def kept(source: str, answer: str) -> bool:
+    """Whether an answer may be taken. Every answer may where the source's tags are not well
+    formed, or where it has none."""
+    wanted = structure(source)
+    return not wanted or (structure(answer) == wanted and _filled(source) <= _filled(answer))
+
+
+def _filled(text: str) -> set[str]:
+    """The numbers of the pairs that hold more than tags and white space. Of well formed tags."""
+    return {
+        number
+        for number, inside in re.findall(r"(?s)<([0-9]{1,4})>(?=(.*?)</\1>)", text)
+        if TAG.sub("", inside).strip()
+    }
+
+
 def mended(source: str, answer: str) -> str | None:
     """The answer with its tags as the source spells them; None when they are not the same ones.
 
@@ -44,7 +60,7 @@ def mended(source: str, answer: str) -> str | None:
     """
     wanted = structure(source)
     answer = LOOSE.sub(r"<\1\2\3>", answer)
-    if wanted is None or structure(answer) != wanted:
+    if wanted is None or structure(answer) != wanted or not kept(source, answer):
         return None
     # Out of a pair it may have gone into the one around it.
     for _ in range(len(wanted) + 1):

@@ -37,15 +37,15 @@ def keep_tags(
 
     Args:
       segments: with or without tags; tags that are not well formed are not looked at.
-      translate: segments -> their outcomes, in order. translate_parts: the same of what lies
-        between tags; `translate` where it is not given.
+      translate: segments -> their outcomes, `mended`, in order. translate_parts: the same of what
+        lies between tags; `translate` where it is not given.
     """
-    outcomes = mended(segments, translate(segments))
-    lost: dict[str, Outcome] = {}
-    for segment, outcome in zip(segments, outcomes, strict=True):
-        if numbered_tags.structure(segment) != numbered_tags.structure(outcome.translation):
-            if numbered_tags.structure(segment):
-                lost[segment] = outcome
+    outcomes = translate(segments)
+    lost = {
+        segment: outcome
+        for segment, outcome in zip(segments, outcomes, strict=True)
+        if not numbered_tags.kept(segment, outcome.translation)
+    }
     if not lost:
         return outcomes
     pieces_of = {segment: numbered_tags.parted(segment) for segment in lost}

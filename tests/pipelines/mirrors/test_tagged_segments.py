@@ -1,5 +1,5 @@
 from pipelines.inference import Outcome
-from pipelines.mirrors.tagged_segments import IN_PIECES, keep_tags
+from pipelines.mirrors.tagged_segments import IN_PIECES, keep_tags, mended
 
 
 def asked_of(answers):
@@ -8,9 +8,10 @@ def asked_of(answers):
 
     def translate(segments):
         asked.append(list(segments))
-        return [
+        outcomes = [
             Outcome(answers.get(one, one.upper()), -float(len(one.split()))) for one in segments
         ]
+        return mended(segments, outcomes)
 
     return translate, asked
 
@@ -43,3 +44,11 @@ def test_tags_that_are_not_well_formed_are_text():
     translate, asked = asked_of({"a <1> b": "c"})
     assert keep_tags(["a <1> b"], translate)[0].translation == "c"
     assert len(asked) == 1
+
+
+def test_words_that_are_gone_from_between_their_tags_are_lost():
+    source = "Press <1>the <2>key</2></1>, <3> </3>!"
+    translate, asked = asked_of({source: "<1>PRESS THE KEY <2> </2></1>, <3></3>!"})
+    outcomes = keep_tags([source], translate)
+    assert outcomes[0].translation == "PRESS <1>THE <2>KEY</2></1>, <3> </3>!"
+    assert outcomes[0].flags == (IN_PIECES,) and asked[1] == ["Press", "the", "key"]
