@@ -221,8 +221,8 @@ FLAGS = {
 def translated(output: str | None) -> dict[str, Any] | None:
     """What `electra translate` says of the documents that it has finished in a folder: counts, and
     its checks where it made them."""
-    manifest = read_json(files.join(output, "_electra", "manifest.json")) if output else None
-    if manifest is None:
+    manifest = read_json(files.join(output, "_electra", "manifest.json")) if output else {}
+    if not manifest:
         return None
     checks = manifest.get("certificate")
     return {
