@@ -6,7 +6,6 @@ each a program of its own, that TensorFlow runs side by side.
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -59,9 +58,9 @@ class ClippedUpdate:
         self._clip_norm = clip_norm
         variables = list(variables)
         self._groups = balanced([variable.shape.num_elements() for variable in variables], parts)
-        self._added = [_compiled(_added) for _ in self._groups]
-        self._applied = [
-            _compiled(functools.partial(self._apply, [variables[index] for index in group]))
+        self._summed = [_compiled(_summed) for _ in self._groups]
+        self._updated = [
+            _compiled(self._update_of([variables[index] for index in group]))
             for group in self._groups
         ]
 
@@ -72,27 +71,30 @@ class ClippedUpdate:
         are not, nothing changes, the state of the optimizer included.
         """
         sums, squares = [], []
-        for add, group in zip(self._added, self._groups, strict=True):
+        for add, group in zip(self._summed, self._groups, strict=True):
             found, square = add([_of(group, gradients) for gradients in addends], factor)
             sums.append(found)
             squares.append(square)
         norm = tf.sqrt(tf.add_n(squares))
         is_finite = tf.logical_and(tf.math.is_finite(norm), tf.math.is_finite(loss))
         scale = self._clip_norm / tf.maximum(norm, self._clip_norm) if self._clip_norm else 1.0
-        for apply, gradients in zip(self._applied, sums, strict=True):
-            apply(gradients, scale, is_finite)
+        for update, gradients in zip(self._updated, sums, strict=True):
+            update(gradients, scale, is_finite)
         made: Any = self._optimizer.iterations
         made.assign_add(tf.cast(is_finite, made.dtype))
         return norm, is_finite
 
-    def _apply(self, variables, gradients, scale, is_finite):
-        def apply():
-            rate = self._optimizer.learning_rate
-            for gradient, variable in zip(gradients, variables, strict=True):
-                self._optimizer.update_step(gradient * scale, variable, rate)
-            return 0
+    def _update_of(self, variables):
+        def weights_updated(gradients, scale, is_finite):
+            def apply():
+                rate = self._optimizer.learning_rate
+                for gradient, variable in zip(gradients, variables, strict=True):
+                    self._optimizer.update_step(gradient * scale, variable, rate)
+                return 0
 
-        return tf.cond(is_finite, apply, lambda: 0)
+            return tf.cond(is_finite, apply, lambda: 0)
+
+        return weights_updated
 
 
 def balanced(sizes: Sequence[int], groups: int) -> list[list[int]]:
@@ -108,7 +110,7 @@ def _of(group: Sequence[int], gradients: Sequence[Any]):
     return [tf.convert_to_tensor(gradients[index]) for index in group]
 
 
-def _added(addends, factor):
+def _summed(addends, factor):
     sums = [sum(parts[1:], parts[0]) * factor for parts in zip(*addends, strict=True)]
     return sums, tf.add_n([tf.reduce_sum(tf.square(one)) for one in sums])
 

@@ -16,7 +16,8 @@ def drawn(sampling, numbers, position=2):
     given = {"draws": tf.tile(tf.constant(numbers, tf.float32)[:, None], [1, 6])}
     probabilities = tf.tile(tf.constant(SHARES)[None, None], [count, 1, 1])
     state = way.advance(
-        way.start(count), tf.fill([count], position), lambda *_: probabilities, given
+        *(way.start(count, 6), tf.fill([count], position), tf.fill([count], 6)),
+        *(lambda *_: probabilities, given),
     )
     return np.asarray(state["tokens"])[:, 0], np.asarray(state["total"])[:, 0]
 
