@@ -13,7 +13,15 @@ import tensorflow as tf
 from keras import ops
 
 from electra_model import masks, randomness
-from electra_model.fusion import biased, dense_product, fused, into_product, is_alike, is_fused
+from electra_model.fusion import (
+    biased,
+    dense_product,
+    fused,
+    in_whole_vectors,
+    into_product,
+    is_alike,
+    is_fused,
+)
 from electra_model.rotary import rotate
 
 
@@ -166,12 +174,8 @@ def weights(products, mask, rate=0.0, seed=None, part=0):
 def _softmax(scores):
     if not is_alike():
         return tf.nn.softmax(scores, axis=-1)
-    # Of what is no multiple of 16, TensorFlow adds up the end in another order than the rest: a sum
-    # would depend on how much padding follows.
-    length: Any = tf.shape(scores)[-1]
-    padding = [[0, 0]] * (scores.shape.rank - 1) + [[0, -length % 16]]
-    found: Any = tf.nn.softmax(tf.pad(scores, padding, constant_values=-2e9))
-    return found[..., :length]
+    found: Any = tf.nn.softmax(in_whole_vectors(scores, -2e9))
+    return found[..., : tf.shape(scores)[-1]]
 
 
 @fused

@@ -254,14 +254,11 @@ class _Module(tf.Module):
         source = loaded.tokenizer.encode(text).to_tensor(PAD_ID)[:, : loaded.source_max_length]
         lengths = tf.reduce_sum(tf.cast(source != PAD_ID, tf.int32), axis=1)
         limits = tf.constant(loaded.limits(np.arange(loaded.source_max_length + 1)))
-        decoding = Decoding(beam_size, length_penalty)
         # The longest first, which is fastest.
         order: Any = tf.argsort(lengths, direction="DESCENDING", stable=True)
-        sorted_source, sorted_limits = (
-            tf.gather(source, order),
-            tf.gather(limits, tf.gather(lengths, order)),
-        )
-        ids, score = best_outputs(loaded.model, sorted_source, sorted_limits, decoding)
+        of_each = tf.gather(limits, tf.gather(lengths, order))
+        decoding = Decoding(beam_size, length_penalty)
+        ids, score = best_outputs(loaded.model, tf.gather(source, order), of_each, decoding)
         place = tf.argsort(order)
         output, score = tf.gather(ids, place), tf.gather(score, place)
         # The end mark alone is no text.

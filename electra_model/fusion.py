@@ -72,6 +72,15 @@ def is_alike() -> bool:
     return _current.get().alike
 
 
+def in_whole_vectors(x, filler: float):
+    """float [..., n] -> [..., m], filled up to a multiple of 16: what is left over at the end of a
+    tensor or a row TensorFlow computes, or adds up, in another way than the rest, so that a
+    number's last bit would depend on where it stands and on what follows."""
+    size: Any = tf.shape(x)[-1]
+    padding = [[0, 0]] * (x.shape.rank - 1) + [[0, -size % 16]]
+    return tf.pad(x, padding, constant_values=filler)
+
+
 def product(x, kernel, transposed=False, bias=None) -> Any:
     """float [..., k] times float [k, n], or [n, k] where it is transposed -> [..., n], of the
     computation's dtype; with a bias float32 [n] it is added, and the result is float32."""

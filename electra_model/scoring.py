@@ -4,6 +4,8 @@ from typing import Any
 
 import tensorflow as tf
 
+from electra_model.fusion import in_whole_vectors
+
 LOWEST = -1e9
 # Tokens of a block, see `likeliest`.
 BLOCK = 64
@@ -23,13 +25,8 @@ def length_penalties(max_length, alpha: float):
 
 def log(probabilities):
     """The natural logarithm, `LOWEST` where a probability is 0."""
-    # Sixteen at a time: what is left over at the end of a tensor would be computed in another way,
-    # and a number's last bit depend on where it stands.
-    size: Any = tf.shape(probabilities)[-1]
-    padding = [[0, 0]] * (probabilities.shape.rank - 1) + [[0, -size % 16]]
-    padded = tf.pad(probabilities, padding, constant_values=1.0)
-    found: Any = tf.math.log(tf.maximum(padded, 1e-38))
-    return tf.where(probabilities > 0, found[..., :size], LOWEST)
+    found: Any = tf.math.log(tf.maximum(in_whole_vectors(probabilities, 1.0), 1e-38))
+    return tf.where(probabilities > 0, found[..., : tf.shape(probabilities)[-1]], LOWEST)
 
 
 def written(output, position, tokens):

@@ -3,14 +3,14 @@
 An operation that is divided among cores has them wait for each other; at the sizes of these models
 that costs up to a third. So each operation keeps to one core where there is enough that can be done
 side by side: shares of a batch, or sentences.
+
+TensorFlow is loaded only by what asks or tells it something: that takes seconds.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
-
-import tensorflow as tf
 
 
 def processors() -> int:
@@ -21,6 +21,8 @@ def processors() -> int:
 def side_by_side(lanes: int) -> None:
     """Operations are to run side by side, `lanes` at a time, each on its part of the processors.
     Where TensorFlow runs already, its threads are what they are."""
+    import tensorflow as tf
+
     with contextlib.suppress(RuntimeError):
         tf.config.threading.set_intra_op_parallelism_threads(max(1, processors() // lanes))
         tf.config.threading.set_inter_op_parallelism_threads(max(2, lanes))
@@ -28,5 +30,7 @@ def side_by_side(lanes: int) -> None:
 
 def lanes() -> int:
     """How much can run side by side without sharing a core: 1 where nothing was said of it."""
+    import tensorflow as tf
+
     each = tf.config.threading.get_intra_op_parallelism_threads()
     return max(1, processors() // each) if each else 1

@@ -220,7 +220,7 @@ def _gpu_has_bfloat16(device: Any) -> bool:
     return details.get("compute_capability", (0, 0)) >= (8, 0)
 
 
-# Padded tokens of a share below which another lane gains nothing.
+# Padded tokens of a share at least; of smaller ones it was not measured that they gain.
 _LANE_TOKENS = 512
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import difflib
 import importlib.util
-import os
 from typing import Any, Literal
 
 import pydantic
@@ -18,6 +17,7 @@ from pydantic import Field
 
 from electra_model.config import STRICT
 from electra_model.errors import InputError
+from electra_model.threads import processors
 
 # What each engine cannot do without; the values go below `runner.options`.
 _REQUIRED = {
@@ -84,7 +84,7 @@ def pipeline_runner(config: RunnerConfig):
             return FnApiRunner()
         from .local_workers import LocalProcesses
 
-        threads = max(1, len(os.sched_getaffinity(0)) // config.workers)
+        threads = max(1, processors() // config.workers)
         settings = {"options": config.options, "threads": threads}
         return FnApiRunner(default_environment=LocalProcesses(settings))
     if config.name == "flink":

@@ -16,6 +16,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
+from electra_model.threads import processors
 from pipelines import files
 from pipelines.units import fingerprint
 
@@ -141,7 +142,7 @@ def machine() -> dict[str, Any]:
     return {
         "system": f"{platform.system()} {platform.release()}",
         "processor": processor.model(),
-        "cores": len(os.sched_getaffinity(0)),
+        "cores": processors(),
         "memory_bytes": memory,
     }
 
