@@ -3,12 +3,14 @@
 `learning_peer.py prenorm|marian short|long FOLDER UPDATES ...` reads `pairs.npz` and `test.npz` of
 the folder, trains for the last of those numbers of updates, and prints one line of JSON: for each
 number the updates, the target tokens and the hypotheses, a text for each test pair. `2m` instead of
-numbers trains for two minutes and translates nothing.
+numbers trains for two minutes and translates nothing. A training that was stopped goes on from
+its last state, every 100 updates, and learns what it would have learned in one go.
 
 prenorm: `torch.nn.Transformer` with pre-norm blocks, small batches, a cosine that ends with the
 training, greedy search. marian: Hugging Face's, post-norm, inverse square root, beam 4.
 """
 
+import itertools
 import json
 import math
 import os
@@ -25,6 +27,7 @@ from training_peer import BOS, EOS, MASK, PAD, marian, matrix, rows, sorted_batc
 
 MOST_TOKENS = 128
 SENTENCES_AT_ONCE = 64
+SAVED_EVERY = 100
 
 
 class PreNorm(nn.Module):
@@ -132,33 +135,65 @@ def recipe(name, vocabulary, length):
     return PreNorm(vocabulary, width, layers), tokens, rate
 
 
-def train(model, batch_tokens, rate, sources, targets, end):
-    """Yields the number of updates made and of target tokens after each update; `end` is told the
-    former and gives the share of the training that they are."""
-    optimizer = torch.optim.AdamW(model.parameters(), 1.0, (0.9, 0.98), 1e-9, 0.01)
-    updates, tokens, epoch = 0, 0, 0
-    while True:
-        for source, target in sorted_batches(sources, targets, batch_tokens, seed=epoch):
-            share = end(updates)
-            if share >= 1:
-                return
-            model.train()
-            for group in optimizer.param_groups:
-                group["lr"] = rate(updates, share)
-            shifted = torch.cat([torch.full_like(target[:, :1], BOS), target[:, :-1]], dim=1)
-            loss = functional.cross_entropy(
-                model(source, shifted).flatten(0, 1),
-                target.flatten(),
-                ignore_index=PAD,
-                label_smoothing=0.1,
-            )
-            loss.backward()
-            nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-            optimizer.step()
-            optimizer.zero_grad()
-            updates, tokens = updates + 1, tokens + int(target.ne(PAD).sum())
-            yield updates, tokens
-        epoch += 1
+def batches(sources, targets, batch_tokens, first):
+    """Endless, epoch by epoch, from the one of this number on."""
+    epochs = (sorted_batches(sources, targets, batch_tokens, seed=n) for n in itertools.count())
+    return itertools.islice(itertools.chain.from_iterable(epochs), first, None)
+
+
+def train(model, optimizer, rate, data, end, updates=0, tokens=0):
+    """Yields the number of updates made and of target tokens after each update, from those given
+    on; `end` is told the former and gives the share of the training that they are."""
+    for source, target in data:
+        share = end(updates)
+        if share >= 1:
+            return
+        model.train()
+        for group in optimizer.param_groups:
+            group["lr"] = rate(updates, share)
+        shifted = torch.cat([torch.full_like(target[:, :1], BOS), target[:, :-1]], dim=1)
+        loss = functional.cross_entropy(
+            model(source, shifted).flatten(0, 1),
+            target.flatten(),
+            ignore_index=PAD,
+            label_smoothing=0.1,
+        )
+        loss.backward()
+        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        optimizer.zero_grad()
+        updates, tokens = updates + 1, tokens + int(target.ne(PAD).sum())
+        yield updates, tokens
+
+
+class Saved:
+    """The state of a training in a file: everything that the next update depends on."""
+
+    def __init__(self, path, model, optimizer):
+        self.path, self.model, self.optimizer = path, model, optimizer
+
+    def restore(self):
+        """Updates made, target tokens, what was found; nothing where there is no file."""
+        if not self.path.is_file():
+            return 0, 0, []
+        state = torch.load(self.path, weights_only=True)
+        self.model.load_state_dict(state["model"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        torch.set_rng_state(state["draws"])
+        return state["updates"], state["tokens"], state["found"]
+
+    def save(self, updates, tokens, found):
+        state = {
+            "model": self.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "draws": torch.get_rng_state(),
+            "updates": updates,
+            "tokens": tokens,
+            "found": found,
+        }
+        temporary = self.path.with_suffix(".tmp")
+        torch.save(state, temporary)
+        os.replace(temporary, self.path)
 
 
 def translate(model, sources, processor):
@@ -184,21 +219,32 @@ def main():
     pairs, test = np.load(folder / "pairs.npz"), np.load(folder / "test.npz")
     processor = sentencepiece.SentencePieceProcessor(str(folder / "vocabulary" / "spm.model"))
     model, batch_tokens, rate = recipe(name, processor.get_piece_size(), length)
-    data = rows(pairs, "source_ids"), rows(pairs, "target_ids")
+    optimizer = torch.optim.AdamW(model.parameters(), 1.0, (0.9, 0.98), 1e-9, 0.01)
+    data = rows(pairs, "source_ids"), rows(pairs, "target_ids"), batch_tokens
     if lengths[0].endswith("m"):
         start, seconds = time.monotonic(), 60 * float(lengths[0][:-1])
         for updates, tokens in train(
-            model, batch_tokens, rate, *data, lambda _: (time.monotonic() - start) / seconds
+            model,
+            optimizer,
+            rate,
+            batches(*data, 0),
+            lambda _: (time.monotonic() - start) / seconds,
         ):
             found = {"updates": updates, "tokens": tokens}
         print(json.dumps([found]))
         return
-    wanted, found = [int(one) for one in lengths], []
-    for updates, tokens in train(model, batch_tokens, rate, *data, lambda n: n / wanted[-1]):
+    wanted = [int(one) for one in lengths]
+    saved = Saved(folder / f"peer-{name}-{length}-{wanted[-1]}.pt", model, optimizer)
+    made, seen, found = saved.restore()
+    for updates, tokens in train(
+        model, optimizer, rate, batches(*data, made), lambda n: n / wanted[-1], made, seen
+    ):
         if updates in wanted:
             texts = translate(model, rows(test, "source_ids"), processor)
             flat = [" ".join(text.split()) for text in texts]
             found.append({"updates": updates, "tokens": tokens, "hypotheses": flat})
+        if updates % SAVED_EVERY == 0 or updates in wanted:
+            saved.save(updates, tokens, found)
     print(json.dumps(found))
 
 
