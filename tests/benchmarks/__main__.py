@@ -18,6 +18,9 @@ from . import (
     recipes,
     results,
     training_speed,
+    translate_kills,
+    translate_pipeline,
+    translate_sizes,
     translate_speed,
     warm_start,
 )
@@ -39,6 +42,9 @@ _SECTIONS = {
     "near_duplicates": near_duplicates.measure,
     "training": training_speed.measure,
     "translate": translate_speed.measure,
+    "translate_pipeline": translate_pipeline.measure,
+    "translate_sizes": translate_sizes.measure,
+    "translate_kills": translate_kills.measure,
     "learning": learning.measure,
     "warm_start": warm_start.measure,
     "other_tasks": other_tasks.measure,
@@ -46,7 +52,14 @@ _SECTIONS = {
     "checks": checks.measure,
     "accelerator": _accelerator,
 }
-_BY_NAME_ALONE = {"accelerator", "learning", "warm_start", "other_tasks", "recipes"}
+_BY_NAME_ALONE = {
+    "accelerator",
+    "translate_kills",
+    "learning",
+    "warm_start",
+    "other_tasks",
+    "recipes",
+}
 
 
 def main() -> None:

@@ -78,21 +78,27 @@ def run(command: list[str], **environment: str) -> Measured:
 def memory_below(pid: int) -> tuple[int, int]:
     """Of a process and all that descend from it: what the largest has now, and what all have
     together, in bytes."""
+    largest, total = 0, 0
+    for number in [pid, *descendants(pid)]:
+        found = _MEMORY.findall(_read(pathlib.Path("/proc", str(number), "status")))
+        own = sum(map(int, found)) * 1024
+        largest = max(largest, own)
+        total += own
+    return largest, total
+
+
+def descendants(pid: int) -> list[int]:
+    """The processes below a process now."""
     children: dict[int, list[int]] = {}
     for entry in pathlib.Path("/proc").iterdir():
         if entry.name.isdigit() and (fields := _read(entry / "stat")):
             # The name, in brackets, may hold anything.
             parent = int(fields.rpartition(")")[2].split()[1])
             children.setdefault(parent, []).append(int(entry.name))
-    largest, total, waiting = 0, 0, [pid]
-    while waiting:
-        number = waiting.pop()
-        waiting += children.get(number, [])
-        found = _MEMORY.findall(_read(pathlib.Path("/proc", str(number), "status")))
-        own = sum(map(int, found)) * 1024
-        largest = max(largest, own)
-        total += own
-    return largest, total
+    found = list(children.get(pid, []))
+    for number in found:  # which grows meanwhile
+        found += children.get(number, [])
+    return found
 
 
 def _read(path: pathlib.Path) -> str:

@@ -16,13 +16,11 @@ from typing import Any
 import numpy as np
 
 from . import peers
-from .job_settings import run_stage
 from .learning import test_pairs
 from .measuring import run
-from .training_data import prepared
+from .translating import MODELS, trained
 
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "3"))
-MINUTES = 6
 SENTENCES = 1000
 BEAMS = (1, 4)
 OURS = "electra"
@@ -33,7 +31,8 @@ Arm = Callable[[pathlib.Path, int], list[str]]  # file of outputs, beam -> the c
 
 def measure(folder: pathlib.Path) -> list[str]:
     """Lines of the table for RESULTS.md, heading first."""
-    model, sources = _model(folder)
+    model, data = trained(folder, "small")
+    sources = _sources(model, data)
     exported = model.parent / "ctranslate2"
     if not exported.is_dir():
         command = [sys.executable, "-m", "runners", "export", str(model)]
@@ -49,22 +48,15 @@ def measure(folder: pathlib.Path) -> list[str]:
     return table(turns)
 
 
-def _model(folder: pathlib.Path) -> tuple[pathlib.Path, pathlib.Path]:
-    """A trained model, and the file of the test sentences' tokens."""
+def _sources(model: pathlib.Path, data: pathlib.Path) -> pathlib.Path:
+    """The file of the test sentences' tokens."""
     from electra_model.tokenizer import Tokenizer
 
-    data = prepared(folder, 8000)
-    model = folder / "translate-small" / "model"
-    if not model.is_dir():
-        settings = {"model.preset": "small", "train.minutes": MINUTES, "train.batch_tokens": 1024}
-        run_stage("train", data, {"pretrain.steps": 0, **settings})
-        model.parent.mkdir(exist_ok=True)
-        os.replace(data / "model", model)
     sources = model.parent / "sources.npz"
     texts = test_pairs(data)[0][:SENTENCES]
     values, offsets = Tokenizer.load(str(data / "vocabulary")).encode_columns(texts)
     np.savez(sources, source_ids=values, source_ids_offsets=offsets)
-    return model, sources
+    return sources
 
 
 def _arms(
@@ -105,7 +97,8 @@ def table(turns: dict[tuple[str, int], list[dict[str, Any]]]) -> list[str]:
     lines = [
         f"## Translating on 2 cores: target tokens a second, {ROUNDS} rounds in turn",
         "",
-        f"Preset small (width 256, 6 + 2 layers), 8,000 pieces, trained for {MINUTES} minutes;",
+        "Preset small (width 256, 6 + 2 layers), 8,000 pieces, trained for "
+        f"{MODELS['small'][1]} minutes;",
         f"{SENTENCES:,} test sentences of mixed lengths, float32, no length penalty; loading and",
         "first calls are not counted. Two processes, or translators, of one thread each unless",
         "said otherwise. Ratios are of seconds for the same sentences.",

@@ -1,0 +1,68 @@
+"""What is translated, and by what: small trained models, and real sentences in documents."""
+
+import json
+import os
+import pathlib
+from collections.abc import Iterator
+
+from .job_settings import run_stage
+from .measuring import fresh
+from .training_data import lines_of, pairs_of, prepared
+
+SENTENCES_A_DOCUMENT = 10
+DOCUMENTS_A_FILE = 5000
+
+# Name -> vocabulary, minutes of training, settings. The least one costs so little that what is
+# timed is everything but the model.
+MODELS = {
+    "small": (8000, 6, {"model.preset": "small", "train.batch_tokens": 1024}),
+    "tiny": (4000, 3, {"train.batch_tokens": 1024, "model.dropout": 0}),
+    "least": (
+        4000,
+        1,
+        {
+            "train.batch_tokens": 1024,
+            "model.dropout": 0,
+            "model.d_model": 32,
+            "model.num_heads": 2,
+            "model.dff": 64,
+            "model.num_layers": 1,
+            "model.num_decoder_layers": 1,
+        },
+    ),
+}
+
+
+def trained(folder: pathlib.Path, name: str) -> tuple[pathlib.Path, pathlib.Path]:
+    """A model folder, trained for some minutes so that its outputs have the lengths of
+    translations, and the work folder of its data."""
+    vocabulary, minutes, settings = MODELS[name]
+    data = prepared(folder, vocabulary)
+    model = folder / f"translate-{name}" / "model"
+    if not model.is_dir():
+        run_stage("train", data, {"pretrain.steps": 0, "train.minutes": minutes, **settings})
+        model.parent.mkdir(exist_ok=True)
+        os.replace(data / "model", model)
+    return model, data
+
+
+def sentences(folder: pathlib.Path) -> Iterator[str]:
+    """The sources of the training pairs, over and over."""
+    rows = [row for path in pairs_of(folder)["train"] for row in lines_of(path)]
+    sources = [row.split("\t")[0] for row in rows]
+    while True:
+        yield from sources
+
+
+def documents(folder: pathlib.Path, place: pathlib.Path, count: int) -> pathlib.Path:
+    """A folder with JSONL files of documents, which have so many sentences in all."""
+    target, source = fresh(place), sentences(folder)
+    for start in range(0, count, SENTENCES_A_DOCUMENT * DOCUMENTS_A_FILE):
+        inside = min(count - start, SENTENCES_A_DOCUMENT * DOCUMENTS_A_FILE)
+        name = f"{start // (SENTENCES_A_DOCUMENT * DOCUMENTS_A_FILE):05d}.jsonl"
+        with open(target / name, "w", encoding="utf-8") as stream:
+            for first in range(0, inside, SENTENCES_A_DOCUMENT):
+                some = [next(source) for _ in range(min(SENTENCES_A_DOCUMENT, inside - first))]
+                row = {"id": start + first, "text": "\n".join(some)}
+                stream.write(json.dumps(row, ensure_ascii=False) + "\n")
+    return target
