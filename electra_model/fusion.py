@@ -22,6 +22,8 @@ from typing import Any
 
 import tensorflow as tf
 
+from electra_model import xla
+
 
 @dataclasses.dataclass(frozen=True)
 class Computation:
@@ -171,7 +173,4 @@ def _compiled(
         return [tf.convert_to_tensor(gradient) for gradient in gradients]
 
     forward.__name__, backward.__name__ = function.__name__, f"{function.__name__}_gradient"
-    return (
-        tf.function(forward, jit_compile=True, autograph=False),
-        tf.function(backward, jit_compile=True, autograph=False),
-    )
+    return xla.compiled(forward), xla.compiled(backward)

@@ -14,7 +14,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from electra_model import checkpoint
+from electra_model import checkpoint, xla
 from electra_model.config import ModelConfig
 from electra_model.corruption import corrupt, sample_tokens
 from electra_model.embeddings import TokenEmbedding
@@ -122,11 +122,6 @@ def sampler(model: Generator, mask_fraction: float, rows: int, length: int) -> C
     """
     ids = tf.TensorSpec([rows, length], tf.int32)
 
-    @tf.function(
-        jit_compile=True,
-        autograph=False,
-        input_signature=[ids, ids, tf.TensorSpec([], tf.int64), tf.TensorSpec([], tf.float32)],
-    )
     def sample(token_ids, segment_ids, seed, temperature):
         seeds = SeedStream(seed)
         masked = mask_tokens(token_ids, mask_fraction, seeds)
@@ -135,10 +130,13 @@ def sampler(model: Generator, mask_fraction: float, rows: int, length: int) -> C
         replaced, _ = corrupt(token_ids, masked, drawn)
         return replaced, tf.cast(tf.reduce_sum(masked.weights, axis=1), tf.int32)
 
+    signature = [ids, ids, tf.TensorSpec([], tf.int64), tf.TensorSpec([], tf.float32)]
+    compiled = xla.compiled(sample, input_signature=signature)
+
     def run(
         token_ids: np.ndarray, segment_ids: np.ndarray, seed: int, temperature: float
     ) -> tuple[np.ndarray, np.ndarray]:
-        replaced, hidden = sample(
+        replaced, hidden = compiled(
             tf.constant(token_ids, tf.int32),
             tf.constant(segment_ids, tf.int32),
             tf.constant(seed, tf.int64),

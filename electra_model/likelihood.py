@@ -5,6 +5,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from electra_model import xla
 from electra_model.electra import Electra
 from electra_model.tokenizer import BOS_ID, PAD_ID
 
@@ -25,8 +26,7 @@ def compiled_log_likelihoods(model: Electra):
     """`log_likelihoods` of a model, compiled once for every pair of shapes."""
     ids = tf.TensorSpec([None, None], tf.int32)
 
-    @tf.function(jit_compile=True, autograph=False, input_signature=[ids, ids])
     def run(source, target):
         return log_likelihoods(model, source, target)
 
-    return run
+    return xla.compiled(run, input_signature=[ids, ids])

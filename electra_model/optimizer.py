@@ -12,6 +12,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from electra_model import xla
 from electra_model.config import OptimizerConfig
 
 
@@ -58,9 +59,9 @@ class ClippedUpdate:
         self._clip_norm = clip_norm
         variables = list(variables)
         self._groups = balanced([variable.shape.num_elements() for variable in variables], parts)
-        self._summed = [_compiled(_summed) for _ in self._groups]
+        self._summed = [xla.compiled(_summed) for _ in self._groups]
         self._updated = [
-            _compiled(self._update_of([variables[index] for index in group]))
+            xla.compiled(self._update_of([variables[index] for index in group]))
             for group in self._groups
         ]
 
@@ -113,7 +114,3 @@ def _of(group: Sequence[int], gradients: Sequence[Any]):
 def _summed(addends, factor):
     sums = [sum(parts[1:], parts[0]) * factor for parts in zip(*addends, strict=True)]
     return sums, tf.add_n([tf.reduce_sum(tf.square(one)) for one in sums])
-
-
-def _compiled(function):
-    return tf.function(function, jit_compile=True, autograph=False)
