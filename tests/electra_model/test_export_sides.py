@@ -76,7 +76,12 @@ def test_each_side_has_its_tokenizer(folder, sides):
 
 # Of "bpe" the tokenizer in the saved model is SentencePiece's as well.
 @pytest.mark.parametrize(
-    "kind", ["sentencepiece", pytest.param("bpe", marks=pytest.mark.slow), "wordpiece"]
+    "kind",
+    [
+        "sentencepiece",
+        pytest.param("bpe", marks=pytest.mark.slow),
+        pytest.param("wordpiece", marks=pytest.mark.slow),
+    ],
 )
 def test_two_vocabularies_of_one_kind_stay_apart(kind, sentences, one_bucket, tmp_path):
     """A saved model finds what it decodes with by name, and the names must differ.

@@ -152,8 +152,23 @@ def difference(found, expected):
     return np.linalg.norm(found - expected) / np.linalg.norm(expected)
 
 
-@pytest.mark.parametrize("packed", [False, True], ids=["apart", "packed"])
-@pytest.mark.parametrize("kind", KINDS)
+def slow(*values):
+    return pytest.param(*values, marks=pytest.mark.slow)
+
+
+@pytest.mark.parametrize(
+    ("kind", "packed"),
+    [
+        ("pre, sinusoidal, relu", False),
+        ("factorised, rotary, swiglu", True),
+        ("as published", False),
+        slow("post, learned, gelu", False),
+        slow("factorised, rotary, swiglu", False),
+        slow("pre, sinusoidal, relu", True),
+        slow("post, learned, gelu", True),
+        slow("as published", True),
+    ],
+)
 def test_the_encoder_decoder(kind, packed):
     """Dropout is on: its noise is the same however it is computed."""
     model = Electra.from_config_and_vocabulary(sizes(**KINDS[kind], dropout=0.3), 12, seed=3)
@@ -172,7 +187,7 @@ def test_the_encoder_decoder(kind, packed):
     assert 1e-4 < difference(rough, expected) < 0.05
 
 
-@pytest.mark.parametrize("kind", ["pre, sinusoidal, relu", "as published"])
+@pytest.mark.parametrize("kind", [slow("pre, sinusoidal, relu"), "as published"])
 def test_replaced_token_detection(kind):
     """The generator draws the same tokens."""
     model = ReplacedTokenDetection(sizes(**KINDS[kind]), PretrainConfig(mask_fraction=0.4), 12, 5)

@@ -20,7 +20,7 @@ print(json.dumps([before, threads.lanes(), threading.get_intra_op_parallelism_th
 """
 
 
-@pytest.mark.parametrize("when", ["early", "late"])
+@pytest.mark.parametrize("when", [pytest.param("early", marks=pytest.mark.slow), "late"])
 def test_operations_keep_to_a_core_unless_tensorflow_runs_already(when):
     done = subprocess.run(
         [sys.executable, "-c", SCRIPT, when], capture_output=True, text=True, check=True

@@ -116,7 +116,11 @@ def job(folder, name, **dataset):
     )
 
 
-@pytest.fixture(scope="module", params=[False, True], ids=["sides", "pairs"])
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param(False, marks=pytest.mark.slow), True],
+    ids=["sides", "pairs"],
+)
 def made(request, folder):
     config = job(folder, f"work-{request.param}", pair_windows=request.param)
     run(config)

@@ -27,7 +27,6 @@ def look(job, name):
         ("prepare", "dataset/train-00000-of-00001.tfrecord"),
         ("prepare", "vocabulary/spm.model"),
         ("train", "model/saved_model/saved_model.pb"),
-        ("train", "model/spm.model"),
     ],
 )
 def test_a_product_that_is_gone_is_made_again(done, name, product):

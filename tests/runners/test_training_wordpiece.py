@@ -3,11 +3,14 @@
 import json
 import pathlib
 
+import pytest
+
 from electra_model.export import load_model
 from runners import launch, stages, training
 from tests.runners.conftest import toy_job
 
 
+@pytest.mark.slow
 def test_from_text_to_translated_documents(tmp_path):
     (tmp_path / "docs").mkdir()
     (tmp_path / "docs" / "a.txt").write_text("the red house is here\n\nmy old book is here\n")
