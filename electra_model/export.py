@@ -29,9 +29,10 @@ from electra_model.ctranslate2_format import is_exported
 from electra_model.decoding import Decoding
 from electra_model.electra import Electra
 from electra_model.errors import InputError, WorkError
-from electra_model.inference import LoadedModel, best_outputs, ragged_rows
+from electra_model.inference import LoadedModel, ragged_rows
 from electra_model.model_folder import ENTRIES, missing_part
 from electra_model.new_folder import new_folder
+from electra_model.search import search
 from electra_model.tokenizer import BOS_ID, PAD_ID, SIDES, Tokenizer, by_folder
 
 FORMAT_VERSION = 1
@@ -258,9 +259,10 @@ class _Module(tf.Module):
         order: Any = tf.argsort(lengths, direction="DESCENDING", stable=True)
         of_each = tf.gather(limits, tf.gather(lengths, order))
         decoding = Decoding(beam_size, length_penalty)
-        ids, score = best_outputs(loaded.model, tf.gather(source, order), of_each, decoding)
+        found = search(loaded.model, tf.gather(source, order), decoding, of_each)
         place = tf.argsort(order)
-        output, score = tf.gather(ids, place), tf.gather(score, place)
+        output = tf.gather(found.token_ids[:, 0], place)
+        score = tf.gather(found.scores[:, 0], place)
         # The end mark alone is no text.
         is_text = lengths > 1
         output = tf.where(is_text[:, None], output, PAD_ID)

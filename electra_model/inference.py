@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from electra_model import attention_flow, threads
+from electra_model import alignment, attention_flow, threads
 from electra_model import buckets as bucketing
 from electra_model.constraints import Given
 from electra_model.decoding import Decoding, Sampling
@@ -59,6 +59,7 @@ class LoadedModel:
         self._searches: dict[Decoding, Any] = {}
         self._making = threading.Lock()
         self._likelihoods: Any = None
+        self._piece_attention: Any = None
 
     def count_tokens(self, texts: Sequence[str]) -> np.ndarray:
         """n texts -> int64 [n], tokens of each, end mark included."""
@@ -96,9 +97,71 @@ class LoadedModel:
         found, scores = self.search_rows(*columns, decoding, max_length, numbers)
         outputs = [""] * len(texts)
         for members, ids in found:
-            for position, string in zip(members, self._strings(ids), strict=True):
+            for position, string in zip(members, self._strings(ids[:, 0]), strict=True):
                 outputs[position] = string
-        return outputs, scores
+        return outputs, scores[:, 0]
+
+    def n_best(
+        self,
+        texts: Sequence[str],
+        count: int,
+        *,
+        beam_size: int = 4,
+        length_penalty: float = 0.6,
+        max_length: int | None = None,
+        min_length: int = 2,
+        no_repeat_ngram: int = 0,
+    ) -> list[list[tuple[str, float]]]:
+        """n texts -> for each its `count` best outputs, at most `beam_size`, with their scores, the
+        best one first: as `translate`, which gives the first of them. Fewer where the search ended
+        with fewer; none for a text without any token."""
+        decoding = Decoding(
+            beam_size=beam_size,
+            alpha=length_penalty,
+            n_best=count,
+            min_length=min_length,
+            no_repeat_ngram=no_repeat_ngram,
+        )
+        columns = self.tokenizer.encode_columns(texts)
+        found, scores = self.search_rows(*columns, decoding, max_length)
+        outputs: list[list[tuple[str, float]]] = [[] for _ in texts]
+        for members, ids in found:
+            for rank in range(ids.shape[1]):
+                written = ids[:, rank, 0] != PAD_ID
+                strings = self._strings(ids[:, rank])
+                for position, string, there in zip(members, strings, written, strict=True):
+                    if there:
+                        outputs[position].append((string, float(scores[position, rank])))
+        return outputs
+
+    def word_attention(
+        self, sources: Sequence[str], targets: Sequence[str]
+    ) -> list[alignment.WordAttention]:
+        """n sources and n outputs -> for each how its words look at those of its source (see
+        `alignment`). What a pair becomes does not depend on the others. Texts with more tokens than
+        `source_max_length` are cut."""
+        tokenizers = self.tokenizer, self.target_tokenizer
+        columns = [
+            one.encode_columns(texts)
+            for one, texts in zip(tokenizers, (sources, targets), strict=True)
+        ]
+        longest = np.maximum(np.diff(columns[0][1]), np.diff(columns[1][1]))
+        if self._piece_attention is None:
+            self._piece_attention = alignment.piece_attention(self.model)
+        found: list[Any] = [None] * len(sources)
+        for length, batch, filled in self._batches(longest, longest > 0):
+            padded = [bucketing.pad(*column, filled, length) for column in columns]
+            scores = self._piece_attention(*map(tf.constant, padded)).numpy()
+            for row, position in enumerate(batch):
+                pieces = []
+                for tokenizer, ids in zip(tokenizers, padded, strict=True):
+                    own = ids[row][ids[row] != PAD_ID].tolist()
+                    pieces.append(list(zip(own, tokenizer.pieces(own), strict=True)))
+                sizes = [len(side) for side in pieces]
+                own_scores = scores[row, : sizes[1], : sizes[0]]
+                words = alignment.word_attention(pieces[0], pieces[1], own_scores)
+                found[position] = words.spelled(sources[position], targets[position])
+        return found
 
     def search_rows(
         self,
@@ -112,11 +175,11 @@ class LoadedModel:
 
         values int [m], offsets int [n + 1]: the tokens of n sources, end marks included. numbers
         float32 [n, max_length]: of each what is drawn by, where decoding draws. Returns for each
-        part of the sources which they are, int [k], and their outputs, int32 [k, limit], 0 =
-        padding; and float32 [n], the scores.
+        part of the sources which they are, int [k], and their best outputs, int32 [k, n_best,
+        limit], 0 = padding; and float32 [n, n_best], the scores.
         """
         lengths = np.diff(offsets)
-        scores = np.zeros(len(lengths), np.float32)
+        scores = np.zeros((len(lengths), decoding.n_best), np.float32)
         # The end mark alone is no text.
         members = np.flatnonzero(lengths > 1)
         # Of like length, the longest first: those that are left at the end have little to do.
@@ -185,8 +248,8 @@ class LoadedModel:
         max_length: int | None = None,
         numbers: np.ndarray | None = None,
     ) -> tuple[np.ndarray, np.ndarray]:
-        """source int32 [rows, width] -> token ids int32 [rows, limit] and scores float32 [rows].
-        It is fastest with the longest first.
+        """source int32 [rows, width] -> the best outputs, token ids int32 [rows, n_best, limit],
+        and their scores float32 [rows, n_best]. It is fastest with the longest first.
 
         One function is traced, and kept, for each setting.
         """
@@ -224,7 +287,7 @@ class LoadedModel:
         values, offsets = self.tokenizer.encode_columns([source])
         length = min(int(offsets[1]), self.source_max_length)
         padded = bucketing.pad(values, offsets, np.zeros(1, np.int64), length)
-        output = self.search_ids(padded, Decoding(beam_size, length_penalty))[0][0]
+        output = self.search_ids(padded, Decoding(beam_size, length_penalty))[0][0, 0]
         target = output[output != PAD_ID]
         decoder_input = np.concatenate([[BOS_ID], target[:-1]]).astype(np.int32)
         encoder_input = values[:length].astype(np.int32)
@@ -248,8 +311,8 @@ class LoadedModel:
 
 def traced_search(model: Electra, decoding: Decoding):
     """A function of sources int32 [rows, length], their longest outputs int32 [rows] and what is
-    drawn by float32 [rows, numbers], which gives the best output of each, int32 [rows, longest],
-    and its score, float32 [rows].
+    drawn by float32 [rows, numbers], which gives the best outputs of each, int32 [rows, n_best,
+    longest], and their scores, float32 [rows, n_best].
     """
 
     @tf.function(
@@ -262,15 +325,10 @@ def traced_search(model: Electra, decoding: Decoding):
     )
     def run(token_ids, limits, numbers):
         given = Given(draws=numbers) if decoding.sampling is not None else None
-        return best_outputs(model, token_ids, limits, decoding, given)
+        found = search(model, token_ids, decoding, limits, given)
+        return found.token_ids, found.scores
 
     return run
-
-
-def best_outputs(model: Electra, token_ids, limits, decoding: Decoding, given: Given | None = None):
-    """As `traced_search`, within a graph."""
-    found = search(model, token_ids, decoding, limits, given)
-    return found.token_ids[:, 0], found.scores[:, 0]
 
 
 def ragged_rows(token_ids) -> tf.RaggedTensor:

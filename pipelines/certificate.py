@@ -4,23 +4,19 @@ what is wrong with which.
     _electra/certificate/<name>.jsonl.gz    line n is about row n of the output file
     _electra/manifest.json                  the sums: "certificate" of each file and of all
 
-Lines are made with a unit's rows and committed as a part of it; whoever puts the file together puts
-the number of the row before them. The same rows always give the same bytes.
+The files are made as `companions` says.
 """
 
 from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from . import files, mirror, quality, translation_inputs
+from . import mirror, quality
 from .inference import Outcome
 from .mirror import Answer
-
-FOLDER = "certificate"  # below `_electra`
-PART = "certificate"  # the suffix of a unit's part
 
 
 def note_of(outcomes: Sequence[Outcome], cut: bool) -> str | None:
@@ -97,34 +93,3 @@ def total(counts: Iterable[dict[str, Any]]) -> dict[str, Any]:
 
 def _in_order(flags: Counter[str]) -> dict[str, int]:
     return {flag: flags[flag] for flag in quality.in_order(flags)}
-
-
-def numbered(parts: Iterable[tuple[bytes, int]]) -> Iterator[bytes]:
-    """The lines of a file, compressed by gzip.
-
-    Args:
-      parts: the lines of each of its units, in order, and how many rows it has.
-    """
-    return translation_inputs.pack(_with_numbers(parts), "gzip")
-
-
-def _with_numbers(parts: Iterable[tuple[bytes, int]]) -> Iterator[bytes]:
-    before = 0
-    for lines, rows in parts:
-        each = enumerate(lines.splitlines(keepends=True), start=before + 1)
-        yield b"".join(b'{"row": %d, ' % number + line[1:] for number, line in each)
-        before += rows
-
-
-def path_of(folder: str, name: str) -> str:
-    """Where the certificate of an output file is; `folder` is `_electra`."""
-    return files.join(folder, FOLDER, f"{name}.jsonl.gz")
-
-
-def stands(folder: str, entry: dict[str, Any]) -> bool:
-    """Whether the certificate that a manifest's entry names is there as it was written; true for
-    an entry without one."""
-    if "certificate_sha256" not in entry:
-        return True
-    path = path_of(folder, entry["name"])
-    return files.exists(path) and files.sha256(path) == entry["certificate_sha256"]

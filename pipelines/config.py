@@ -21,6 +21,7 @@ from electra_model.tokenizer import SIDES, SPECIAL_PIECES, WORD_START
 
 from .checks_config import ChecksConfig as ChecksConfig
 from .clean_config import CleanConfig as CleanConfig
+from .details_config import Wanted
 
 # SentencePiece's names of the bytes that characters without a piece become.
 _BYTE_PIECE = re.compile(r"<0x[0-9A-F]{2}>")
@@ -303,6 +304,7 @@ class TranslateConfig:
         so many tokens in the same order twice; 0 allows it.
       sample: outputs are drawn instead of searched, with temperature, top_k and top_p (see
         `electra_model.decoding.Sampling`); the same seed draws the same for the same text.
+      n_best, alignments, attention: what is told of each translation besides (see `details`).
       engine: what runs the model. compute_type: the numbers in which "ctranslate2" multiplies
         matrices; int8 is faster and not quite the same.
     """
@@ -325,6 +327,9 @@ class TranslateConfig:
     top_k: int = Field(default=0, ge=0, le=1_000_000)
     top_p: float = Field(default=1.0, gt=0, le=1)
     seed: int = Field(default=1, ge=0, le=2**31)
+    n_best: int = Field(default=1, ge=1, le=32)
+    alignments: bool = False
+    attention: bool = False
     engine: Literal["tensorflow", "ctranslate2"] = "tensorflow"
     compute_type: Literal["float32", "int8"] = "float32"
 
@@ -335,8 +340,22 @@ class TranslateConfig:
             return None
         return Sampling(self.temperature, self.top_k, self.top_p, self.seed)
 
+    @property
+    def details(self) -> Wanted | None:
+        """What is told of each translation, where anything is."""
+        wanted = Wanted(self.n_best, self.alignments, self.attention)
+        return None if wanted == Wanted() else wanted
+
     @pydantic.model_validator(mode="after")
     def _check_together(self) -> TranslateConfig:
+        if self.n_best > self.beam_size:
+            raise ValueError(
+                f"n_best must be at most beam_size, {self.beam_size}: got {self.n_best}"
+            )
+        if self.n_best > 1 and self.sample:
+            raise ValueError(
+                f"n_best is for outputs that are searched: got {self.n_best} and sample"
+            )
         if self.max_length is not None and self.min_length > self.max_length:
             raise ValueError(
                 f"min_length must be at most max_length, {self.max_length}: got {self.min_length}"

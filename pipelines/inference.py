@@ -137,18 +137,21 @@ class UnitTranslation:
     """A unit's outcomes, one for each of its segments.
 
     `cut`: for whole texts, whether the model was given a part of each; else empty. `segments`: of
-    the unit.
+    the unit. `details`: of each segment, where they are wanted (see `details`).
     """
 
     outcomes: tuple[Outcome, ...]
     context: Any = None
     cut: tuple[bool, ...] = ()
     segments: tuple[str, ...] = ()
+    details: tuple[dict[str, Any], ...] = ()
 
 
 # Segments and how they are decoded -> their outcomes; and what stands between that and a unit.
 Translate = Callable[[Sequence[str], Decoding], list[Outcome]]
 Guard = Callable[[Sequence[str], Translate, Decoding], list[Outcome]]
+# A model, segments, their outcomes and how they were decoded -> what else is told of each.
+Tell = Callable[[Any, Sequence[str], Sequence[Outcome], Decoding], list[dict[str, Any]]]
 
 
 def read_model_card(model_dir: str) -> dict[str, Any]:
@@ -192,6 +195,7 @@ class TranslationHandler(ModelHandler[UnitText, UnitTranslation, TranslationMode
       memory: what was translated before, if it is used.
       guard: what checks outcomes and has segments translated once more (`second_tries.guarded`,
         all but its checker); importable in every worker. None takes them as they are.
+      tell: what tells more of translations (`details.told`, all but what is wanted), if anything.
     """
 
     def __init__(
@@ -205,6 +209,7 @@ class TranslationHandler(ModelHandler[UnitText, UnitTranslation, TranslationMode
         language: str = "",
         memory: MemoryPlace | None = None,
         guard: Guard | None = None,
+        tell: Tell | None = None,
     ) -> None:
         super().__init__()
         self._model_dir = model_dir
@@ -216,6 +221,7 @@ class TranslationHandler(ModelHandler[UnitText, UnitTranslation, TranslationMode
         self._language = language
         self._memory = memory
         self._guard = guard
+        self._tell = tell
 
     def load_model(self) -> TranslationModel:
         """Called once in each process. Raises `WorkError` when it is not the planned model."""
@@ -244,6 +250,7 @@ class TranslationHandler(ModelHandler[UnitText, UnitTranslation, TranslationMode
                 self._task.keeps,
             )
         outcomes = self._outcomes(model, segments)
+        details = self._tell(model, segments, outcomes, self._decoding) if self._tell else []
         results = []
         start = 0
         for unit in batch:
@@ -254,6 +261,7 @@ class TranslationHandler(ModelHandler[UnitText, UnitTranslation, TranslationMode
                     unit.context,
                     tuple(cut[start:stop]),
                     unit.segments,
+                    tuple(details[start:stop]),
                 )
             )
             start = stop

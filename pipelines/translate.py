@@ -25,6 +25,7 @@ from electra_model.errors import InputError, WorkError
 
 from . import (
     certificate,
+    details,
     files,
     inference,
     memory,
@@ -105,6 +106,7 @@ def build_translate(
             language,
             memory.place_of(config, plan.output, plan.settings),
             _guard(config, plan.settings["model"]),
+            functools.partial(details.told, wanted=config.details) if config.details else None,
         )
         done = (
             pipeline
@@ -214,6 +216,7 @@ class _CommitUnitFn(beam.DoFn):
     def __init__(self, config: TranslateConfig, output: str, task: str | None = None) -> None:
         self._output_field = config.output_field
         self._certifies = config.checks.enabled
+        self._detailed = config.details is not None
         self._compares = not tasks.of(task).whole_texts
         self._folder = working(output, "units")
 
@@ -222,7 +225,8 @@ class _CommitUnitFn(beam.DoFn):
         if isinstance(element.context, whole_files.DocumentText):
             key = element.context.planned.key
             compares = self._compares if self._certifies else None
-            units.commit(self._folder, key, key, *whole_files.rendered(element, compares))
+            made = whole_files.rendered(element, compares, detailed=self._detailed)
+            units.commit(self._folder, key, key, *made)
             yield key
             return
         context: _UnitRows = element.context
@@ -238,9 +242,12 @@ class _CommitUnitFn(beam.DoFn):
         rejected = Counter(answer.reason for answer in answers if answer.reason is not None)
         parts = {"rows": rendered, "rejected": b"".join(_rejected(context.rows, answers))}
         sums = {}
+        checked = list(_checked(element, context.rows, answers))
         if self._certifies:
-            rows = _checked(element, context.rows, answers)
-            parts[certificate.PART], sums["certificate"] = certificate.of_rows(rows, self._compares)
+            made = certificate.of_rows(checked, self._compares)
+            parts["certificate"], sums["certificate"] = made
+        if self._detailed:
+            parts["details"] = details.of_rows(checked, element.details)
         units.commit(
             self._folder,
             planned.key,

@@ -56,7 +56,7 @@ def check(config: TranslateConfig, card: dict[str, Any]) -> None:
                 "add --engine ctranslate2 (translate.engine), or name the folder it was made from"
             )
         return
-    for key in ("min_length", "no_repeat_ngram", "sample"):
+    for key in ("min_length", "no_repeat_ngram", "sample", "n_best", "alignments", "attention"):
         if getattr(config, key) != getattr(TranslateConfig(), key):
             raise InputError(
                 f"translate.{key}: is for engine tensorflow; leave out either of the two"

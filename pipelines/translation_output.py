@@ -15,7 +15,16 @@ from typing import Any
 
 from electra_model.errors import WorkError
 
-from . import certificate, files, mirror, mirror_parquet, tasks, translation_inputs, units
+from . import (
+    certificate,
+    companions,
+    files,
+    mirror,
+    mirror_parquet,
+    tasks,
+    translation_inputs,
+    units,
+)
 from .records import Ledger
 from .translation_engine import CONVERTED
 from .translation_inputs import DELIMITERS, InputFile
@@ -72,7 +81,7 @@ def assemble(planned: PlannedFile, plan: TranslatePlan) -> dict[str, Any]:
         "counts": ledger.to_json() | _cut(plan, receipts),
         "segments": sum(receipt.facts["segments"] for receipt in receipts),
         "rejected_sha256": sha256_of(rejected),
-        **_certified(file, plan, receipts),
+        **_companions(file, plan, receipts),
     }
 
 
@@ -102,10 +111,11 @@ def finish(plan: TranslatePlan, made: Iterable[dict[str, Any]]) -> dict[str, Any
     _remove(working(output, "manifest.json"))
     for name in plan.stale:
         move(files.join(output, name), working(output, "previous", name))
-        _remove(certificate.path_of(working(output), name))
+        for kind in companions.KINDS:
+            _remove(companions.path_of(working(output), kind, name))
     for entry in ordered:
         if entry["name"] not in plan.kept:
-            _place_certificate(output, entry)
+            _place_companions(output, entry)
             _place(output, entry)
     files.write_atomic(working(output, "manifest.json"), _dump(manifest))
     for name in ("units", "unpacked", "ready", CONVERTED):
@@ -144,19 +154,21 @@ def _cut(plan: TranslatePlan, receipts: list[Receipt]) -> dict[str, int]:
     return {"cut": sum(receipt.facts.get("cut", 0) for receipt in receipts)}
 
 
-def _certified(file: InputFile, plan: TranslatePlan, receipts: list[Receipt]) -> dict[str, Any]:
-    """Writes the certificate of a file to `_electra/ready/`; gives its sums and checksum. Nothing
-    where nothing was checked."""
-    if "checks" not in plan.settings:
-        return {}
+def _companions(file: InputFile, plan: TranslatePlan, receipts: list[Receipt]) -> dict[str, Any]:
+    """Writes the files beside a file to `_electra/ready/`; gives their checksums, and the sums of a
+    certificate."""
+    found: dict[str, Any] = {}
     folder = working(plan.output, "units")
-    parts = _parts(folder, receipts, certificate.PART)
-    rows = (receipt.facts["in"] for receipt in receipts)
-    lines = certificate.numbered(zip(parts, rows, strict=True))
-    ready = working(plan.output, "ready", f"{file.name}.certificate")
-    digest = files.write_atomic(ready, lines)
-    sums = certificate.total(receipt.facts["certificate"] for receipt in receipts)
-    return {"certificate": sums, "certificate_sha256": digest}
+    for kind, section in companions.KINDS.items():
+        if section in plan.settings:
+            rows = (receipt.facts["in"] for receipt in receipts)
+            lines = companions.numbered(zip(_parts(folder, receipts, kind), rows, strict=True))
+            ready = working(plan.output, "ready", f"{file.name}.{kind}")
+            found[companions.checksum(kind)] = files.write_atomic(ready, lines)
+    if "checks" in plan.settings:
+        sums = (receipt.facts["certificate"] for receipt in receipts)
+        found["certificate"] = certificate.total(sums)
+    return found
 
 
 def _digest_now(file: InputFile) -> str:
@@ -228,15 +240,16 @@ def _place(output: str, entry: dict[str, Any]) -> None:
         raise WorkError(f"{target}: its finished file is gone; run again")
 
 
-def _place_certificate(output: str, entry: dict[str, Any]) -> None:
-    target = certificate.path_of(working(output), entry["name"])
-    ready = working(output, "ready", f"{entry['name']}.certificate")
-    if "certificate" not in entry:
-        _remove(target)
-    elif files.exists(ready):
-        move(ready, target)
-    elif not certificate.stands(working(output), entry):
-        raise WorkError(f"{target}: its finished file is gone; run again")
+def _place_companions(output: str, entry: dict[str, Any]) -> None:
+    for kind in companions.KINDS:
+        target = companions.path_of(working(output), kind, entry["name"])
+        ready = working(output, "ready", f"{entry['name']}.{kind}")
+        if companions.checksum(kind) not in entry:
+            _remove(target)
+        elif files.exists(ready):
+            move(ready, target)
+        elif not companions.stands(working(output), entry, [kind]):
+            raise WorkError(f"{target}: its finished file is gone; run again")
 
 
 def move(source: str, target: str) -> None:

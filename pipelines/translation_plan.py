@@ -16,7 +16,8 @@ While a run is under way the output folder holds nothing new but `_electra/`:
     _electra/known.json     the checksums of files that earlier runs placed, meanwhile
 
 After it, `_electra/` holds `manifest.json`, `rejected.jsonl`, `certificate/` unless `checks` are
-off, and `memory/` (see `memory`) where the memory is not elsewhere or off.
+off, `details/` where they are wanted, and `memory/` (see `memory`) where the memory is not
+elsewhere or off.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ from typing import Any
 from electra_model.errors import InputError, WorkError
 
 from . import (
-    certificate,
+    companions,
     files,
     inference,
     memory,
@@ -177,7 +178,7 @@ def _examined(
             and entry["input"]["sha256"] == file.sha256
             and entry["sha256"] == standing.get(name)
             and entry["rejected_sha256"] == sha256_of(rejected.get(name, []))
-            and certificate.stands(working(output), entry)
+            and companions.stands(working(output), entry)
         ):
             kept[name] = entry
         else:
@@ -225,6 +226,7 @@ def _settings(config: TranslateConfig, card: dict[str, Any]) -> dict[str, Any]:
         "text_field": config.text_field,
         "output_field": config.output_field,
         **_checks(config),
+        **({"details": dataclasses.asdict(config.details)} if config.details else {}),
     }
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from electra_model.errors import InputError, WorkError
 
-from .. import certificate, files, tasks
+from .. import certificate, details, files, tasks
 from ..inference import UnitText, UnitTranslation
 from ..mirror import Answer
 from ..translation_inputs import InputFile
@@ -73,11 +73,12 @@ def read(planned: PlannedUnit, source: str, target: str) -> UnitText:
 
 
 def rendered(
-    element: UnitTranslation, compares: bool | None = None
+    element: UnitTranslation, compares: bool | None = None, *, detailed: bool = False
 ) -> tuple[dict[str, bytes], dict[str, Any]]:
     """The parts of a document's unit, and the facts of its receipt: each text counts as a row.
 
     `compares`: of `certificate.of_rows`; None where there is to be no certificate.
+    `detailed`: whether its details are wanted.
 
     Raises `WorkError` when the document has changed since it was read.
     """
@@ -114,7 +115,9 @@ def rendered(
     }
     parts = {"rows": skeleton.put_together(answers), "rejected": b"".join(log)}
     if compares is not None:
-        parts[certificate.PART], facts["certificate"] = certificate.of_rows(checked, compares)
+        parts["certificate"], facts["certificate"] = certificate.of_rows(checked, compares)
+    if detailed:
+        parts["details"] = details.of_rows(checked, element.details)
     return parts, facts
 
 

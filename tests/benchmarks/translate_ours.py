@@ -42,7 +42,7 @@ def share(folder: str, sources: str, part: int, parts: int, threads: int, beam: 
     end = time.monotonic()
     found = [np.zeros(0, np.int32)] * len(rows)
     for members, ids in outputs:
-        for member, row in zip(members, ids, strict=True):
+        for member, row in zip(members, ids[:, 0], strict=True):
             found[member] = row[row != 0]
     send.put((part, start, end, found))
 

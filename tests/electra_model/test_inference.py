@@ -80,7 +80,43 @@ def test_a_bound_on_the_output(loaded, texts):
     source = np.zeros((64, 16), np.int32)
     source[:, 0] = EOS_ID
     ids, scores = loaded.search_ids(source, Decoding(2, 0.6), max_length=3)
-    assert ids.shape == (64, 3) and scores.shape == (64,)
+    assert ids.shape == (64, 1, 3) and scores.shape == (64, 1)
+
+
+def test_the_best_outputs_of_a_text(loaded, texts):
+    found = loaded.n_best(texts[:12], 3, beam_size=3)
+    outputs, scores = loaded.translate(texts[:12], beam_size=3)
+    for ranked, output, score in zip(found, outputs, scores, strict=True):
+        assert len(ranked) == 3 and ranked[0] == (output, score)
+        assert [one for _, one in ranked] == sorted((one for _, one in ranked), reverse=True)
+    assert loaded.n_best(texts[11:12], 3, beam_size=3) == found[11:]
+    assert loaded.n_best([""], 2, beam_size=3) == [[]]
+
+
+def test_how_words_look_at_those_of_the_source(loaded, texts):
+    outputs, _ = loaded.translate(texts[:9], beam_size=2)
+    found = loaded.word_attention(texts[:9], outputs)
+    for text, output, attention in zip(texts, outputs, found, strict=False):
+        assert "".join(attention.source_words) == text.replace(" ", "")
+        assert "".join(attention.target_words) == output.replace(" ", "")
+        assert attention.scores.shape == (
+            len(attention.target_words),
+            len(attention.source_words),
+        )
+        assert (attention.scores >= 0).all() and (attention.scores.sum(axis=1) <= 1 + 1e-5).all()
+        assert all(
+            attention.scores[target, source] == attention.scores[target].max()
+            for source, target in attention.pairs()
+        )
+    (alone,) = loaded.word_attention(texts[4:5], outputs[4:5])
+    np.testing.assert_array_equal(alone.scores, found[4].scores)
+    # The same attention that is shown for one text.
+    whole = loaded.attention(texts[4], beam_size=2)
+    assert len(whole["cross"]) == 1, "one layer, which is the one that tells"
+    by_piece = whole["cross"][0].mean(axis=0)
+    if len(found[4].target_words) == len(whole["target_pieces"]) - 1:
+        sums = found[4].scores.sum(axis=1)
+        np.testing.assert_allclose(sums, by_piece[:-1, :-1].sum(axis=1), atol=1e-5)
 
 
 def test_what_is_drawn_is_a_function_of_text_and_seed(loaded, texts):
