@@ -1,8 +1,8 @@
 """What is translated, and by what: small trained models, and real sentences in documents."""
 
 import json
-import os
 import pathlib
+import shutil
 from collections.abc import Iterator
 
 from .job_settings import run_stage
@@ -38,12 +38,14 @@ def trained(folder: pathlib.Path, name: str) -> tuple[pathlib.Path, pathlib.Path
     translations, and the work folder of its data."""
     vocabulary, minutes, settings = MODELS[name]
     data = prepared(folder, vocabulary)
-    model = folder / f"translate-{name}" / "model"
-    if not model.is_dir():
-        run_stage("train", data, {"pretrain.steps": 0, "train.minutes": minutes, **settings})
-        model.parent.mkdir(exist_ok=True)
-        os.replace(data / "model", model)
-    return model, data
+    work = folder / f"translate-{name}"
+    if not (work / "model").is_dir():
+        job = json.loads((data / "job.yaml").read_text())
+        (fresh(work) / "job.yaml").write_text(json.dumps(job | {"workdir": str(work)}))
+        for part in ("dataset", "vocabulary"):
+            shutil.copytree(data / part, work / part)
+        run_stage("train", work, {"pretrain.steps": 0, "train.minutes": minutes, **settings})
+    return work / "model", data
 
 
 def sentences(folder: pathlib.Path) -> Iterator[str]:
