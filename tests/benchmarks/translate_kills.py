@@ -2,7 +2,8 @@
 
 Every run is killed, its main process or one of its workers, and started again, until it is through;
 then the next folder is begun, until there have been enough kills. A run that shows a difference
-ends the measurement. Environment: `BENCH_KILLS`, `BENCH_SEED`.
+ends the measurement. Each folder that became complete adds a line to `translate_kills.jsonl`.
+Environment: `BENCH_KILLS`.
 """
 
 import collections
@@ -16,17 +17,18 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from typing import Any
 
+from . import journal
 from .measuring import descendants, fresh
 from .translating import sentences, trained
 
 KILLS = int(os.environ.get("BENCH_KILLS", "200"))
-SEED = int(os.environ.get("BENCH_SEED", "1"))
 DOCUMENTS = 5000
 SENTENCES = 8  # of a document
 WORKERS = 2
 # A run is killed within so many seconds, which is more than it needs to start.
-LONGEST = 14.0
+LONGEST = 40.0
 # What a killed run leaves running must have ended by itself after so many.
 PATIENCE = 60.0
 
@@ -72,20 +74,25 @@ def measure(folder: pathlib.Path) -> list[str]:
     whole = fresh(place / "whole")
     _command(model, docs, whole).wait()
     expected = _snapshot(whole)
-    draw = random.Random(SEED)
-    moments: collections.Counter[tuple[str, str]] = collections.Counter()
-    folders = 0
-    while moments.total() < KILLS:
+    found = folder / "translate_kills.jsonl"
+    while True:
+        rows = journal.read(found)
+        killed = sum(count for row in rows.values() for *_, count in row["moments"])
+        if killed >= KILLS:
+            return table(list(rows.values()))
+        number = len(rows)
         watched = Watched(fresh(place / "out"))
-        while not _attempt(model, docs, watched, draw):
-            print(f"kills: {dict(watched.moments)}", file=sys.stderr, flush=True)
-            if moments.total() + watched.moments.total() >= KILLS:
-                _command(model, docs, watched.output).wait()
+        draw = random.Random(number)
+        while killed + watched.moments.total() < KILLS:
+            if _attempt(model, docs, watched, draw):
                 break
-        folders += 1
-        moments += watched.moments
+            print(f"kills: {killed}, {dict(watched.moments)}", file=sys.stderr, flush=True)
+        else:
+            _command(model, docs, watched.output).wait()
         _compare(expected, watched.output)
-    return table(moments, folders, len(expected))
+        moments = [[*moment, count] for moment, count in watched.moments.items()]
+        row = {"run": f"{number}", "moments": moments, "files": len(expected)}
+        journal.add(found, row)
 
 
 def _documents(folder: pathlib.Path, place: pathlib.Path) -> pathlib.Path:
@@ -172,18 +179,21 @@ def _compare(expected: dict[str, bytes], output: pathlib.Path) -> None:
         raise SystemExit(f"{odd[0]}: was left behind")
 
 
-def table(moments: collections.Counter[tuple[str, str]], folders: int, files: int) -> list[str]:
+def table(rows: list[dict[str, Any]]) -> list[str]:
     """The section of RESULTS.md."""
+    moments: collections.Counter[tuple[str, str]] = collections.Counter()
+    for row in rows:
+        moments.update({(when, who): count for when, who, count in row["moments"]})
     order = ["starting", "translating", "putting files together", "placing files"]
     return [
         f"## `kill -9`: {moments.total()} times while {DOCUMENTS:,} documents are translated",
         "",
         f"Texts, JSONL, TSV and Markdown of {SENTENCES} sentences each, {WORKERS} workers; the",
         f"main process or a worker is killed within {LONGEST:g} s of the start, then the same",
-        "command comes again.",
-        f"{folders} folders became complete in this way, each with the {files:,} files of an",
-        "undisturbed run and the same bytes (the translation memory aside, which has other names);",
-        "no unit was committed twice, no process outlived its run, no other file was left.",
+        f"command comes again. {len(rows)} folders became complete in this way, each with the",
+        f"{rows[-1]['files']:,} files of an undisturbed run and the same bytes (the translation",
+        "memory aside, whose files have other names); no unit was committed twice, no process",
+        "outlived its run, no other file was left.",
         "",
         "| when | the main process | a worker |",
         "|---|---|---|",
