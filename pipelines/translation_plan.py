@@ -191,8 +191,6 @@ def _examined(
                     unit_bytes,
                 )
             )
-            if whole_files.is_document(file):
-                whole_files.check(made[-1], settings["model"])
     planned = _cut(made, fingerprint, unit_bytes)
     pending = {
         unit.key: unit
@@ -200,6 +198,9 @@ def _examined(
         for unit in file.units
         if units.committed(working(output, "units"), unit.key, unit.key) is None
     }
+    for unit in pending.values():  # of what is committed it is known
+        if whole_files.is_document(unit.file):
+            whole_files.check(unit.file, settings["model"])
     stale = tuple(sorted(set(standing) - set(names)))
     return TranslatePlan(
         output=output,
