@@ -25,6 +25,8 @@ from collections.abc import Callable, Sequence
 
 import sentencex
 
+from . import protected_spans
+
 # Everything that some reader of text takes for the end of a line.
 LINE_BREAKS = "\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029"
 _LINE = re.compile(f"[^{LINE_BREAKS}]+")
@@ -107,6 +109,10 @@ def _sentences(line: str, language: str) -> list[str]:
         if "".join(sentences) != plain:
             return [line]
         stops = list(itertools.accumulate(map(len, sentences)))
+        if len(stops) > 1:
+            # What looks like the end of a sentence inside an address or in code is none.
+            spans = protected_spans.places(line)
+            stops = [at for at in stops if not any(start < at < stop for start, stop in spans)]
         return [line[start:stop] for start, stop in zip([0, *stops], stops, strict=False)]
     sentences = []
     rest = line

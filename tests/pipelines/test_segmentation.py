@@ -32,6 +32,11 @@ def test_sentences_and_what_lies_between_them():
         ("😀 Hello. 😀", ("😀 Hello.",)),
         ("By A.\u00a0B. Smith.\u00a0Yes.", ("By A.\u00a0B. Smith.", "Yes.")),
         ("a\0b. C", ("a\0b.", "C")),
+        (
+            "See https://a.b/c?Q=1. Then leave.",
+            ("See https://a.b/c?Q=1.", "Then leave."),
+        ),
+        ("Say `No. Yes` once. Go.", ("Say `No. Yes` once.", "Go.")),
     ],
 )
 def test_segments(text, segments):
