@@ -152,7 +152,7 @@ class LoadedModel:
         for length, batch, filled in self._batches(longest, longest > 0):
             padded = [bucketing.pad(*column, filled, length) for column in columns]
             scores = self._piece_attention(*map(tf.constant, padded)).numpy()
-            for row, position in enumerate(batch.tolist()):
+            for row, position in enumerate(map(int, batch)):
                 pieces = []
                 for tokenizer, ids in zip(tokenizers, padded, strict=True):
                     own = ids[row][ids[row] != PAD_ID].tolist()
