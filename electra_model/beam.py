@@ -7,6 +7,7 @@ from typing import Any
 import tensorflow as tf
 
 from electra_model.scoring import LOWEST, length_penalties, likeliest, log, written
+from electra_model.shortlist_logits import named
 from electra_model.tokenizer import BOS_ID, EOS_ID
 
 
@@ -44,13 +45,13 @@ class Beam:
 
     def advance(self, state, position, limit, predict, given) -> dict[str, Any]:
         """One step."""
-        del given
         beam, slots = self.beam_size, tf.shape(position)[0]
         alive, output = state["alive"], state["output"]
         probabilities = predict(state["tokens"], output, state["ancestors"])
         # One more than the beam, for one of them may be the end.
         count = min(beam + 1, probabilities.shape[-1])
         top, chosen = likeliest(probabilities, count)
+        chosen = named(chosen, given)
 
         # The best of each hypothesis hold the best of all.
         flat = [slots, beam * count]

@@ -12,10 +12,12 @@ class Given(TypedDict, total=False):
 
     prefix: int32 [batch, length], tokens that its outputs begin with, 0 = padding at the end.
     draws: float32 [batch, max_length], uniform numbers in [0, 1) for `sampling`.
+    shortlist: int32 [batch, shortlist.LENGTH], the tokens that its outputs may have.
     """
 
     prefix: Any
     draws: Any
+    shortlist: Any
 
 
 def without_repeats(output, position, length: int, vocabulary_size: Any):

@@ -33,6 +33,8 @@ class Decoding:
         without any token is no output: a weak model would take that way out.
       no_repeat_ngram: no output has so many tokens in the same order twice; 0 allows it.
       sampling: draws tokens instead; `beam_size` and `n_best` are not looked at then.
+      shortlist: outputs have tokens of the lists of their sources only (see `shortlist`); not for
+        sampling.
     """
 
     beam_size: int = 4
@@ -41,3 +43,4 @@ class Decoding:
     min_length: int = 2
     no_repeat_ngram: int = 0
     sampling: Sampling | None = None
+    shortlist: bool = False

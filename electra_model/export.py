@@ -3,6 +3,7 @@
     model.json     languages, sizes, fingerprints, how it was trained
     spm.model      the tokenizer, or vocab.txt; two of them, in source/ and target/, where each side
                    has a vocabulary of its own
+    shortlist.npz  what shortlists are made of, where the data were prepared with them
     saved_model/   strings in; strings, scores and attention out; needs only tensorflow and
                    tensorflow-text
 
@@ -24,6 +25,7 @@ import tensorflow as tf
 
 from electra_model import buckets as bucketing
 from electra_model import checkpoint
+from electra_model import shortlist as shortlists
 from electra_model.config import ModelConfig
 from electra_model.ctranslate2_format import is_exported
 from electra_model.decoding import Decoding
@@ -33,6 +35,7 @@ from electra_model.inference import LoadedModel, ragged_rows
 from electra_model.model_folder import ENTRIES, missing_part
 from electra_model.new_folder import new_folder
 from electra_model.search import search
+from electra_model.shortlist import Shortlist
 from electra_model.tokenizer import BOS_ID, PAD_ID, SIDES, Tokenizer, by_folder
 
 FORMAT_VERSION = 1
@@ -51,6 +54,7 @@ def save_model(
     beam_size: int = 4,
     length_penalty: float = 0.6,
     target_tokenizer: Tokenizer | None = None,
+    shortlist: Shortlist | None = None,
 ) -> dict[str, Any]:
     """Writes the model folder and returns what `model.json` says.
 
@@ -76,6 +80,9 @@ def save_model(
         "weights": [variable.path for variable in variables],
         "training": training or {},
     }
+    listed = shortlist.to_bytes() if shortlist else None
+    if listed:
+        metadata["shortlist"] = {"sha256": hashlib.sha256(listed).hexdigest()}
     metadata["fingerprint"] = _fingerprint(variables, metadata)
     with new_folder(folder, _is_ours, "a model folder") as building:
         module = _Module(LoadedModel(model, tokenizer, metadata, target_tokenizer))
@@ -83,6 +90,8 @@ def save_model(
         for place, one in tokenizers.items():
             (building / place).mkdir(exist_ok=True)
             (building / place / one.file_name).write_bytes(one.model_bytes)
+        if listed:
+            (building / shortlists.FILE).write_bytes(listed)
         text = json.dumps(metadata, indent=2, ensure_ascii=False) + "\n"
         (building / "model.json").write_text(text, encoding="utf-8")
     return metadata
@@ -138,7 +147,20 @@ def load_model(folder: str | os.PathLike) -> LoadedModel:
         raise InputError(strangers) from None
     if _fingerprint(model.trainable_variables, metadata) != metadata["fingerprint"]:
         raise InputError(strangers)
-    return LoadedModel(model, tokenizer, metadata, target_tokenizer)
+    return LoadedModel(model, tokenizer, metadata, target_tokenizer, _shortlist(folder, metadata))
+
+
+def _shortlist(folder: pathlib.Path, metadata: dict[str, Any]) -> Shortlist | None:
+    if "shortlist" not in metadata:
+        return None
+    path = folder / shortlists.FILE
+    try:
+        data = path.read_bytes()
+        if hashlib.sha256(data).hexdigest() != metadata["shortlist"]["sha256"]:
+            raise ValueError("is not that of this model")
+        return Shortlist.from_bytes(data)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{path}: cannot be read ({error}); export the model again") from None
 
 
 def read_metadata(folder: str | os.PathLike) -> dict[str, Any]:
@@ -195,6 +217,8 @@ def _fingerprint(variables, metadata) -> str:
     """sha256 (16 hex digits) of sizes, vocabulary and every weight: equal for equal models."""
     vocabularies = _fingerprints(metadata["vocabulary"])
     facts = [metadata["model"], vocabularies.get("", vocabularies), metadata["buckets"]]
+    if "shortlist" in metadata:
+        facts.append(metadata["shortlist"])
     digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode())
     for variable in sorted(variables, key=lambda variable: variable.path):
         digest.update(variable.path.encode())

@@ -88,6 +88,8 @@ def product(x, kernel, transposed=False, bias=None) -> Any:
     computation's dtype; with a bias float32 [n] it is added, and the result is float32."""
     kernel = into_product(tf.convert_to_tensor(kernel))
     inner, outer = kernel.shape[::-1] if transposed else kernel.shape
+    if outer is None:
+        outer = tf.shape(kernel)[0 if transposed else 1]
     flat = tf.matmul(into_product(tf.reshape(x, [-1, inner])), kernel, transpose_b=transposed)
     if bias is not None:
         # Before the shape changes: TensorFlow then adds it in the product.

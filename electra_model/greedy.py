@@ -7,6 +7,7 @@ from typing import Any
 import tensorflow as tf
 
 from electra_model.scoring import length_penalties, likeliest, log, written
+from electra_model.shortlist_logits import named
 from electra_model.tokenizer import BOS_ID, EOS_ID
 
 
@@ -30,9 +31,9 @@ class Greedy:
 
     def advance(self, state, position, limit, predict, given) -> dict[str, Any]:
         """One step."""
-        del given
         probabilities = self.predicted(state, predict)
         top, chosen = likeliest(probabilities, 2)
+        chosen = named(chosen, given)
         early = tf.less(position, self.min_length - 1)[:, None]
         second = tf.logical_and(early, tf.equal(chosen[..., 0], EOS_ID))
         best = tf.where(second, chosen[..., 1], chosen[..., 0])

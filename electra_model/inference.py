@@ -18,6 +18,7 @@ from electra_model.electra import Electra
 from electra_model.likelihood import compiled_log_likelihoods
 from electra_model.sampling import draws
 from electra_model.search import search, target_limits
+from electra_model.shortlist import LENGTH, Shortlist
 from electra_model.tokenizer import BOS_ID, PAD_ID, Tokenizer
 
 # Sentences whose outputs are searched together.
@@ -36,6 +37,7 @@ class LoadedModel:
     Attributes:
       tokenizer: of the inputs. target_tokenizer: of the outputs; the same one where one vocabulary
         serves both sides.
+      shortlist: what lists of the outputs' tokens are made of, where the model has that.
       metadata: what `model.json` says. fingerprint: of weights, sizes and vocabularies.
       source_max_length: most tokens of one input, end mark included. widths: by which it is told
         how long an output may be.
@@ -47,10 +49,12 @@ class LoadedModel:
         tokenizer: Tokenizer,
         metadata: dict[str, Any],
         target_tokenizer: Tokenizer | None = None,
+        shortlist: Shortlist | None = None,
     ):
         self.model = model
         self.tokenizer = tokenizer
         self.target_tokenizer = target_tokenizer or tokenizer
+        self.shortlist = shortlist
         self.metadata = metadata
         self.fingerprint: str = metadata["fingerprint"]
         self.buckets: tuple[int, ...] = tuple(metadata["buckets"])
@@ -75,6 +79,7 @@ class LoadedModel:
         min_length: int = 2,
         no_repeat_ngram: int = 0,
         sampling: Sampling | None = None,
+        shortlist: bool = False,
     ) -> tuple[list[str], np.ndarray]:
         """n texts -> n outputs, in order, and float32 [n] scores (length-normalised
         log-probabilities).
@@ -89,6 +94,7 @@ class LoadedModel:
             min_length=min_length,
             no_repeat_ngram=no_repeat_ngram,
             sampling=sampling,
+            shortlist=shortlist,
         )
         numbers = None
         if sampling is not None:
@@ -111,6 +117,7 @@ class LoadedModel:
         max_length: int | None = None,
         min_length: int = 2,
         no_repeat_ngram: int = 0,
+        shortlist: bool = False,
     ) -> list[list[tuple[str, float]]]:
         """n texts -> for each its `count` best outputs, at most `beam_size`, with their scores, the
         best one first: as `translate`, which gives the first of them. Fewer where the search ended
@@ -121,6 +128,7 @@ class LoadedModel:
             n_best=count,
             min_length=min_length,
             no_repeat_ngram=no_repeat_ngram,
+            shortlist=shortlist,
         )
         columns = self.tokenizer.encode_columns(texts)
         found, scores = self.search_rows(*columns, decoding, max_length)
@@ -261,7 +269,12 @@ class LoadedModel:
                 ).get_concrete_function()
         if numbers is None:
             numbers = np.zeros((len(source), 0), np.float32)
-        found = self._searches[decoding](*map(tf.constant, (source, limits, numbers)))
+        lists = np.zeros((len(source), LENGTH if decoding.shortlist else 0), np.int32)
+        if decoding.shortlist:
+            if self.shortlist is None:
+                raise ValueError("the model has no shortlist")
+            lists = self.shortlist.of_sources(source)
+        found = self._searches[decoding](*map(tf.constant, (source, limits, numbers, lists)))
         token_ids, scores = found
         return token_ids.numpy(), scores.numpy()
 
@@ -310,8 +323,9 @@ class LoadedModel:
 
 
 def traced_search(model: Electra, decoding: Decoding):
-    """A function of sources int32 [rows, length], their longest outputs int32 [rows] and what is
-    drawn by float32 [rows, numbers], which gives the best outputs of each, int32 [rows, n_best,
+    """A function of sources int32 [rows, length], their longest outputs int32 [rows], what is drawn
+    by float32 [rows, numbers], and their shortlists int32 [rows, LENGTH], these two empty where
+    they are not wanted, which gives the best outputs of each, int32 [rows, n_best,
     longest], and their scores, float32 [rows, n_best].
     """
 
@@ -321,10 +335,15 @@ def traced_search(model: Electra, decoding: Decoding):
             tf.TensorSpec([None, None], tf.int32),
             tf.TensorSpec([None], tf.int32),
             tf.TensorSpec([None, None], tf.float32),
+            tf.TensorSpec([None, LENGTH if decoding.shortlist else 0], tf.int32),
         ],
     )
-    def run(token_ids, limits, numbers):
-        given = Given(draws=numbers) if decoding.sampling is not None else None
+    def run(token_ids, limits, numbers, lists):
+        given = Given()
+        if decoding.sampling is not None:
+            given["draws"] = numbers
+        if decoding.shortlist:
+            given["shortlist"] = lists
         found = search(model, token_ids, decoding, limits, given)
         return found.token_ids, found.scores
 

@@ -25,6 +25,7 @@ from electra_model.fusion import Computation, computing
 from electra_model.greedy import Greedy
 from electra_model.layers import empty
 from electra_model.sampling import Sampled
+from electra_model.shortlist_logits import ShortlistLogits
 from electra_model.tokenizer import BOS_ID, MASK_ID, PAD_ID, UNK_ID
 
 # Hypotheses that are searched at once. More of them make larger matrix products, until keys and
@@ -37,7 +38,7 @@ _NEVER = (PAD_ID, UNK_ID, BOS_ID, MASK_ID)
 # Room is made or taken away in such steps, so that it seldom is.
 _ROOM = 8
 # What the state has that is not of each slot. Of the cache it has several rows of each.
-_NOT_OF_SLOTS = ("next", "token_ids", "scores", "cache")
+_NOT_OF_SLOTS = ("next", "token_ids", "scores", "cache", *ShortlistLogits.OF_ALL_SLOTS)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -96,7 +97,11 @@ def search(
     limits int32 [batch], or one for all: tokens of the longest output, end mark included. given:
     what belongs to each sentence besides (see `constraints.Given`). slots: sentences at once;
     nothing but the time depends on it.
+
+    Raises ValueError for a shortlist together with a prefix or sampling.
     """
+    if given and "shortlist" in given and ("prefix" in given or decoding.sampling is not None):
+        raise ValueError("shortlist is for outputs that are searched and begin as they will")
     longest: Any = tf.maximum(tf.reduce_max(limits), 1)
     limits = tf.broadcast_to(limits, tf.shape(source_ids)[:1])
     way: Any
@@ -125,7 +130,9 @@ class _Slots:
         self.batch = tf.shape(source_ids)[0]
         real: Any = masks.padding_mask(source_ids)
         self.lengths = tf.reduce_sum(tf.cast(real, tf.int32), axis=1)
-        self.logits = model.logits_in_loops(_NEVER)
+        self.shortlists = ShortlistLogits(model, _NEVER) if "shortlist" in given else None
+        of_all: Any = None if self.shortlists else model.logits_in_loops(_NEVER)
+        self.logits: Any = self.shortlists or (lambda hidden, _: of_all(hidden))
 
     def run(self, slots) -> Hypotheses:
         slots = tf.maximum(tf.minimum(slots, self.batch), _FEWEST_SLOTS)
@@ -151,13 +158,20 @@ class _Slots:
             **free,
             "next": tf.constant(0),
             "limit": tf.ones([slots], tf.int32),
-            "given": _rows_of(self.given, tf.zeros([slots], tf.int32)),
+            **self._allowed(_rows_of(self.given, tf.zeros([slots], tf.int32))),
             "real": tf.zeros([slots, 0], tf.bool),
             "memory": self.model.decoder.empty_memory(slots, 0),
             "cache": self.model.decoder.empty_cache(slots, self.way.beam_size, _ROOM),
             "token_ids": empty([rows, ids.shape[1], self.longest], tf.int32),
             "scores": empty([rows, scores.shape[1]], tf.float32),
         }
+
+    def _allowed(self, given: Any) -> dict[str, Any]:
+        """What belongs to the sentences in all slots, and what is made of it for a step."""
+        made = {}
+        if self.shortlists:
+            made = self.shortlists.prepared(given["shortlist"])
+        return {"given": given, **made}
 
     def _begun(self, slots, room) -> dict[str, Any]:
         return {
@@ -220,6 +234,7 @@ class _Slots:
             memory,
         )
         next_row = state["next"] + count
+        found |= self._allowed(found["given"])
         return {**state, **found, "row": taken, "memory": memory, "next": next_row}
 
     def _with_room(self, state, rows, position):
@@ -270,11 +285,11 @@ class _Slots:
             hidden, filled["cache"] = self.model.decoder.step(
                 tokens, position, state["cache"], state["memory"], ancestors, state["real"]
             )
-            probabilities = tf.nn.softmax(self.logits(hidden))
+            probabilities = tf.nn.softmax(self.logits(hidden, state))
             if self.decoding.no_repeat_ngram:
-                probabilities *= constraints.without_repeats(
-                    output, position, self.decoding.no_repeat_ngram, tf.shape(probabilities)[-1]
-                )
+                size = tf.shape(probabilities)[-1]
+                allowed = self._without_repeats(output, position, size, state["given"])
+                probabilities *= allowed
             if "prefix" in state["given"]:
                 probabilities = constraints.forced(
                     probabilities, state["given"]["prefix"], position
@@ -299,6 +314,15 @@ class _Slots:
             ),
             "scores": tf.raw_ops.InplaceUpdate(x=state["scores"], i=place, v=scores),
         }
+
+    def _without_repeats(self, output, position, size, given):
+        """Of so many probabilities. With lists they are those of the whole vocabulary first."""
+        length = self.decoding.no_repeat_ngram
+        if not self.shortlists:
+            return constraints.without_repeats(output, position, length, size)
+        size = self.model.target_vocab_size
+        allowed = constraints.without_repeats(output, position, length, size)
+        return tf.gather(allowed, given["shortlist"], axis=2, batch_dims=1)
 
     def _compacted(self, state):
         """Without the slots that are free, when no sentence waits for them."""
@@ -333,7 +357,7 @@ def _wide(part, axis: int, size):
 
 
 # Of a name in the state, the axes besides the first whose size changes.
-_LOOSE = {"hypotheses": 2, "real": 1, "memory": 2}
+_LOOSE = {"hypotheses": 2, "real": 1, "memory": 2, "columns": 1}
 
 
 def _loose(state):
@@ -341,7 +365,7 @@ def _loose(state):
 
     def of(name, part):
         shape: list[Any] = list(part.shape)
-        if shape:
+        if shape and name != "columns":
             shape[0] = None
         if name in _LOOSE and len(shape) > _LOOSE[name]:
             shape[_LOOSE[name]] = None

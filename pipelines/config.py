@@ -212,9 +212,11 @@ class DatasetConfig:
       provenance: beside each shard a file `dataset/provenance/<shard>.parquet` that says of every
         token of every record which row of which input file it came from; two lines a pair.
       replacements: pretraining windows with their replaced tokens.
+      shortlist: how many target pieces are kept for each source piece, of which shortlists are made
+        (see `lexicon`); 0 makes none.
     """
 
-    came_later: ClassVar[tuple[str, ...]] = ("long_sources", "stretch_characters")
+    came_later: ClassVar[tuple[str, ...]] = ("long_sources", "stretch_characters", "shortlist")
 
     seed: int = Field(default=1, ge=0, lt=1 << 63)
     unit_megabytes: float = Field(default=4.0, ge=0.0001, le=100_000)
@@ -231,6 +233,7 @@ class DatasetConfig:
     compression: Literal["none", "gzip"] = "none"
     provenance: bool = False
     replacements: ReplacementsConfig = Field(default_factory=ReplacementsConfig)
+    shortlist: int = Field(default=0, ge=0, le=64)
 
     def identity(self) -> dict[str, Any]:
         """Name -> value of the settings that a dataset is known by."""
@@ -305,6 +308,8 @@ class TranslateConfig:
       sample: outputs are drawn instead of searched, with temperature, top_k and top_p (see
         `electra_model.decoding.Sampling`); the same seed draws the same for the same text.
       n_best, alignments, attention: what is told of each translation besides (see `details`).
+      shortlist: each translation has the pieces of its source's shortlist only, which is faster
+        (see `electra_model.shortlist`); for models whose data were prepared with one.
       engine: what runs the model. compute_type: the numbers in which "ctranslate2" multiplies
         matrices; int8 is faster and not quite the same.
     """
@@ -330,6 +335,7 @@ class TranslateConfig:
     n_best: int = Field(default=1, ge=1, le=32)
     alignments: bool = False
     attention: bool = False
+    shortlist: bool = False
     engine: Literal["tensorflow", "ctranslate2"] = "tensorflow"
     compute_type: Literal["float32", "int8"] = "float32"
 
@@ -352,6 +358,8 @@ class TranslateConfig:
             raise ValueError(
                 f"n_best must be at most beam_size, {self.beam_size}: got {self.n_best}"
             )
+        if self.shortlist and self.sample:
+            raise ValueError("shortlist is for outputs that are searched: got shortlist and sample")
         if self.n_best > 1 and self.sample:
             raise ValueError(
                 f"n_best is for outputs that are searched: got {self.n_best} and sample"

@@ -38,7 +38,7 @@ class Decoding:
       beam_size: hypotheses kept at each step; 1 is greedy search.
       length_penalty: exponent of the length by which scores are divided.
       max_length: tokens of the longest translation; None means the model's own bound.
-      min_length, no_repeat_ngram, sampling: see `electra_model.decoding`.
+      min_length, no_repeat_ngram, sampling, shortlist: see `electra_model.decoding`.
       engine: what computes, and in which numbers, where that is not TensorFlow.
     """
 
@@ -48,13 +48,14 @@ class Decoding:
     min_length: int = 2
     no_repeat_ngram: int = 0
     sampling: Sampling | None = None
+    shortlist: bool = False
     engine: str | None = None
 
     def settings(self) -> dict[str, Any]:
         """Name -> value of all that translations depend on. What came later is left out where it
         changes nothing, so that what is complete stays so."""
         values = dataclasses.asdict(self)
-        later = ("min_length", "no_repeat_ngram", "sampling", "engine")
+        later = ("min_length", "no_repeat_ngram", "sampling", "shortlist", "engine")
         usual = {field.name: field.default for field in dataclasses.fields(self)}
         return {
             name: value
@@ -176,8 +177,12 @@ def read_model_card(model_dir: str) -> dict[str, Any]:
 
 def load_exported_model(model_dir: str) -> TranslationModel:
     """The model of a model folder. Imports TensorFlow."""
+    import tensorflow as tf
+
     from electra_model.export import load_model
 
+    # On a GPU, products would be rounded to ten bits, and some outputs be others than on a CPU.
+    tf.config.experimental.enable_tensor_float_32_execution(False)
     return load_model(model_dir)
 
 

@@ -14,6 +14,7 @@ repeat.
       pieces      every word cut                                 per partition of the words
       encode      token ids                                      per chunk
       shards      shuffled training records                      per shard
+      (shortlist: what a piece is translated into, where asked for; see `lexicon`)
       (replacement: windows with replaced tokens, where asked for; see `replacement`)
     dataset/, vocabulary/
 """
@@ -37,6 +38,7 @@ from . import (
     files,
     filters,
     held_out,
+    lexicon,
     near_duplicates,
     pieces,
     publish,
@@ -231,6 +233,8 @@ def stages_of(config: PrepareConfig, plan: PreparePlan) -> list[tuple[str, stage
         ("EncodeChunks", examples.STAGE),
         ("WriteShards", shards.STAGE),
     ]
+    if lexicon.wanted(config):
+        found.append(("LearnShortlist", lexicon.STAGE))
     if config.dataset.replacements.generator is not None:
         found.append(("ReplaceTokens", replacement.STAGE))
     return found

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from electra_model import features
+from electra_model.shortlist import FILE as SHORTLIST_FILE
 
 from . import (
     clean,
@@ -16,6 +17,7 @@ from . import (
     examples,
     files,
     ledgers,
+    lexicon,
     places,
     rejections,
     repeated_sides,
@@ -96,6 +98,7 @@ def publish(config: PrepareConfig, plan_fingerprint: str) -> dict[str, Any]:
         *(f"dataset/{name}" for name in _dataset_files(info)),
         *(f"vocabulary/{_place(name)}{card['file']}" for name, card in cards.items()),
         f"vocabulary/{dataset_files.CARD_FILE}",
+        *([f"vocabulary/{SHORTLIST_FILE}"] if lexicon.wanted(config) else []),
     ]
     completion.write(config, plan_fingerprint, written)
     return info
@@ -168,6 +171,12 @@ def _publish_vocabularies(config: PrepareConfig) -> dict[str, dict[str, Any]]:
     dataset_files.remove_vocabularies(config, current)  # those of a run under other settings
     for file, model in current.items():
         files.write_atomic(_path(config, "vocabulary", file), model)
+    if lexicon.wanted(config):
+        (receipt,) = load_index(config, lexicon.STAGE.name).receipts
+        data = files.read_bytes(part_path(config, lexicon.STAGE.name, receipt, lexicon.PART))
+        files.write_atomic(_path(config, "vocabulary", SHORTLIST_FILE), data)
+    else:
+        files.remove(_path(config, "vocabulary", SHORTLIST_FILE))
     files.write_atomic(
         _path(config, "vocabulary", dataset_files.CARD_FILE), vocabulary.card_text(config, cards)
     )

@@ -38,7 +38,7 @@ _VERSION = 2
 def plan(config: PrepareConfig) -> list[Task]:
     """One task per shard."""
     encoded = load_index(config, "encode").receipts
-    digests = {part: _digest(encoded, part) for part in ("pairs", "texts")}
+    digests = {part: digest_of(encoded, part) for part in ("pairs", "texts")}
     tasks, batch = [], {"pairs": 0, "texts": 0}
     for name, count in examples.shard_layout(config).items():
         part = "texts" if name == examples.PRETRAIN else "pairs"
@@ -64,7 +64,7 @@ def plan(config: PrepareConfig) -> list[Task]:
     return tasks
 
 
-def _digest(encoded: list[units.Receipt], part: str) -> str:
+def digest_of(encoded: list[units.Receipt], part: str) -> str:
     """Of what the shards of a part are made from: other windows leave the shards of pairs alone."""
     names = (part, provenance.origins_part(part))
     return units.fingerprint(

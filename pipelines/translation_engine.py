@@ -24,6 +24,11 @@ from . import files, inference
 from .config import TranslateConfig
 from .inference import Decoding, TranslationModel
 
+# Settings that the other engines do without.
+_OF_TENSORFLOW = (
+    *("min_length", "no_repeat_ngram", "sample", "shortlist"),
+    *("n_best", "alignments", "attention"),
+)
 # The folder of converted models, below `_electra/` of an output folder.
 CONVERTED = "ctranslate2"
 
@@ -37,6 +42,7 @@ def decoding_of(config: TranslateConfig) -> Decoding:
         min_length=config.min_length,
         no_repeat_ngram=config.no_repeat_ngram,
         sampling=config.sampling,
+        shortlist=config.shortlist,
     )
     if config.engine == "tensorflow":
         return decoding
@@ -55,8 +61,13 @@ def check(config: TranslateConfig, card: dict[str, Any]) -> None:
                 f"model: {config.model} is in the format of CTranslate2; "
                 "add --engine ctranslate2 (translate.engine), or name the folder it was made from"
             )
+        if config.shortlist and "shortlist" not in card:
+            raise InputError(
+                f"translate.shortlist: {config.model} has none; leave it out, or prepare and train "
+                "with dataset.shortlist: 12"
+            )
         return
-    for key in ("min_length", "no_repeat_ngram", "sample", "n_best", "alignments", "attention"):
+    for key in _OF_TENSORFLOW:
         if getattr(config, key) != getattr(TranslateConfig(), key):
             raise InputError(
                 f"translate.{key}: is for engine tensorflow; leave out either of the two"

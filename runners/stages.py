@@ -14,6 +14,7 @@ import os
 from collections.abc import Callable
 from typing import Any
 
+from electra_model import shortlist
 from pipelines import files, tasks
 from pipelines.formats import moses
 from pipelines.units import fingerprint
@@ -202,6 +203,8 @@ def _for_pretraining(job: JobConfig) -> dict[str, Any]:
 
 def _for_training(job: JobConfig) -> dict[str, Any]:
     found = _texts_of(job, "train")
+    if lists := _content(job.path("vocabulary", shortlist.FILE)):
+        found["the shortlist"] = lists
     if job.pretrain.skipped or not job.train.warm_start:
         return {**found, "pretraining": None}
     return {**found, "pretraining": _content(job.path(".stages", "pretrain.json"))}

@@ -15,7 +15,7 @@ import pathlib
 from collections.abc import Callable
 from typing import Any
 
-from electra_model import checkpoint, export, generator_card
+from electra_model import checkpoint, export, generator_card, shortlist
 from electra_model.averaging import MovingAverage
 from electra_model.config import LoopConfig
 from electra_model.electra import Electra
@@ -269,6 +269,7 @@ def train(job: JobConfig) -> dict[str, Any]:
         beam_size=job.translate.beam_size,
         length_penalty=job.translate.length_penalty,
         target_tokenizer=target_tokenizer,
+        shortlist=shortlist.load(job.path("vocabulary", shortlist.FILE)),
     )
     counts["parameters"] = metadata["parameters"]
     _complete(folder, facts["complete"], counts)
@@ -318,7 +319,11 @@ def _facts(job: JobConfig, config: LoopConfig, stage: str, *upstream: Any) -> di
     # A finished training is not a state to go on from: its learning rate has come down to nothing.
     length = [config.updates, config.minutes]
     state_print = fingerprint(dataset, model, state, length, upstream)
-    return {"dataset": dataset, "state": state_print, "complete": state_print}
+    lists = job.path("vocabulary", shortlist.FILE)
+    # Exported with the model, and nothing that an update depends on.
+    exported = [files.sha256(lists)] if stage == "train" and files.exists(lists) else []
+    complete = fingerprint(state_print, exported) if exported else state_print
+    return {"dataset": dataset, "state": state_print, "complete": complete}
 
 
 def completed(folder: str, expected: str) -> dict[str, Any] | None:

@@ -10,6 +10,7 @@ from electra_model.config import ModelConfig
 from electra_model.decoding import Decoding, Sampling
 from electra_model.electra import Electra
 from electra_model.search import search, target_limits
+from electra_model.shortlist import LENGTH, Shortlist
 from electra_model.tokenizer import BOS_ID, EOS_ID, PAD_ID
 from tests.electra_model.table_model import (
     GARDEN_PATH,
@@ -76,11 +77,12 @@ def electra(make_model):
 
 
 @functools.cache
-def traced(model, decoding, draws=False, prefix=False):
+def traced(model, decoding, draws=False, prefix=False, shortlist=False):
     """The search as a graph of any shapes: sources, longest outputs, slots, and what is given."""
     given = {
         **({"draws": tf.TensorSpec([None, None], tf.float32)} if draws else {}),
         **({"prefix": tf.TensorSpec([None, None], tf.int32)} if prefix else {}),
+        **({"shortlist": tf.TensorSpec([None, LENGTH], tf.int32)} if shortlist else {}),
     }
     ids, numbers = tf.TensorSpec([None, None], tf.int32), tf.TensorSpec([None], tf.int32)
 
@@ -103,6 +105,11 @@ def outputs_of(model, sources, decoding, limits, given=None, slots=256):
     return np.asarray(ids), np.asarray(scores)
 
 
+# Of the model `many`: ten of its 600 pieces for each piece of a source.
+LISTS = Shortlist(
+    np.arange(5, 30, dtype=np.int32),
+    np.random.default_rng(3).integers(5, 600, size=(600, 10)).astype(np.int32),
+)
 SOURCES = np.random.default_rng(1).integers(5, 30, size=(6, 5)).astype("int32")
 SOURCES[3:, 4] = 0
 
@@ -188,6 +195,8 @@ DECODINGS = [
     Decoding(4, n_best=3),
     Decoding(3, no_repeat_ngram=2, min_length=5),
     Decoding(sampling=Sampling(top_k=10)),
+    Decoding(1, shortlist=True),
+    Decoding(3, no_repeat_ngram=2, shortlist=True),
 ]
 
 
@@ -198,9 +207,12 @@ def test_what_a_sentence_becomes_depends_on_nothing_else(many, decoding):
     model, sources = many
     numbers = np.random.default_rng(7).random((40, 24)).astype("float32")
     limits = np.random.default_rng(8).integers(6, 25, 40).astype("int32")
+    lists = LISTS.of_sources(sources)
 
     def found(rows, sources=sources, slots=256):
-        given = {"draws": numbers[rows]}
+        given = {"draws": numbers[rows]} if decoding.sampling else {}
+        if decoding.shortlist:
+            given["shortlist"] = lists[rows]
         ids, scores = outputs_of(model, sources[rows], decoding, limits[rows], given, slots)
         assert ids.shape[2] == limits[rows].max()
         return np.pad(ids, [(0, 0), (0, 0), (0, 24 - ids.shape[2])]), scores
@@ -224,6 +236,34 @@ def test_what_a_sentence_becomes_depends_on_nothing_else(many, decoding):
         again = found(rows, padded, slots)
         assert np.array_equal(again[0], ids[rows])
         assert np.array_equal(again[1], scores[rows])
+
+
+@pytest.mark.parametrize("decoding", [Decoding(1, shortlist=True), Decoding(3, shortlist=True)])
+def test_outputs_have_the_pieces_of_their_lists_only(many, decoding):
+    model, sources = many
+    given = {"shortlist": LISTS.of_sources(sources)}
+    ids, _ = outputs_of(model, sources, decoding, 14, given)
+    assert len({row.tobytes() for row in ids}) > 4
+    for row, allowed in zip(ids[:, 0], given["shortlist"], strict=True):
+        assert set(row.tolist()) <= set(allowed.tolist())
+
+
+@pytest.mark.parametrize("beam_size", [1, 3])
+def test_with_all_pieces_in_the_lists_outputs_are_what_they_are_without(electra, beam_size):
+    every = np.arange(30, dtype=np.int32)
+    lists = Shortlist(every, np.zeros((30, 1), np.int32)).of_sources(SOURCES)
+    ids, scores = outputs_of(electra, SOURCES, Decoding(beam_size), 8)
+    found, found_scores = outputs_of(
+        electra, SOURCES, Decoding(beam_size, shortlist=True), 8, {"shortlist": lists}
+    )
+    assert np.array_equal(found, ids)
+    np.testing.assert_allclose(found_scores, scores, rtol=1e-5)
+
+
+def test_lists_are_for_what_is_searched(electra):
+    given = {"shortlist": LISTS.of_sources(SOURCES), "prefix": np.zeros((6, 2), np.int32)}
+    with pytest.raises(ValueError, match="shortlist is for outputs that are searched"):
+        outputs_of(electra, SOURCES, Decoding(1, shortlist=True), 8, given)
 
 
 def test_the_best_outputs_come_first_and_differ(many):
