@@ -32,7 +32,7 @@ def test_a_range_where_nothing_was_measured():
 def test_every_stage_has_its_cost(tmp_path):
     clean = {"near_duplicate": 0.8, "overlap": 0.5}
     train = [write_tsv(tmp_path / "train.tsv", sentences(20))]
-    config = make_config(tmp_path, clean=clean, train=train)
+    config = make_config(tmp_path, clean=clean, train=train, dataset={"shortlist": 4})
     found = prepare.stages_of(config, prepare.plan_prepare(config))
     names = {stage.name for _, stage in found} | {"replacement"}
     assert names == set(stage_costs.NAMES)
