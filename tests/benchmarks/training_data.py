@@ -17,6 +17,7 @@ from .measuring import fresh, run
 from .prepare_speed import fetched
 
 WINDOW_LENGTH = 128
+SHORTLIST = 24
 
 
 def pairs_of(folder: pathlib.Path) -> dict[str, list[str]]:
@@ -93,7 +94,7 @@ def _prepare(work: pathlib.Path, vocabulary: int, data: dict[str, Any]) -> None:
         "target_lang": "de",
         "data": data,
         "vocabulary": {"size": vocabulary},
-        "dataset": {"window_length": WINDOW_LENGTH},
+        "dataset": {"window_length": WINDOW_LENGTH, "shortlist": SHORTLIST},
         "runner": {"name": "local", "workers": 2},
     }
     job.write_text(json.dumps(settings))

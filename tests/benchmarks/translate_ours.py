@@ -1,7 +1,7 @@
 """Our search on token sequences; prints one line of JSON.
 
-`python -m tests.benchmarks.translate_ours MODEL SOURCES.npz OUTPUTS.npz BEAM PROCESSES THREADS`:
-the files are those of `translate_peer`. Each process takes its share of the sentences; the seconds
+`python -m tests.benchmarks.translate_ours MODEL SOURCES.npz OUTPUTS.npz BEAM PROCESSES THREADS
+[shortlist]`: the files are those of `translate_peer`. Each process takes its share of the sentences; the seconds
 are those from when all are ready to when the last has done its share.
 """
 
@@ -16,7 +16,9 @@ import numpy as np
 WARM_ROWS = 32
 
 
-def share(folder: str, sources: str, part: int, parts: int, threads: int, beam: int, ready, send):
+def share(
+    folder: str, sources: str, part: int, parts: int, threads: int, search: dict, ready, send
+):
     """What one process does: loads, searches a few, waits for the others, searches its share."""
     from pipelines import allocator
 
@@ -33,7 +35,7 @@ def share(folder: str, sources: str, part: int, parts: int, threads: int, beam: 
     values, offsets = arrays["source_ids"], arrays["source_ids_offsets"]
     rows = np.split(values, offsets[1:-1])[part::parts]
     lengths = np.array([0, *map(len, rows)])
-    decoding = Decoding(beam, 0.0)
+    decoding = Decoding(alpha=0.0, **search)
     first = np.concatenate(rows[:WARM_ROWS])
     model.search_rows(first, np.cumsum(lengths[: WARM_ROWS + 1]), decoding)
     ready.wait()
@@ -49,14 +51,15 @@ def share(folder: str, sources: str, part: int, parts: int, threads: int, beam: 
 
 def main() -> None:
     """Starts the processes, writes, prints."""
-    folder, sources, target, beam, processes, threads = sys.argv[1:]
+    folder, sources, target, beam, processes, threads, *options = sys.argv[1:]
+    search = {"beam_size": int(beam), "shortlist": "shortlist" in options}
     context = multiprocessing.get_context("spawn")
     parts = int(processes)
     ready, queue = context.Barrier(parts), context.Queue()
     workers = [
         context.Process(
             target=share,
-            args=(folder, sources, part, parts, int(threads), int(beam), ready, queue),
+            args=(folder, sources, part, parts, int(threads), search, ready, queue),
         )
         for part in range(parts)
     ]
