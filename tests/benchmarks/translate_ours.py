@@ -1,8 +1,8 @@
 """Our search on token sequences; prints one line of JSON.
 
 `python -m tests.benchmarks.translate_ours MODEL SOURCES.npz OUTPUTS.npz BEAM PROCESSES THREADS
-[shortlist]`: the files are those of `translate_peer`. Each process takes its share of the sentences; the seconds
-are those from when all are ready to when the last has done its share.
+[shortlist]`: the files are those of `translate_peer`. Each process takes its share of the
+sentences; the seconds are those from when all are ready to when the last has done its share.
 """
 
 import json
