@@ -116,7 +116,7 @@ def table(turns: dict[tuple[str, int], list[dict[str, Any]]]) -> list[str]:
         f"## Translating on 2 cores: target tokens a second, {ROUNDS} rounds in turn",
         "",
         "Preset small (width 256, 6 + 2 layers), 8,000 pieces, trained for "
-        f"{MODELS['small'][1]} minutes;",
+        f"{MODELS['small'][1]:,} updates;",
         f"{SENTENCES:,} test sentences of mixed lengths, float32, no length penalty; loading and",
         "first calls are not counted. Two processes, or translators, of one thread each unless",
         f"said otherwise. Speeds are of the same sentences, {PEER} = 1; outputs are equal token by",

@@ -12,14 +12,13 @@ from .training_data import lines_of, pairs_of, prepared
 SENTENCES_A_DOCUMENT = 10
 DOCUMENTS_A_FILE = 5000
 
-# Name -> vocabulary, minutes of training, settings. The least one costs so little that what is
-# timed is everything but the model.
+# Name -> vocabulary, updates, settings. The least one costs so little that what is timed is
+# everything but the model.
 MODELS = {
-    "small": (8000, 6, {"model.preset": "small", "train.batch_tokens": 1024}),
-    "tiny": (4000, 3, {"train.batch_tokens": 1024, "model.dropout": 0}),
+    "small": (8000, 5000, {"model.preset": "small", "train.batch_tokens": 1024}),
     "least": (
         4000,
-        1,
+        1000,
         {
             "train.batch_tokens": 1024,
             "model.dropout": 0,
@@ -34,9 +33,9 @@ MODELS = {
 
 
 def trained(folder: pathlib.Path, name: str) -> tuple[pathlib.Path, pathlib.Path]:
-    """A model folder, trained for some minutes so that its outputs have the lengths of
-    translations, and the work folder of its data."""
-    vocabulary, minutes, settings = MODELS[name]
+    """A model folder, trained so long that its outputs have the lengths of translations, and the
+    work folder of its data."""
+    vocabulary, updates, settings = MODELS[name]
     data = prepared(folder, vocabulary)
     work = folder / f"translate-{name}"
     if not (work / "model").is_dir():
@@ -44,7 +43,7 @@ def trained(folder: pathlib.Path, name: str) -> tuple[pathlib.Path, pathlib.Path
         (fresh(work) / "job.yaml").write_text(json.dumps(job | {"workdir": str(work)}))
         for part in ("dataset", "vocabulary"):
             shutil.copytree(data / part, work / part)
-        run_stage("train", work, {"pretrain.steps": 0, "train.minutes": minutes, **settings})
+        run_stage("train", work, {"pretrain.steps": 0, "train.steps": updates, **settings})
     return work / "model", data
 
 
