@@ -78,9 +78,9 @@ def test_each_side_has_its_tokenizer(folder, sides):
 @pytest.mark.parametrize(
     "kind",
     [
-        "sentencepiece",
+        pytest.param("sentencepiece", marks=pytest.mark.slow),
         pytest.param("bpe", marks=pytest.mark.slow),
-        pytest.param("wordpiece", marks=pytest.mark.slow),
+        "wordpiece",
     ],
 )
 def test_two_vocabularies_of_one_kind_stay_apart(kind, sentences, one_bucket, tmp_path):

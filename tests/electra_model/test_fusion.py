@@ -159,7 +159,7 @@ def slow(*values):
 @pytest.mark.parametrize(
     ("kind", "packed"),
     [
-        ("pre, sinusoidal, relu", False),
+        slow("pre, sinusoidal, relu", False),
         ("factorised, rotary, swiglu", True),
         ("as published", False),
         slow("post, learned, gelu", False),

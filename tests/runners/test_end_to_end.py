@@ -23,7 +23,7 @@ model: {num_layers: 1, num_decoder_layers: 1, d_model: 32, num_heads: 2, dff: 64
 pretrain: {steps: 3, batch_tokens: 256}
 train: {steps: 5, batch_tokens: 256, buckets: [32], checkpoint_minutes: 0.01}
 translate: {input: [docs/*], output: out, beam_size: 1}
-runner: {workers: 2}
+runner: {workers: 1}
 """
 
 

@@ -1,18 +1,21 @@
 """What is complete must be there: a product that was removed is made again, and nothing else."""
 
+import dataclasses
 import pathlib
+import shutil
 
 import pytest
 
 from electra_model import checkpoint
 from electra_model.errors import WorkError
 from runners import stages, work
-from tests.runners.conftest import toy_job
 
 
 @pytest.fixture(scope="module")
-def done(tmp_path_factory):
-    job = toy_job(tmp_path_factory.mktemp("products"))
+def done(prepared_job, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("products") / "work"
+    shutil.copytree(prepared_job.workdir, folder)
+    job = dataclasses.replace(prepared_job, workdir=str(folder))
     work.do_stages(job, [stages.BY_NAME[name] for name in ("prepare", "pretrain", "train")])
     return job
 

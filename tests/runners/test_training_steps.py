@@ -61,6 +61,7 @@ def test_an_update_changes_the_weights(sizes):
     assert sum(changed) > len(changed) // 2
 
 
+@pytest.mark.slow
 def test_the_loss_of_factorised_embeddings_is_that_of_the_logits():
     model, _, update = make(sizes=dataclasses.replace(FACTORISED, dropout=0.0))
     logits = tf.cast(model((SOURCE, SHIFTED)), tf.float32)
