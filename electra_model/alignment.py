@@ -15,9 +15,8 @@ import tensorflow as tf
 
 from electra_model.electra import Electra
 from electra_model.fusion import Computation, computing
-from electra_model.tokenizer import BOS_ID, EOS_ID, PAD_ID
-
-_WORD_BEGINS = "\u2581"
+from electra_model.likelihood import shifted
+from electra_model.tokenizer import EOS_ID, WORD_START
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,11 +60,8 @@ def piece_attention(model: Electra):
 
     @tf.function(autograph=False, input_signature=[ids, ids])
     def run(source, target):
-        start = tf.fill([tf.shape(target)[0], 1], BOS_ID)
-        # The end mark is an output but never an input.
-        shifted = tf.where(target == PAD_ID, PAD_ID, tf.concat([start, target[:, :-1]], axis=1))
         with computing(Computation(alike=True)):
-            _, scores = model.hidden(source, shifted)
+            _, scores = model.hidden(source, shifted(target))
         layers = scores["decoder_cross"]
         return tf.reduce_mean(layers[max(0, len(layers) - 2)], axis=1)
 
@@ -107,8 +103,8 @@ def _words(pieces: Sequence[tuple[int, str]]) -> tuple[list[str], list[int | Non
         if number == EOS_ID:
             places.append(None)
             continue
-        if piece.startswith(_WORD_BEGINS) or not words:
+        if piece.startswith(WORD_START) or not words:
             words.append("")
-        words[-1] += piece.removeprefix(_WORD_BEGINS)
+        words[-1] += piece.removeprefix(WORD_START)
         places.append(len(words) - 1)
     return words, places

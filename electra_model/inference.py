@@ -99,13 +99,8 @@ class LoadedModel:
         numbers = None
         if sampling is not None:
             numbers = draws(texts, sampling.seed, self.model.max_length)
-        columns = self.tokenizer.encode_columns(texts)
-        found, scores = self.search_rows(*columns, decoding, max_length, numbers)
-        outputs = [""] * len(texts)
-        for members, ids in found:
-            for position, string in zip(members, self._strings(ids[:, 0]), strict=True):
-                outputs[position] = string
-        return outputs, scores[:, 0]
+        ranked, scores = self._ranked(texts, decoding, max_length, numbers)
+        return [outputs[0] if outputs else "" for outputs in ranked], scores[:, 0]
 
     def n_best(
         self,
@@ -130,17 +125,32 @@ class LoadedModel:
             no_repeat_ngram=no_repeat_ngram,
             shortlist=shortlist,
         )
+        ranked, scores = self._ranked(texts, decoding, max_length)
+        return [
+            list(zip(outputs, map(float, own), strict=False))
+            for outputs, own in zip(ranked, scores, strict=True)
+        ]
+
+    def _ranked(
+        self,
+        texts: Sequence[str],
+        decoding: Decoding,
+        max_length: int | None,
+        numbers: np.ndarray | None = None,
+    ) -> tuple[list[list[str]], np.ndarray]:
+        """The outputs that were found for each text, the best one first, and float32 [n, n_best],
+        their scores. numbers: as of `search_rows`."""
         columns = self.tokenizer.encode_columns(texts)
-        found, scores = self.search_rows(*columns, decoding, max_length)
-        outputs: list[list[tuple[str, float]]] = [[] for _ in texts]
+        found, scores = self.search_rows(*columns, decoding, max_length, numbers)
+        ranked: list[list[str]] = [[] for _ in texts]
         for members, ids in found:
-            for rank in range(ids.shape[1]):
-                written = ids[:, rank, 0] != PAD_ID
-                strings = self._strings(ids[:, rank])
+            for outputs in np.moveaxis(ids, 1, 0):
+                written = outputs[:, 0] != PAD_ID
+                strings = self._strings(outputs)
                 for position, string, there in zip(members, strings, written, strict=True):
                     if there:
-                        outputs[position].append((string, float(scores[position, rank])))
-        return outputs
+                        ranked[position].append(string)
+        return ranked, scores
 
     def word_attention(
         self, sources: Sequence[str], targets: Sequence[str]
@@ -148,12 +158,8 @@ class LoadedModel:
         """n sources and n outputs -> for each how its words look at those of its source (see
         `alignment`). What a pair becomes does not depend on the others. Texts with more tokens than
         `source_max_length` are cut."""
-        tokenizers = self.tokenizer, self.target_tokenizer
-        columns = [
-            one.encode_columns(texts)
-            for one, texts in zip(tokenizers, (sources, targets), strict=True)
-        ]
-        longest = np.maximum(np.diff(columns[0][1]), np.diff(columns[1][1]))
+        columns = self._encoded_pairs(sources, targets)
+        longest = np.maximum(*(np.diff(offsets) for _, offsets in columns))
         if self._piece_attention is None:
             self._piece_attention = alignment.piece_attention(self.model)
         found: list[Any] = [None] * len(sources)
@@ -162,7 +168,7 @@ class LoadedModel:
             scores = self._piece_attention(*map(tf.constant, padded)).numpy()
             for row, position in enumerate(map(int, batch)):
                 pieces = []
-                for tokenizer, ids in zip(tokenizers, padded, strict=True):
+                for tokenizer, ids in zip(self._sides, padded, strict=True):
                     own = ids[row][ids[row] != PAD_ID].tolist()
                     pieces.append(list(zip(own, tokenizer.pieces(own), strict=True)))
                 sizes = [len(side) for side in pieces]
@@ -210,6 +216,17 @@ class LoadedModel:
         with concurrent.futures.ThreadPoolExecutor(max(1, lanes)) as pool:
             return list(pool.map(found, parts)), scores
 
+    @property
+    def _sides(self) -> tuple[Tokenizer, Tokenizer]:
+        return self.tokenizer, self.target_tokenizer
+
+    def _encoded_pairs(
+        self, sources: Sequence[str], targets: Sequence[str]
+    ) -> list[tuple[np.ndarray, np.ndarray]]:
+        """The tokens of both sides, each as of `Tokenizer.encode_columns`."""
+        pairs = zip(self._sides, (sources, targets), strict=True)
+        return [tokenizer.encode_columns(texts) for tokenizer, texts in pairs]
+
     def _batches(
         self, lengths: np.ndarray, wanted: np.ndarray
     ) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
@@ -234,10 +251,7 @@ class LoadedModel:
         Texts with more tokens than `source_max_length` are cut. One function is compiled for each
         bucket, that of a pair's longer side.
         """
-        columns = [
-            self.tokenizer.encode_columns(sources),
-            self.target_tokenizer.encode_columns(targets),
-        ]
+        columns = self._encoded_pairs(sources, targets)
         lengths = [np.diff(offsets) for _, offsets in columns]
         longest = np.maximum(*lengths)
         if self._likelihoods is None:

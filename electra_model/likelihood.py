@@ -13,13 +13,17 @@ from electra_model.tokenizer import BOS_ID, PAD_ID
 def log_likelihoods(model: Electra, source, target):
     """source int32 [rows, source_length], target int32 [rows, target_length], end marks included,
     0 = padding -> float32 [rows], natural logarithms, no dropout and no smoothing."""
-    real = tf.not_equal(target, PAD_ID)
-    start = tf.fill([tf.shape(target)[0], 1], BOS_ID)
-    # The end mark is a target but never an input.
-    shifted = tf.where(real, tf.concat([start, target[:, :-1]], axis=1), PAD_ID)
-    logits: Any = model((source, shifted))  # [rows, target_length, vocabulary]
+    logits: Any = model((source, shifted(target)))  # [rows, target_length, vocabulary]
     surprise = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=target, logits=logits)
-    return -tf.reduce_sum(tf.where(real, surprise, 0.0), axis=1)
+    return -tf.reduce_sum(tf.where(tf.not_equal(target, PAD_ID), surprise, 0.0), axis=1)
+
+
+def shifted(target):
+    """Given outputs int32 [rows, length] as the decoder reads them: behind the start token, and
+    without the end mark, which is an output but never an input."""
+    start = tf.fill([tf.shape(target)[0], 1], BOS_ID)
+    before = tf.concat([start, target[:, :-1]], axis=1)
+    return tf.where(tf.not_equal(target, PAD_ID), before, PAD_ID)
 
 
 def compiled_log_likelihoods(model: Electra):

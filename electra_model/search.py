@@ -168,9 +168,7 @@ class _Slots:
 
     def _allowed(self, given: Any) -> dict[str, Any]:
         """What belongs to the sentences in all slots, and what is made of it for a step."""
-        made = {}
-        if self.shortlists:
-            made = self.shortlists.prepared(given["shortlist"])
+        made = self.shortlists.prepared(given["shortlist"]) if self.shortlists else {}
         return {"given": given, **made}
 
     def _begun(self, slots, room) -> dict[str, Any]:

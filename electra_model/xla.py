@@ -33,7 +33,7 @@ def settle() -> None:
             tf.function(lambda x: x + 1, jit_compile=True, autograph=False)(tf.constant(1))
     finally:
         if given is None:
-            del os.environ["XLA_FLAGS"]
+            os.environ.pop("XLA_FLAGS", None)
         else:
             os.environ["XLA_FLAGS"] = given
 

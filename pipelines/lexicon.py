@@ -30,6 +30,7 @@ PART = "shortlist"
 # Pieces that every list has: those that stand most often on the target side.
 _FREQUENT = 100
 _ITERATIONS = 5
+_SIDES = ("source_ids", "target_ids")
 # Of a source piece beside a target piece of the same pair: 30 bytes each while learning.
 _MOST_LINKS = 12_000_000
 
@@ -87,9 +88,6 @@ def _pairs(config: PrepareConfig, shards: int) -> list[tuple[np.ndarray, np.ndar
                 return _columns(found)
             links = int(together[-1]) if len(together) else links
     return _columns(found)
-
-
-_SIDES = ("source_ids", "target_ids")
 
 
 def _columns(batches: list[pa.RecordBatch]) -> list[tuple[np.ndarray, np.ndarray]]:

@@ -21,7 +21,7 @@ from typing import Any
 
 from . import journal
 from .measuring import descendants, fresh
-from .translating import sentences, trained
+from .translating import command, sentences, trained
 
 KILLS = int(os.environ.get("BENCH_KILLS", "200"))
 DOCUMENTS = 5000
@@ -72,7 +72,7 @@ def measure(folder: pathlib.Path) -> list[str]:
     place = folder / "kills"
     docs = _documents(folder, place / "docs")
     whole = fresh(place / "whole")
-    _command(model, docs, whole).wait()
+    _started(model, docs, whole).wait()
     expected = _snapshot(whole)
     found = folder / "translate_kills.jsonl"
     while True:
@@ -88,7 +88,7 @@ def measure(folder: pathlib.Path) -> list[str]:
                 break
             print(f"kills: {killed}, {dict(watched.moments)}", file=sys.stderr, flush=True)
         else:
-            _command(model, docs, watched.output).wait()
+            _started(model, docs, watched.output).wait()
         _compare(expected, watched.output)
         moments = [[*moment, count] for moment, count in watched.moments.items()]
         row = {"run": f"{number}", "moments": moments, "files": len(expected)}
@@ -109,14 +109,11 @@ def _documents(folder: pathlib.Path, place: pathlib.Path) -> pathlib.Path:
     return docs
 
 
-def _command(
+def _started(
     model: pathlib.Path, docs: pathlib.Path, output: pathlib.Path
 ) -> subprocess.Popen[bytes]:
-    options = {"--model": model, "--input": docs, "--output": output, "--workers": WORKERS}
-    arguments = [str(part) for pair in options.items() for part in pair]
     return subprocess.Popen(
-        [sys.executable, "-m", "runners", "translate", *arguments, "--beam-size", "1"]
-        + ["--set", "translate.unit_segments=200"],
+        [*command(model, docs, output, WORKERS), "--set", "translate.unit_segments=200"],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
@@ -126,7 +123,7 @@ def _attempt(
     model: pathlib.Path, docs: pathlib.Path, watched: Watched, draw: random.Random
 ) -> bool:
     """Starts a run and kills it or one of its workers; whether it was through before."""
-    process = _command(model, docs, watched.output)
+    process = _started(model, docs, watched.output)
     end = time.monotonic() + draw.uniform(0, LONGEST)
     while time.monotonic() < end:
         if process.poll() is not None:

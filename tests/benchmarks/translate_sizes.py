@@ -11,7 +11,7 @@ import shutil
 import sys
 
 from .measuring import Measured, fresh, run
-from .translating import documents, trained
+from .translating import command, documents, trained
 
 SIZES = [
     int(size) for size in os.environ.get("BENCH_COUNTS", "1000,10000,100000,1000000").split(",")
@@ -38,9 +38,7 @@ def translate(
     model: pathlib.Path, docs: pathlib.Path, output: pathlib.Path, *options: str
 ) -> Measured:
     """The command, greedy, without a memory; its last line has the counts."""
-    arguments = ["--model", model, "--input", docs, "--output", output, "--workers", WORKERS]
-    command = [sys.executable, "-m", "runners", "translate", *map(str, arguments)]
-    return run([*command, "--beam-size", "1", "--no-memory", *options])
+    return run([*command(model, docs, output, WORKERS), "--no-memory", *options])
 
 
 def table(found: dict[int, Measured]) -> list[str]:

@@ -3,6 +3,7 @@
 import json
 import pathlib
 import shutil
+import sys
 from collections.abc import Iterator
 
 from .job_settings import run_stage
@@ -45,6 +46,13 @@ def trained(folder: pathlib.Path, name: str) -> tuple[pathlib.Path, pathlib.Path
             shutil.copytree(data / part, work / part)
         run_stage("train", work, {"pretrain.steps": 0, "train.steps": updates, **settings})
     return work / "model", data
+
+
+def command(model: pathlib.Path, docs: pathlib.Path, output: pathlib.Path, workers: int) -> list:
+    """`electra translate`, greedy."""
+    options = {"--model": model, "--input": docs, "--output": output, "--workers": workers}
+    arguments = [str(part) for pair in options.items() for part in pair]
+    return [sys.executable, "-m", "runners", "translate", *arguments, "--beam-size", "1"]
 
 
 def sentences(folder: pathlib.Path) -> Iterator[str]:
