@@ -4,7 +4,7 @@ One compiled function per bucket, no retracing, and nothing about a sentence dep
 neighbours.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -41,6 +41,22 @@ def nearest_bucket_of(lengths: np.ndarray, buckets: Sequence[int]) -> np.ndarray
 def rows_for(length: int, tokens: int, most: int = 1 << 30) -> int:
     """Rows of a batch of `tokens` padded tokens at this length: at least 1, at most `most`."""
     return max(1, min(most, tokens // length))
+
+
+def batches(
+    lengths: np.ndarray, buckets: Sequence[int], tokens: int, most: int
+) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
+    """lengths int [n] -> batches of all rows that have any: the length of a bucket, int [k], the
+    rows that are worked on in it together, and the same filled up to the bucket's number of rows
+    (see `rows_for`). What is longer than the last bucket is in that one."""
+    bucket = nearest_bucket_of(lengths, buckets)
+    for index, length in enumerate(buckets):
+        members = np.flatnonzero((bucket == index) & (lengths > 0))
+        rows = rows_for(length, tokens, most)
+        for start in range(0, len(members), rows):
+            batch = members[start : start + rows]
+            # The last row fills a short batch up.
+            yield length, batch, np.concatenate([batch, np.repeat(batch[-1:], rows - len(batch))])
 
 
 def pad(values: np.ndarray, offsets: np.ndarray, rows: np.ndarray, length: int) -> np.ndarray:

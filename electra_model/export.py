@@ -4,6 +4,7 @@
     spm.model      the tokenizer, or vocab.txt; two of them, in source/ and target/, where each side
                    has a vocabulary of its own
     shortlist.npz  what shortlists are made of, where the data were prepared with them
+    discriminator.npz  the pretrained discriminator, which judges outputs, where there was one
     saved_model/   strings in; strings, scores and attention out; needs only tensorflow and
                    tensorflow-text
 
@@ -14,10 +15,12 @@ The weights are stored once, in the SavedModel; `load_model` reads them from the
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
 import json
 import os
 import pathlib
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -29,10 +32,11 @@ from electra_model import shortlist as shortlists
 from electra_model.config import ModelConfig
 from electra_model.ctranslate2_format import is_exported
 from electra_model.decoding import Decoding
+from electra_model.discriminator import Discriminator
 from electra_model.electra import Electra
 from electra_model.errors import InputError, WorkError
 from electra_model.inference import LoadedModel, ragged_rows
-from electra_model.model_folder import ENTRIES, missing_part
+from electra_model.model_folder import DISCRIMINATOR_FILE, ENTRIES, missing_part
 from electra_model.new_folder import new_folder
 from electra_model.search import search
 from electra_model.shortlist import Shortlist
@@ -55,10 +59,12 @@ def save_model(
     length_penalty: float = 0.6,
     target_tokenizer: Tokenizer | None = None,
     shortlist: Shortlist | None = None,
+    discriminator: Discriminator | None = None,
 ) -> dict[str, Any]:
     """Writes the model folder and returns what `model.json` says.
 
-    `tokenizer` is of both sides, or of the source where `target_tokenizer` is given.
+    `tokenizer` is of both sides, or of the source where `target_tokenizer` is given;
+    `discriminator` reads its pieces.
 
     The folder is built beside its place and renamed into it; an older model of the same name is
     replaced. Raises InputError when something that is no model is in the way.
@@ -83,6 +89,13 @@ def save_model(
     listed = shortlist.to_bytes() if shortlist else None
     if listed:
         metadata["shortlist"] = {"sha256": hashlib.sha256(listed).hexdigest()}
+    judge = discriminator.to_bytes() if discriminator else None
+    if discriminator and judge:
+        metadata["discriminator"] = {
+            "sha256": hashlib.sha256(judge).hexdigest(),
+            "reads_pairs": discriminator.reads_pairs,
+            "model": discriminator.config.resolved().settings(),
+        }
     metadata["fingerprint"] = _fingerprint(variables, metadata)
     with new_folder(folder, _is_ours, "a model folder") as building:
         module = _Module(LoadedModel(model, tokenizer, metadata, target_tokenizer))
@@ -92,6 +105,8 @@ def save_model(
             (building / place / one.file_name).write_bytes(one.model_bytes)
         if listed:
             (building / shortlists.FILE).write_bytes(listed)
+        if judge:
+            (building / DISCRIMINATOR_FILE).write_bytes(judge)
         text = json.dumps(metadata, indent=2, ensure_ascii=False) + "\n"
         (building / "model.json").write_text(text, encoding="utf-8")
     return metadata
@@ -147,20 +162,39 @@ def load_model(folder: str | os.PathLike) -> LoadedModel:
         raise InputError(strangers) from None
     if _fingerprint(model.trainable_variables, metadata) != metadata["fingerprint"]:
         raise InputError(strangers)
-    return LoadedModel(model, tokenizer, metadata, target_tokenizer, _shortlist(folder, metadata))
+    return LoadedModel(
+        model,
+        tokenizer,
+        metadata,
+        target_tokenizer,
+        shortlist=_beside(folder, metadata, shortlists.FILE, Shortlist.from_bytes),
+        discriminator=_beside(
+            folder, metadata, DISCRIMINATOR_FILE, functools.partial(_judge, metadata, tokenizer)
+        ),
+    )
 
 
-def _shortlist(folder: pathlib.Path, metadata: dict[str, Any]) -> Shortlist | None:
-    if "shortlist" not in metadata:
+def _beside(
+    folder: pathlib.Path, metadata: dict[str, Any], name: str, read: Callable[[bytes], Any]
+) -> Any:
+    """What a file of the folder holds; None where `model.json` knows of none."""
+    described = metadata.get(name.partition(".")[0])
+    if described is None:
         return None
-    path = folder / shortlists.FILE
+    path = folder / name
     try:
         data = path.read_bytes()
-        if hashlib.sha256(data).hexdigest() != metadata["shortlist"]["sha256"]:
+        if hashlib.sha256(data).hexdigest() != described["sha256"]:
             raise ValueError("is not that of this model")
-        return Shortlist.from_bytes(data)
+        return read(data)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"{path}: cannot be read ({error}); export the model again") from None
+
+
+def _judge(metadata: dict[str, Any], tokenizer: Tokenizer, data: bytes) -> Discriminator:
+    described = metadata["discriminator"]
+    config = ModelConfig(**described["model"])
+    return Discriminator(config, tokenizer.size, described["reads_pairs"]).restore_bytes(data)
 
 
 def read_metadata(folder: str | os.PathLike) -> dict[str, Any]:
@@ -217,8 +251,7 @@ def _fingerprint(variables, metadata) -> str:
     """sha256 (16 hex digits) of sizes, vocabulary and every weight: equal for equal models."""
     vocabularies = _fingerprints(metadata["vocabulary"])
     facts = [metadata["model"], vocabularies.get("", vocabularies), metadata["buckets"]]
-    if "shortlist" in metadata:
-        facts.append(metadata["shortlist"])
+    facts += [metadata[name] for name in ("shortlist", "discriminator") if name in metadata]
     digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode())
     for variable in sorted(variables, key=lambda variable: variable.path):
         digest.update(variable.path.encode())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import concurrent.futures
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from electra_model import alignment, attention_flow, threads
 from electra_model import buckets as bucketing
 from electra_model.constraints import Given
 from electra_model.decoding import Decoding, Sampling
+from electra_model.discriminator import Discriminator
 from electra_model.electra import Electra
 from electra_model.likelihood import compiled_log_likelihoods
 from electra_model.sampling import draws
@@ -38,6 +39,7 @@ class LoadedModel:
       tokenizer: of the inputs. target_tokenizer: of the outputs; the same one where one vocabulary
         serves both sides.
       shortlist: what lists of the outputs' tokens are made of, where the model has that.
+      discriminator: what judges outputs, where the model has that.
       metadata: what `model.json` says. fingerprint: of weights, sizes and vocabularies.
       source_max_length: most tokens of one input, end mark included. widths: by which it is told
         how long an output may be.
@@ -50,11 +52,13 @@ class LoadedModel:
         metadata: dict[str, Any],
         target_tokenizer: Tokenizer | None = None,
         shortlist: Shortlist | None = None,
+        discriminator: Discriminator | None = None,
     ):
         self.model = model
         self.tokenizer = tokenizer
         self.target_tokenizer = target_tokenizer or tokenizer
         self.shortlist = shortlist
+        self.discriminator = discriminator
         self.metadata = metadata
         self.fingerprint: str = metadata["fingerprint"]
         self.buckets: tuple[int, ...] = tuple(metadata["buckets"])
@@ -163,7 +167,9 @@ class LoadedModel:
         if self._piece_attention is None:
             self._piece_attention = alignment.piece_attention(self.model)
         found: list[Any] = [None] * len(sources)
-        for length, batch, filled in self._batches(longest, longest > 0):
+        for length, batch, filled in bucketing.batches(
+            longest, self.buckets, BATCH_TOKENS, BATCH_ROWS
+        ):
             padded = [bucketing.pad(*column, filled, length) for column in columns]
             scores = self._piece_attention(*map(tf.constant, padded)).numpy()
             for row, position in enumerate(map(int, batch)):
@@ -227,21 +233,6 @@ class LoadedModel:
         pairs = zip(self._sides, (sources, targets), strict=True)
         return [tokenizer.encode_columns(texts) for tokenizer, texts in pairs]
 
-    def _batches(
-        self, lengths: np.ndarray, wanted: np.ndarray
-    ) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
-        """lengths int64 [n], wanted bool [n] -> the length of a bucket, the rows that are worked on
-        in it together, and the same filled up to the bucket's number of rows."""
-        bucket = bucketing.nearest_bucket_of(lengths, self.buckets)
-        for index, length in enumerate(self.buckets):
-            members = np.flatnonzero((bucket == index) & wanted)
-            rows = bucketing.rows_for(length, BATCH_TOKENS, BATCH_ROWS)
-            for start in range(0, len(members), rows):
-                batch = members[start : start + rows]
-                # The last row fills a short batch up.
-                filled = np.concatenate([batch, np.repeat(batch[-1:], rows - len(batch))])
-                yield length, batch, filled
-
     def log_likelihoods(
         self, sources: Sequence[str], targets: Sequence[str]
     ) -> tuple[np.ndarray, np.ndarray]:
@@ -257,7 +248,9 @@ class LoadedModel:
         if self._likelihoods is None:
             self._likelihoods = compiled_log_likelihoods(self.model)
         found = np.zeros(len(sources))
-        for length, batch, filled in self._batches(longest, longest > 0):
+        for length, batch, filled in bucketing.batches(
+            longest, self.buckets, BATCH_TOKENS, BATCH_ROWS
+        ):
             padded = [bucketing.pad(*column, filled, length) for column in columns]
             values = self._likelihoods(*map(tf.constant, padded))
             found[batch] = values.numpy()[: len(batch)]

@@ -8,8 +8,14 @@ from electra_model.shortlist import FILE as SHORTLIST_FILE
 from electra_model.tokenizer import FILES as VOCABULARIES
 from electra_model.tokenizer import SIDES
 
+DISCRIMINATOR_FILE = "discriminator.npz"
+
 # All that may lie in a model folder; of the vocabularies it has one, or one in each side's folder.
-ENTRIES = ("model.json", "saved_model", SHORTLIST_FILE, *VOCABULARIES, *SIDES)
+ENTRIES = (
+    *("model.json", "saved_model", SHORTLIST_FILE, DISCRIMINATOR_FILE),
+    *VOCABULARIES,
+    *SIDES,
+)
 _NEEDED = ("model.json", "saved_model/saved_model.pb", "saved_model/variables/variables.index")
 
 

@@ -10,6 +10,7 @@ The files are made as `companions` says.
 from __future__ import annotations
 
 import json
+import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -17,6 +18,7 @@ from typing import Any
 from . import mirror, quality
 from .inference import Outcome
 from .mirror import Answer
+from .replaced_tokens import DECIMALS
 
 
 def note_of(outcomes: Sequence[Outcome], cut: bool) -> str | None:
@@ -54,10 +56,12 @@ def _counts(segments: Sequence[str], outcomes: Sequence[Outcome], compares: bool
             spans = [spans[0] + found[0], spans[1] + found[1]]
             numbers = [numbers[0] + found[2], numbers[1] + found[3]]
     again = [outcome for outcome in outcomes if outcome.first_flags]
+    judged = [outcome.replaced for outcome in outcomes if outcome.replaced]
     return {
         "segments": [len(segments), sum(bool(outcome.translation) for outcome in outcomes)],
         "spans": spans,
         "numbers": numbers,
+        "replaced": _added([[0, 0.0], *map(list, judged)]),
         "flags": Counter(flag for outcome in outcomes for flag in outcome.flags),
         "retried": len(again),
         "repaired": sum(not outcome.flags for outcome in again),
@@ -66,7 +70,7 @@ def _counts(segments: Sequence[str], outcomes: Sequence[Outcome], compares: bool
 
 def _line(counts: dict[str, Any], outcomes: Sequence[Outcome], answer: Answer) -> bytes:
     shown: dict[str, Any] = {"segments": counts["segments"]}
-    shown |= {name: counts[name] for name in ("spans", "numbers") if counts[name][0]}
+    shown |= {name: counts[name] for name in ("spans", "numbers", "replaced") if counts[name][0]}
     shown |= {name: counts[name] for name in ("retried", "repaired") if counts[name]}
     if counts["flags"]:
         shown["flags"] = _in_order(counts["flags"])
@@ -78,17 +82,27 @@ def _line(counts: dict[str, Any], outcomes: Sequence[Outcome], answer: Answer) -
 
 
 def total(counts: Iterable[dict[str, Any]]) -> dict[str, Any]:
-    """Sums added up: `{"segments", "spans", "numbers": [in, out], "flagged": rows, "flags": {flag:
-    segments}, "retried", "repaired": segments}`."""
+    """Sums added up: `{"segments", "spans", "numbers": [in, out], "replaced": [tokens, of these how
+    many look replaced], where any was judged, "flagged": rows, "flags": {flag: segments},
+    "retried", "repaired": segments}`."""
     sums: dict[str, Any] = {"segments": [0, 0], "spans": [0, 0], "numbers": [0, 0]}
+    replaced: list[Any] = [0, 0.0]
     whole: Counter[str] = Counter(flagged=0, retried=0, repaired=0)
     flags: Counter[str] = Counter()
     for one in counts:
         for name, pair in sums.items():
             sums[name] = [pair[0] + one[name][0], pair[1] + one[name][1]]
+        replaced = _added([replaced, one.get("replaced", [0, 0.0])])
         whole.update({name: one[name] for name in whole})
         flags.update(one["flags"])
-    return {**sums, **whole, "flags": _in_order(flags)}
+    judged = {"replaced": replaced} if replaced[0] else {}
+    return {**sums, **judged, **whole, "flags": _in_order(flags)}
+
+
+def _added(pairs: Iterable[Sequence[Any]]) -> list[Any]:
+    """Of tokens and how many look replaced; the sums come from the same rows in any order."""
+    tokens, replaced = zip(*pairs, strict=True)
+    return [sum(tokens), round(math.fsum(replaced), DECIMALS)]
 
 
 def _in_order(flags: Counter[str]) -> dict[str, int]:

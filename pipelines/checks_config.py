@@ -20,6 +20,7 @@ _BOUNDS: dict[str, tuple[float, float]] = {
     "length_ratio": (1, 1000),
     "repetition": (1, 1000),
     "wrong_language": (0, 1),
+    "replaced_tokens": (0, 1),
 }
 
 
@@ -44,6 +45,9 @@ class ChecksConfig:
       untranslated: the translation is the source, in which there are words that are no names.
       wrong_language: least probability that a translation is in the target language; those shorter
         than 40 characters pass, and all where the language cannot be identified.
+      replaced_tokens: the model's discriminator, where its folder has one, takes more than this
+        share of the tokens for replaced; what it says of every row is in the certificate. Such a
+        segment is not tried again (see `replaced_tokens`).
     """
 
     # The key that a truth value in the section's place is taken for.
@@ -57,6 +61,7 @@ class ChecksConfig:
     repetition: int | Off = 2
     untranslated: bool = True
     wrong_language: float | Off = 0.1
+    replaced_tokens: float | Off = 0.5
 
     @pydantic.field_validator(*_BOUNDS, mode="before")
     @classmethod

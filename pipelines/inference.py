@@ -125,12 +125,15 @@ class Outcome:
       score: to 4 decimals; None where it is no number.
       flags: what is wrong with it, as slugs, in a fixed order.
       first_flags: the same of the first answer, where the segment was tried again.
+      replaced: tokens, and how many of them look replaced, where that was asked (see
+        `replaced_tokens`). The memory does not keep it.
     """
 
     translation: str
     score: float | None
     flags: tuple[str, ...] = ()
     first_flags: tuple[str, ...] = ()
+    replaced: tuple[int, float] | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -153,6 +156,8 @@ Translate = Callable[[Sequence[str], Decoding], list[Outcome]]
 Guard = Callable[[Sequence[str], Translate, Decoding], list[Outcome]]
 # A model, segments, their outcomes and how they were decoded -> what else is told of each.
 Tell = Callable[[Any, Sequence[str], Sequence[Outcome], Decoding], list[dict[str, Any]]]
+# A model, segments and their outcomes -> the same with what the model says of them.
+Judge = Callable[[Any, Sequence[str], Sequence[Outcome]], list[Outcome]]
 
 
 def read_model_card(model_dir: str) -> dict[str, Any]:
@@ -201,6 +206,7 @@ class TranslationHandler(ModelHandler[UnitText, UnitTranslation, TranslationMode
       guard: what checks outcomes and has segments translated once more (`second_tries.guarded`,
         all but its checker); importable in every worker. None takes them as they are.
       tell: what tells more of translations (`details.told`, all but what is wanted), if anything.
+      judge: what judges translations (`replaced_tokens.judged`, all but its bound), if anything.
     """
 
     def __init__(
@@ -215,6 +221,7 @@ class TranslationHandler(ModelHandler[UnitText, UnitTranslation, TranslationMode
         memory: MemoryPlace | None = None,
         guard: Guard | None = None,
         tell: Tell | None = None,
+        judge: Judge | None = None,
     ) -> None:
         super().__init__()
         self._model_dir = model_dir
@@ -227,6 +234,7 @@ class TranslationHandler(ModelHandler[UnitText, UnitTranslation, TranslationMode
         self._memory = memory
         self._guard = guard
         self._tell = tell
+        self._judge = judge
 
     def load_model(self) -> TranslationModel:
         """Called once in each process. Raises `WorkError` when it is not the planned model."""
@@ -255,6 +263,8 @@ class TranslationHandler(ModelHandler[UnitText, UnitTranslation, TranslationMode
                 self._task.keeps,
             )
         outcomes = self._outcomes(model, segments)
+        if self._judge:
+            outcomes = self._judge(model, segments, outcomes)
         details = self._tell(model, segments, outcomes, self._decoding) if self._tell else []
         results = []
         start = 0

@@ -219,7 +219,8 @@ class KnownFile:
                 some = table.take(rows[groups == group] - before)
                 for row in zip(*(column.to_pylist() for column in some.columns), strict=True):
                     key, translation, score, *flags, check = row
-                    outcome = Outcome(translation, score, *(tuple(one or ()) for one in flags))
+                    now, first = (tuple(one or ()) for one in flags)
+                    outcome = Outcome(translation, score, now, first)
                     if check != _check(key, outcome):
                         raise DamagedError(self.path)
                     if key in wanted:

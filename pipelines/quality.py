@@ -11,6 +11,7 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable
+from typing import Any
 
 from . import langid, protected_spans, tasks
 from .checks_config import ChecksConfig
@@ -25,7 +26,7 @@ LOST_SPAN, ADDED_SPAN = "lost_span", "added_span"
 SOURCE_ORDER = "spans_in_source_order"
 
 # Every flag, in the order in which they are named. `SOURCE_ORDER` is no check's, but says how a
-# translation was put together.
+# translation was put together; `replaced_tokens` is the model's own.
 FLAGS = (
     EMPTY,
     LOST_SPAN,
@@ -36,6 +37,7 @@ FLAGS = (
     "repetition",
     "untranslated",
     "wrong_language",
+    "replaced_tokens",
     SOURCE_ORDER,
 )
 
@@ -111,6 +113,17 @@ class Checker:
     def _asks_for_copies(self) -> bool:
         languages = [primary(language) for language in (self.source_lang, self.target_lang)]
         return self.config.untranslated and (languages[0] != languages[1] or not languages[0])
+
+
+def settings(config: ChecksConfig, judged: bool) -> dict[str, Any]:
+    """What is checked, for the fingerprint of translations; nothing where nothing is, so that such
+    outputs are what they were. judged: whether the model's discriminator is asked."""
+    if not config.enabled:
+        return {}
+    bounds = dataclasses.asdict(config)
+    if not judged:
+        del bounds["replaced_tokens"]
+    return {"checks": {"version": VERSION} | bounds}
 
 
 def in_order(flags: Iterable[str]) -> tuple[str, ...]:

@@ -31,6 +31,7 @@ from . import (
     memory,
     mirror,
     mirror_parquet,
+    replaced_tokens,
     second_tries,
     segmentation,
     tasks,
@@ -107,6 +108,7 @@ def build_translate(
             memory.place_of(config, plan.output, plan.settings),
             _guard(config, plan.settings["model"]),
             functools.partial(details.told, wanted=config.details) if config.details else None,
+            _judge(plan.settings),
         )
         done = (
             pipeline
@@ -138,6 +140,12 @@ def _guard(config: TranslateConfig, model: dict[str, Any]) -> inference.Guard | 
     return functools.partial(
         second_tries.guarded, checker=Checker(config.checks, model["task"], *languages)
     )
+
+
+def _judge(settings: dict[str, Any]) -> inference.Judge | None:
+    """What the model's discriminator says of translations; None where a plan does not ask it."""
+    bound = settings.get("checks", {}).get(replaced_tokens.FLAG, False)
+    return None if bound is False else functools.partial(replaced_tokens.judged, bound=bound)
 
 
 def _assemble(planned, plan: TranslatePlan, done) -> dict[str, Any]:

@@ -38,6 +38,7 @@ from . import (
     inference,
     memory,
     quality,
+    replaced_tokens,
     tasks,
     translation_engine,
     translation_inputs,
@@ -226,16 +227,9 @@ def _settings(config: TranslateConfig, card: dict[str, Any]) -> dict[str, Any]:
         "decoding": decoding | {"fingerprint": units.fingerprint(decoding)},
         "text_field": config.text_field,
         "output_field": config.output_field,
-        **_checks(config),
+        **quality.settings(config.checks, replaced_tokens.asked_for(config, card)),
         **({"details": dataclasses.asdict(config.details)} if config.details else {}),
     }
-
-
-def _checks(config: TranslateConfig) -> dict[str, Any]:
-    """What is checked; nothing where nothing is, so that such outputs are what they were."""
-    if not config.checks.enabled:
-        return {}
-    return {"checks": {"version": quality.VERSION} | dataclasses.asdict(config.checks)}
 
 
 def _cut(made: list[InputFile], fingerprint: str, unit_bytes: int) -> tuple[PlannedFile, ...]:

@@ -213,6 +213,7 @@ FLAGS = {
     "repetition": "the same words over and over",
     "untranslated": "a copy of the source",
     "wrong_language": "probably in another language",
+    "replaced_tokens": "words that the pretrained discriminator takes for replaced",
     "spans_in_source_order": "put together from parts, in the order of the source",
     "tags_in_pieces": "put together from what lies between its tags",
 }

@@ -18,6 +18,7 @@ from typing import Any
 from electra_model import checkpoint, export, generator_card, shortlist
 from electra_model.averaging import MovingAverage
 from electra_model.config import LoopConfig
+from electra_model.discriminator import Discriminator
 from electra_model.electra import Electra
 from electra_model.errors import InputError, WorkError
 from electra_model.optimizer import build_optimizer
@@ -270,11 +271,22 @@ def train(job: JobConfig) -> dict[str, Any]:
         length_penalty=job.translate.length_penalty,
         target_tokenizer=target_tokenizer,
         shortlist=shortlist.load(job.path("vocabulary", shortlist.FILE)),
+        discriminator=_discriminator(job, tokenizer, network) if target_tokenizer is None else None,
     )
     counts["parameters"] = metadata["parameters"]
     _complete(folder, facts["complete"], counts)
     devices.leave()
     return counts
+
+
+def _discriminator(
+    job: JobConfig, tokenizer: Tokenizer, network: checkpoint.Checkpoint | None
+) -> Discriminator | None:
+    """The pretrained one, which goes with the model to judge its outputs."""
+    if network is None:
+        return None
+    judge = Discriminator(job.model, tokenizer.size, job.dataset.pair_windows)
+    return judge.restore(network.tensors)
 
 
 # --- the data of the trainings ---

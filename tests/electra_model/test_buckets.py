@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from electra_model.buckets import bucket_of, default_buckets, pad, rows_for
+from electra_model.buckets import batches, bucket_of, default_buckets, pad, rows_for
 
 
 @pytest.mark.parametrize(
@@ -30,3 +30,18 @@ def test_pad_chooses_rows_pads_and_cuts():
     matrix = pad(values, offsets, np.array([2, 1, 0, 0]), 3)
     assert matrix.dtype == np.int32
     assert matrix.tolist() == [[7, 8, 9], [0, 0, 0], [5, 6, 0], [5, 6, 0]]
+
+
+def test_batches_hold_every_row_with_tokens_once_and_are_filled_up():
+    lengths = np.array([3, 0, 9, 4, 1, 40, 4, 2])
+    found = [
+        (length, batch.tolist(), filled.tolist())
+        for length, batch, filled in batches(lengths, (4, 16), tokens=16, most=3)
+    ]
+    assert found == [
+        (4, [0, 3, 4], [0, 3, 4]),
+        (4, [6, 7], [6, 7, 7]),
+        (16, [2], [2]),
+        (16, [5], [5]),
+    ]
+    assert list(batches(np.zeros(0, int), (4,), 16, 3)) == []

@@ -69,6 +69,11 @@ def test_training_learns_and_writes_the_model_folder(trained):
     assert model.metadata["training"]["steps"] == counts["steps"] == job.train.steps
     outputs, scores = model.translate(["the red house", ""], beam_size=2)
     assert len(outputs) == 2 and outputs[1] == "" and np.isfinite(scores).all()
+    ended = checkpoint.load_newest(pathlib.Path(job.workdir, "pretrain", "checkpoints")).tensors
+    judge = model.discriminator
+    assert len(judge.variables) > 10
+    for variable in judge.variables:
+        assert np.array_equal(variable.numpy(), ended[variable.path])
 
 
 def test_a_complete_training_is_not_repeated(trained):
