@@ -61,11 +61,7 @@ def check(config: TranslateConfig, card: dict[str, Any]) -> None:
                 f"model: {config.model} is in the format of CTranslate2; "
                 "add --engine ctranslate2 (translate.engine), or name the folder it was made from"
             )
-        if config.shortlist and "shortlist" not in card:
-            raise InputError(
-                f"translate.shortlist: {config.model} has none; leave it out, or prepare and train "
-                "with dataset.shortlist: 12"
-            )
+        check_shortlist(config.shortlist, card, str(config.model))
         return
     for key in _OF_TENSORFLOW:
         if getattr(config, key) != getattr(TranslateConfig(), key):
@@ -79,6 +75,15 @@ def check(config: TranslateConfig, card: dict[str, Any]) -> None:
         except (TypeError, ValueError):
             return  # for the one who loads it
         ctranslate2_format.check_convertible(network, f"model: {config.model}")
+
+
+def check_shortlist(wanted: bool, card: dict[str, Any], model: str) -> None:
+    """Raises `InputError` when shortlists are wanted of a model folder, `model`, without any."""
+    if wanted and "shortlist" not in card:
+        raise InputError(
+            f"translate.shortlist: {model} has none; leave it out, or prepare and train "
+            "with dataset.shortlist: 12"
+        )
 
 
 def loader(config: TranslateConfig, output: str) -> Callable[[str], TranslationModel]:

@@ -112,6 +112,7 @@ def evaluate_folder(
     split, pairs_path = _held_out(workdir)
     model_folder = files.join(workdir, "model")
     description = _model_description(model_folder)
+    translation_engine.check_shortlist(decoding.get("shortlist", False), description, model_folder)
     folder = files.join(workdir, "evaluation")
     made_under = {
         "scores_version": SCORES_VERSION,

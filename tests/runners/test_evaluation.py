@@ -181,6 +181,11 @@ def test_what_is_missing_is_named_with_the_remedy(workdir):
         run(workdir, WordByWord())
 
 
+def test_lists_that_the_model_does_not_have(workdir):
+    with pytest.raises(InputError, match="translate.shortlist: .*model has none"):
+        run(workdir, WordByWord(), {**DECODING, "shortlist": True})
+
+
 def test_a_model_that_is_not_the_described_one_fails(workdir):
     with pytest.raises(WorkError, match="fingerprint f1, the model itself f9"):
         run(workdir, WordByWord("f9"))
