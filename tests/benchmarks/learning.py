@@ -47,17 +47,18 @@ class Run:
 # So short a training sees most pairs once: nothing is to be held back, and updates count.
 SHORT = {"train.batch_tokens": 1024, "model.dropout": 0}
 LONG = {"train.batch_tokens": 1024}
+# The default was another when these were made.
+SINUSOIDAL = {"model.position_encoding": "sinusoidal"}
+ROTARY = {"model.position_encoding": "rotary"}
 RUNS = {
     "prenorm-9": Run(9, 4000, "prenorm"),
-    "electra-9": Run(9, 4000, None, SHORT),
-    "electra-9-faster": Run(9, 4000, None, {**SHORT, "train.learning_rate": 3e-3}),
-    "electra-9-pretrained": Run(9, 4000, None, SHORT, pretrain=1),
+    "electra-9": Run(9, 4000, None, {**SHORT, **SINUSOIDAL}),
+    "electra-9-rotary": Run(9, 4000, None, {**SHORT, **ROTARY}),
     "prenorm-30": Run(30, 4000, "prenorm"),
-    "electra-30": Run(30, 4000, None, LONG),
-    "electra-30-pretrained": Run(30, 4000, None, LONG, pretrain=4),
+    "electra-30": Run(30, 4000, None, {**LONG, **SINUSOIDAL}),
     "marian-45": Run(45, 8000, "marian", earlier=(15, 30)),
-    "electra-15": Run(15, 4000, None, LONG),
-    "electra-45": Run(45, 4000, None, LONG),
+    "electra-15": Run(15, 4000, None, {**LONG, **ROTARY}),
+    "electra-45": Run(45, 4000, None, {**LONG, **ROTARY}),
 }
 
 

@@ -56,9 +56,17 @@ def prepared(folder: pathlib.Path, vocabulary: int) -> pathlib.Path:
     return work
 
 
+def prepared_pairs(folder: pathlib.Path, vocabulary: int) -> pathlib.Path:
+    """The work folder of a dataset whose pretraining reads both sides of a pair as one text."""
+    work = folder / f"training-{vocabulary}-pairs"
+    if not (work / "dataset" / "dataset_info.json").is_file():
+        _prepare(work, vocabulary, pairs_of(folder), pair_windows=True)
+    return work
+
+
 def prepared_tenth(folder: pathlib.Path, vocabulary: int) -> pathlib.Path:
-    """The work folder of a dataset with a tenth of the training pairs; of the others, each side is
-    text of its language, for the pretraining."""
+    """The same with a tenth of the training pairs; of the others, each side is text of its
+    language, for the pretraining."""
     work = folder / f"training-{vocabulary}-tenth"
     if (work / "dataset" / "dataset_info.json").is_file():
         return work
@@ -75,7 +83,7 @@ def prepared_tenth(folder: pathlib.Path, vocabulary: int) -> pathlib.Path:
                     texts.write(json.dumps({"text": text}, ensure_ascii=False) + "\n")
     monolingual = {language: [str(inputs / f"{language}.jsonl")] for language in ("en", "de")}
     data = {**splits, "train": [str(inputs / "train.tsv")], "monolingual": monolingual}
-    _prepare(work, vocabulary, data)
+    _prepare(work, vocabulary, data, pair_windows=True)
     return work
 
 
@@ -86,7 +94,9 @@ def lines_of(path: str) -> list[str]:
         return [line for line in stream if "\t" in line]
 
 
-def _prepare(work: pathlib.Path, vocabulary: int, data: dict[str, Any]) -> None:
+def _prepare(
+    work: pathlib.Path, vocabulary: int, data: dict[str, Any], *, pair_windows: bool = False
+) -> None:
     job = fresh(work) / "job.yaml"
     settings = {
         "workdir": str(work),
@@ -94,7 +104,11 @@ def _prepare(work: pathlib.Path, vocabulary: int, data: dict[str, Any]) -> None:
         "target_lang": "de",
         "data": data,
         "vocabulary": {"size": vocabulary},
-        "dataset": {"window_length": WINDOW_LENGTH, "shortlist": SHORTLIST},
+        "dataset": {
+            "window_length": WINDOW_LENGTH,
+            "pair_windows": pair_windows,
+            "shortlist": SHORTLIST,
+        },
         "runner": {"name": "local", "workers": 2},
     }
     job.write_text(json.dumps(settings))

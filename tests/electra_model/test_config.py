@@ -102,7 +102,7 @@ def test_configs_cannot_be_changed():
         (ModelConfig, {"final_norm": False}, "final_norm must be true; or set norm to post"),
         (
             ModelConfig,
-            {"embedding_norm": True, "embedding_dim": 7},
+            {"embedding_norm": True, "embedding_dim": 7, "position_encoding": "sinusoidal"},
             "embedding_dim must be even: got 7",
         ),
         (OptimizerConfig, {"learning_rate": 0}, "greater than 0"),
