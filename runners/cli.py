@@ -243,6 +243,18 @@ def doctor_command(job_file: str | None, overrides: tuple[str, ...], model: str 
         raise click.exceptions.Exit(2 if counts["input_failed"] else 1)
 
 
+@_command("verify")
+@click.argument("folder", metavar="DIR")
+def verify_command(folder: str) -> None:
+    """Count and hash again what a dataset, model, output or work folder holds."""
+    from . import verify
+
+    counts = verify.verify(folder, click.echo)
+    result("verify", counts)
+    if counts["damaged"]:
+        raise click.exceptions.Exit(1)
+
+
 @_command("init")
 @click.argument("name", metavar="NAME")
 @click.option(

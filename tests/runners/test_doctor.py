@@ -40,3 +40,19 @@ def test_a_job_file_with_a_slip(tmp_path):
         "workdir?; also dataset.sed: unknown key; did you mean dataset.seed?; also model: is a "
         "section with keys of its own; found 'tiny'; such as model: {preset: tiny}"
     )
+
+
+def test_documents_that_cannot_be_translated(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "train.tsv").write_text("Good morning\tGuten Morgen\n")
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "a.xlf").write_text("<xliff version='1.2'><file>")
+    (tmp_path / "job.yaml").write_text(
+        "workdir: work\nsource_lang: en\ntarget_lang: de\ndata: {train: [train.tsv]}\n"
+        "translate: {input: [docs/*.xlf], output: out}\n"
+    )
+    lines: list[str] = []
+    counts = doctor.examine("job.yaml", [], None, lines.append)
+    assert counts["input_failed"] == 1
+    (wrong,) = (line for line in lines if line.startswith("fail"))
+    assert wrong.startswith("fail  translate ") and "docs/a.xlf" in wrong
