@@ -12,6 +12,8 @@ from typing import Annotated, Any, ClassVar, Literal
 import pydantic
 from pydantic import Field
 
+from electra_model.presets import PRESETS
+
 # Unknown keys are errors; text such as "5e-4" (which YAML reads as a string) becomes a number.
 # Every number of a config has a least and a greatest value: a slip of the finger is an error of the
 # job file, and not of the memory hours later. A test goes through all fields.
@@ -66,33 +68,6 @@ def _number(value: Any) -> float | None:
     except (TypeError, ValueError):
         return None
 
-
-# Each preset names every size. `tiny` trains on a laptop in minutes; `small` is the size of the
-# small ELECTRA encoder (Clark et al. 2020, table 6); `base` and `large` are the Transformer's two
-# sizes (Vaswani et al. 2017, table 3). Those whose names begin with "electra" are the published
-# encoders (Clark et al. 2020, table 6), for which only the depth of the decoder is ours: the paper
-# has none.
-PRESETS: dict[str, dict[str, Any]] = {
-    "tiny": dict(num_layers=4, num_decoder_layers=2, d_model=192, num_heads=4, dff=768),
-    "small": dict(num_layers=6, num_decoder_layers=2, d_model=256, num_heads=4, dff=1024),
-    "base": dict(num_layers=6, num_decoder_layers=6, d_model=512, num_heads=8, dff=2048),
-    "large": dict(num_layers=6, num_decoder_layers=6, d_model=1024, num_heads=16, dff=4096),
-    "electra-small": dict(
-        num_layers=12, num_decoder_layers=2, d_model=256, num_heads=4, dff=1024, embedding_dim=128
-    ),
-    "electra-base": dict(num_layers=12, num_decoder_layers=6, d_model=768, num_heads=12, dff=3072),
-    "electra-large": dict(
-        num_layers=24, num_decoder_layers=6, d_model=1024, num_heads=16, dff=4096
-    ),
-}
-
-# Where the pretraining of a published size differs from the defaults of `PretrainConfig` (table 6:
-# the generator's width is 1/4, 1/3 and 1/4 of the discriminator's, and 15, 15 and 25 % of tokens
-# are hidden).
-PRETRAINING_OF_PRESETS: dict[str, dict[str, float]] = {
-    "electra-base": dict(generator_fraction=1 / 3),
-    "electra-large": dict(mask_fraction=0.25),
-}
 
 _SIZES = ("num_layers", "num_decoder_layers", "d_model", "num_heads", "dff")
 _LATER = ("embedding_dim", "scale_embeddings", "embedding_norm", "final_norm", "norm_epsilon")
@@ -330,6 +305,9 @@ class TrainConfig(LoopConfig):
     Attributes:
       label_smoothing: share of the target's probability spread over the vocabulary.
       warm_start: start the encoder from the pretrained discriminator where there is one.
+      warm_start_layers: so many of its blocks, from the first on, and the embeddings; 0 takes the
+        embeddings alone, and without it all is taken over. The upper blocks of a discriminator that
+        has learned little tell less of the tokens than new ones do.
       buckets: the sequence lengths that the model is compiled for; a pair goes into the first
         that holds both of its sides. The last one bounds the length of training pairs. Packed
         pairs (`dataset.pack_pairs`) have one shape, that of `dataset.max_tokens`.
@@ -353,10 +331,12 @@ class TrainConfig(LoopConfig):
         *LoopConfig.came_later,
         *("validate_every_steps", "accumulate", "ema", "average", "average_every_steps"),
         *("freeze_encoder_updates", "freeze_encoder_share", "patience", "export_best"),
+        "warm_start_layers",
     )
 
     label_smoothing: float = Field(default=0.1, ge=0, lt=1)
     warm_start: bool = True
+    warm_start_layers: int | None = Field(default=None, ge=0, le=96)
     buckets: tuple[Length, ...] = (8, 12, 16, 20, 24, 32, 40, 48, 64, 96, 128)
     validate_every_minutes: float = Field(default=2.0, gt=0, le=MOST_MINUTES)
     validate_every_steps: int | None = Field(default=None, ge=1, le=MOST_STEPS)

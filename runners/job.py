@@ -15,13 +15,13 @@ import pydantic
 from pydantic import Field
 
 from electra_model.config import (
-    PRETRAINING_OF_PRESETS,
     STRICT,
     ModelConfig,
     PretrainConfig,
     TrainConfig,
 )
 from electra_model.errors import InputError
+from electra_model.presets import PRETRAINING_OF_PRESETS
 from pipelines import files, tasks
 from pipelines.config import (
     CleanConfig,

@@ -30,9 +30,9 @@ def dataset(job: JobConfig) -> None:
 def training(job: JobConfig) -> None:
     """Of train. Raises `InputError` where there is no dataset, or no pretraining to start from."""
     dataset(job)
-    from . import training
+    from . import warm_start
 
-    training.find_pretrained(job)
+    warm_start.find(job)
 
 
 def held_out(job: JobConfig) -> None:

@@ -8,7 +8,6 @@ returns at once.
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import os
 import pathlib
@@ -17,18 +16,15 @@ from typing import Any
 
 from electra_model import checkpoint, export, generator_card, shortlist
 from electra_model.averaging import MovingAverage
-from electra_model.config import LoopConfig
-from electra_model.discriminator import Discriminator
 from electra_model.electra import Electra
-from electra_model.errors import InputError, WorkError
+from electra_model.errors import InputError
 from electra_model.optimizer import build_optimizer
 from electra_model.pretraining import ReplacedTokenDetection
-from electra_model.tokenizer import Tokenizer
 from pipelines import files
-from pipelines.units import fingerprint
 
+from . import training_receipts, warm_start
 from .devices import Copy, Devices, devices_for
-from .input_data import PairData, WindowData, dataset_identity
+from .input_data import PairData, WindowData
 from .job import JobConfig
 from .kept_weights import KeptWeights
 from .pair_updates import PairUpdates
@@ -38,19 +34,6 @@ from .replicas import Update, spread
 from .training_loop import TrainingLoop, finite
 from .training_steps import discriminator_step, pretraining_step, validation
 
-# What changes no step; the length of the training does, through the learning rate, and is put back.
-_NOT_IN_STATE = (
-    "steps",
-    "minutes",
-    "checkpoint_minutes",
-    "keep_checkpoints",
-    "log_every_steps",
-    "validate_every_minutes",
-    "bad_updates",
-    "strategy",
-)
-_COMPLETE = "complete.json"
-
 
 def pretrain(job: JobConfig) -> dict[str, Any]:
     """Pretrains the encoder on the split `pretrain`. Raises InputError when there is no dataset or
@@ -58,9 +41,9 @@ def pretrain(job: JobConfig) -> dict[str, Any]:
     folder = os.path.join(job.workdir, "pretrain")
     if job.pretrain.skipped:
         return {"skipped": True}
-    facts = _facts(job, job.pretrain, "pretrain")
-    done = completed(folder, facts["complete"])
-    dataset = _dataset(job)
+    facts = training_receipts.facts_of(job, job.pretrain, "pretrain")
+    done = training_receipts.completed(folder, facts["complete"])
+    dataset = training_receipts.dataset_of(job)
     checkpoints = os.path.join(folder, "checkpoints")
     beforehand = has_replacements(dataset)
     if done is not None and (found := checkpoint.list_checkpoints(checkpoints)):
@@ -71,9 +54,9 @@ def pretrain(job: JobConfig) -> dict[str, Any]:
     devices = devices_for(job.pretrain, "pretrain")
     if devices.is_chief:
         # What is there from now on is of these settings, complete or not.
-        files.remove(os.path.join(folder, _COMPLETE))
+        training_receipts.take_back(folder)
         files.remove(os.path.join(folder, generator_card.NAME))
-    tokenizer, _ = _vocabularies(job)
+    tokenizer, _ = training_receipts.vocabularies_of(job)
 
     def build() -> Copy:
         model = ReplacedTokenDetection(
@@ -105,7 +88,7 @@ def pretrain(job: JobConfig) -> dict[str, Any]:
     if devices.is_chief:
         if not beforehand:
             _describe_generator(job, folder, counts, checkpoint.list_checkpoints(checkpoints)[-1])
-        _complete(folder, facts["complete"], counts)
+        training_receipts.write(folder, facts["complete"], counts)
     devices.leave()
     return counts
 
@@ -152,7 +135,7 @@ def _describe_generator(
     job: JobConfig, folder: str, counts: dict[str, Any], path: pathlib.Path
 ) -> None:
     """Writes `generator.json`, by which other jobs make replacements (see `generator_card`)."""
-    tokenizer, _ = _vocabularies(job)
+    tokenizer, _ = training_receipts.vocabularies_of(job)
     card = generator_card.GeneratorCard(
         model=job.model.resolved(),
         fraction=job.pretrain.generator_fraction,
@@ -174,18 +157,18 @@ def train(job: JobConfig) -> dict[str, Any]:
     folder = os.path.join(job.workdir, "train")
     if job.train.skipped:
         return {"skipped": True}
-    pretrained = find_pretrained(job)
+    pretrained = warm_start.find(job)
     before = pretrained["fingerprint"] if pretrained else None
-    facts = _facts(job, job.train, "train", before)
-    done = completed(folder, facts["complete"])
+    facts = training_receipts.facts_of(job, job.train, "train", before)
+    done = training_receipts.completed(folder, facts["complete"])
     if done is not None and export.missing_file(os.path.join(job.workdir, "model")) is None:
         return done
 
     devices = devices_for(job.train, "train")
     if devices.is_chief:
-        files.remove(os.path.join(folder, _COMPLETE))
-    dataset = _dataset(job)
-    tokenizer, target_tokenizer = _vocabularies(job)
+        training_receipts.take_back(folder)
+    dataset = training_receipts.dataset_of(job)
+    tokenizer, target_tokenizer = training_receipts.vocabularies_of(job)
     config = job.train
     data = pair_data(job)
     if not data.plan.batches_per_epoch:
@@ -197,7 +180,7 @@ def train(job: JobConfig) -> dict[str, Any]:
             f"train: {data.plan.left_out} pairs are longer than the last of train.buckets "
             "and take no part"
         )
-    network, reports = _pretrained_network(job) if pretrained else None, []
+    network, reports = warm_start.network_of(job) if pretrained else None, []
 
     def build() -> Copy:
         model = Electra.from_config_and_vocabulary(
@@ -208,15 +191,14 @@ def train(job: JobConfig) -> dict[str, Any]:
         )
         weights = model.trainable_variables
         if network is not None:
-            source = f"pretrain step {network.step}"
-            reports.append(checkpoint.warm_start(weights, network.tensors, source))
+            reports.append(warm_start.start(weights, network, config.warm_start_layers))
         average = MovingAverage(weights, config.ema) if config.ema else None
         return Copy(model, build_optimizer(config, weights), average)
 
     copies = devices.copies(build)
     model = copies[0].model
     if reports:
-        _tell_warm_start(reports[0], folder, devices.is_chief)
+        warm_start.tell(reports[0], folder, devices.is_chief)
     elif config.freeze_encoder_updates or config.freeze_encoder_share:
         say("train: the encoder that train.freeze_encoder_* leaves as it is was not pretrained")
     valid = PairData(dataset, "valid", config.buckets, config.batch_tokens, seed=0)
@@ -271,22 +253,14 @@ def train(job: JobConfig) -> dict[str, Any]:
         length_penalty=job.translate.length_penalty,
         target_tokenizer=target_tokenizer,
         shortlist=shortlist.load(job.path("vocabulary", shortlist.FILE)),
-        discriminator=_discriminator(job, tokenizer, network) if target_tokenizer is None else None,
+        discriminator=None
+        if target_tokenizer
+        else warm_start.discriminator_of(job, tokenizer, network),
     )
     counts["parameters"] = metadata["parameters"]
-    _complete(folder, facts["complete"], counts)
+    training_receipts.write(folder, facts["complete"], counts)
     devices.leave()
     return counts
-
-
-def _discriminator(
-    job: JobConfig, tokenizer: Tokenizer, network: checkpoint.Checkpoint | None
-) -> Discriminator | None:
-    """The pretrained one, which goes with the model to judge its outputs."""
-    if network is None:
-        return None
-    judge = Discriminator(job.model, tokenizer.size, job.dataset.pair_windows)
-    return judge.restore(network.tensors)
 
 
 # --- the data of the trainings ---
@@ -295,104 +269,22 @@ def _discriminator(
 def pair_data(job: JobConfig) -> PairData:
     """The training pairs. Raises InputError like `read_split`."""
     config = job.train
-    return PairData(_dataset(job), "train", config.buckets, config.batch_tokens, config.seed)
+    return PairData(
+        training_receipts.dataset_of(job), "train", config.buckets, config.batch_tokens, config.seed
+    )
 
 
 def window_data(job: JobConfig) -> WindowData:
     """The windows of the pretraining. Raises InputError like `read_split`."""
     config, length = job.pretrain, job.dataset.window_length
-    return WindowData(_dataset(job), "pretrain", length, config.batch_tokens, config.seed)
+    return WindowData(
+        training_receipts.dataset_of(job), "pretrain", length, config.batch_tokens, config.seed
+    )
 
 
 def replaced_data(job: JobConfig) -> ReplacedData:
     """The windows with replacements made beforehand. Raises InputError like `read_split`."""
     config, length = job.pretrain, job.dataset.window_length
-    return ReplacedData(_dataset(job), length, config.batch_tokens, config.updates, config.seed)
-
-
-# --- what a stage depends on, and whether it is complete ---
-
-
-def _dataset(job: JobConfig) -> str:
-    return os.path.join(job.workdir, "dataset")
-
-
-def _vocabularies(job: JobConfig) -> tuple[Tokenizer, Tokenizer | None]:
-    return Tokenizer.load_sides(os.path.join(job.workdir, "vocabulary"))
-
-
-def _facts(job: JobConfig, config: LoopConfig, stage: str, *upstream: Any) -> dict[str, str]:
-    """Fingerprints: `dataset`; `state`, under which checkpoints are continued; `complete`, of the
-    whole result."""
-    dataset = dataset_identity(_dataset(job), stage)
-    settings = config.identity()
-    state = {name: value for name, value in settings.items() if name not in _NOT_IN_STATE}
-    model = job.model.resolved().settings()
-    # A finished training is not a state to go on from: its learning rate has come down to nothing.
-    length = [config.updates, config.minutes]
-    state_print = fingerprint(dataset, model, state, length, upstream)
-    lists = job.path("vocabulary", shortlist.FILE)
-    # Exported with the model, and nothing that an update depends on.
-    exported = [files.sha256(lists)] if stage == "train" and files.exists(lists) else []
-    complete = fingerprint(state_print, exported) if exported else state_print
-    return {"dataset": dataset, "state": state_print, "complete": complete}
-
-
-def completed(folder: str, expected: str) -> dict[str, Any] | None:
-    """The counts of a training that is complete under this fingerprint, else None."""
-    try:
-        done = json.loads(pathlib.Path(folder, _COMPLETE).read_text(encoding="utf-8"))
-        return done["counts"] if done["fingerprint"] == expected else None
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-
-
-def _complete(folder: str, made_under: str, counts: dict[str, Any]) -> None:
-    text = json.dumps({"fingerprint": made_under, "counts": counts}, indent=2) + "\n"
-    files.write_atomic(os.path.join(folder, _COMPLETE), text.encode())
-
-
-def find_pretrained(job: JobConfig) -> dict[str, Any] | None:
-    """The receipt of the job's pretraining, where training is to start from it. Raises InputError
-    where that is not complete."""
-    if not job.train.warm_start or job.pretrain.skipped:
-        return None
-    path = pathlib.Path(job.workdir, "pretrain", _COMPLETE)
-    expected = _facts(job, job.pretrain, "pretrain")["complete"]
-    if completed(str(path.parent), expected) is None:
-        raise InputError(
-            f"{path}: there is no complete pretraining under these settings; "
-            "run `electra pretrain`, "
-            "or set train.warm_start to false or pretrain.steps to 0"
-        )
-    return json.loads(path.read_text(encoding="utf-8"))
-
-
-def _pretrained_network(job: JobConfig) -> checkpoint.Checkpoint:
-    """What the pretraining ended with, without the optimizer's state."""
-    source = os.path.join(job.workdir, "pretrain", "checkpoints")
-    found = checkpoint.load_newest(source, warn=say)
-    if found is None:
-        raise WorkError(f"{source}: holds no readable checkpoint; run `electra pretrain` again")
-    if found.state.get("fingerprint") != _facts(job, job.pretrain, "pretrain")["state"]:
-        raise WorkError(
-            f"{source}: the newest checkpoint is of other settings; run `electra pretrain` again"
-        )
-    # Only the network: the optimizer's moments and the heads have no counterpart.
-    network = {
-        name: value for name, value in found.tensors.items() if not name.startswith("optimizer/")
-    }
-    return dataclasses.replace(found, tensors=network)
-
-
-def _tell_warm_start(report: dict[str, Any], folder: str, writes: bool) -> None:
-    """Says what was taken over, and writes `warm_start.json`."""
-    if writes:
-        text = json.dumps(report, indent=2) + "\n"
-        files.write_atomic(os.path.join(folder, "warm_start.json"), text.encode())
-    counts = {key: len(report[key]) for key in ("restored", "fresh", "skipped")}
-    say(
-        f"train: warm start from {report['source']}: {counts['restored']} tensors taken over, "
-        f"{counts['fresh']} begun anew, {counts['skipped']} not needed; "
-        f"see {os.path.join(folder, 'warm_start.json')}"
+    return ReplacedData(
+        training_receipts.dataset_of(job), length, config.batch_tokens, config.updates, config.seed
     )

@@ -4,13 +4,13 @@ import pydantic
 import pytest
 
 from electra_model.config import (
-    PRESETS,
     LoopConfig,
     ModelConfig,
     OptimizerConfig,
     PretrainConfig,
     TrainConfig,
 )
+from electra_model.presets import PRESETS
 
 
 def test_the_preset_fills_what_is_not_given():

@@ -8,11 +8,12 @@ import pytest
 import tensorflow as tf
 
 from electra_model import generator
-from electra_model.config import PRETRAINING_OF_PRESETS, ModelConfig, PretrainConfig
+from electra_model.config import ModelConfig, PretrainConfig
 from electra_model.encoder import embedding_of
 from electra_model.errors import InputError, WorkError
 from electra_model.generator_card import GeneratorCard
 from electra_model.masking import mask_tokens
+from electra_model.presets import PRETRAINING_OF_PRESETS
 from electra_model.pretraining import ReplacedTokenDetection
 from electra_model.randomness import SeedStream
 
