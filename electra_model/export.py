@@ -210,8 +210,10 @@ def read_metadata(folder: str | os.PathLike) -> dict[str, Any]:
             raise InputError(
                 f"{folder}: is in the format of CTranslate2; name the folder that it was made from"
             )
-        for key in ("buckets", "decoding", "fingerprint", "weights"):
+        for key in ("buckets", "decoding", "fingerprint"):
             metadata[key]
+        if not all(isinstance(path, str) for path in metadata["weights"]):
+            raise ValueError("weights are no names")
         _fingerprints(metadata["vocabulary"])
         if version == FORMAT_VERSION:
             ModelConfig(**metadata["model"])

@@ -45,9 +45,9 @@ class ChecksConfig:
       untranslated: the translation is the source, in which there are words that are no names.
       wrong_language: least probability that a translation is in the target language; those shorter
         than 40 characters pass, and all where the language cannot be identified.
-      replaced_tokens: the model's discriminator, where its folder has one, takes more than this
-        share of the tokens for replaced; what it says of every row is in the certificate. Such a
-        segment is not tried again (see `replaced_tokens`).
+      replaced_tokens: the mean of the probabilities that a token is replaced, by the model's
+        discriminator where its folder has one; what it says of every row is in the certificate.
+        Such a segment is not tried again (see `replaced_tokens`).
     """
 
     # The key that a truth value in the section's place is taken for.

@@ -364,6 +364,10 @@ class TranslateConfig:
             raise ValueError(
                 f"n_best is for outputs that are searched: got {self.n_best} and sample"
             )
+        if not self.sample:
+            for name, usual in (("temperature", 1.0), ("top_k", 0), ("top_p", 1.0)):
+                if getattr(self, name) != usual:
+                    raise ValueError(f"{name} is for outputs that are drawn: add sample: true")
         if self.max_length is not None and self.min_length > self.max_length:
             raise ValueError(
                 f"min_length must be at most max_length, {self.max_length}: got {self.min_length}"

@@ -197,12 +197,14 @@ def remove_tree(folder: str) -> None:
 def expand(patterns: Iterable[str], key: str) -> list[str]:
     """The files that the globs name, sorted within each pattern, without repetition.
 
-    A folder stands for the files directly in it. Raises `InputError` naming `key` when a pattern
-    matches nothing, or a file whose name is not UTF-8: receipts and reports could not name it.
+    A folder stands for the files directly in it. Names that begin with a dot or an underscore are
+    what programs keep for themselves, and are taken only where they are given outright. Raises
+    `InputError` naming `key` when a pattern matches nothing, a link to nothing, or a file whose
+    name is not UTF-8: receipts and reports could not name it.
     """
     found: dict[str, None] = {}
     for pattern in patterns:
-        paths = _match(pattern)
+        paths = _match(pattern, key)
         if not paths:
             raise InputError(
                 f"{key}: no file matches {pattern!r}{_searched(pattern)}; "
@@ -228,7 +230,7 @@ def _check_name(path: str, key: str) -> None:
         raise InputError(f"{key}: the name of {shown} is not UTF-8; rename the file") from None
 
 
-def _match(pattern: str) -> list[str]:
+def _match(pattern: str, key: str) -> list[str]:
     if is_remote(pattern):
         return sorted(
             metadata.path for metadata in _filesystems().match([pattern])[0].metadata_list
@@ -237,8 +239,15 @@ def _match(pattern: str) -> list[str]:
         return [pattern]  # named outright, whatever its name begins with
     if os.path.isdir(pattern):
         pattern = os.path.join(local_glob.escape(pattern), "*")
-    return sorted(
+    names = [
         name
-        for name in local_glob.glob(pattern, recursive=True)
-        if os.path.isfile(name) and not os.path.basename(name).startswith((".", "_"))
-    )
+        for name in sorted(local_glob.glob(pattern, recursive=True))
+        if not os.path.basename(name).startswith((".", "_"))
+    ]
+    for name in names:
+        if not os.path.exists(name):
+            raise InputError(
+                f"{key}: {name} is a link to {os.readlink(name)}, which is not there; mend the "
+                "link, or remove it"
+            )
+    return [name for name in names if os.path.isfile(name)]

@@ -177,6 +177,9 @@ def read_model_card(model_dir: str) -> dict[str, Any]:
         raise InputError(f"model: {path} is not JSON ({error}); the folder is damaged") from None
     if not isinstance(card, dict) or not isinstance(card.get("fingerprint"), str):
         raise InputError(f"model: {path} names no fingerprint; the model folder is damaged")
+    for key in ("task", "source_lang", "target_lang"):
+        if not isinstance(card.get(key), str | None):
+            raise InputError(f"model: {path}: {key} is no text; the model folder is damaged")
     return card
 
 

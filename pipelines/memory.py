@@ -34,12 +34,13 @@ from . import files, memory_compaction, memory_files
 from .config import TranslateConfig
 from .inference import Outcome
 from .memory_files import DamagedError, KnownFile
+from .replaced_tokens import FLAG
 
 # Part of every key: raised by any change of what is remembered.
 VERSION = 1
 
-# They say where texts are and not what becomes of them.
-_NAMES = ("text_field", "output_field")
+# They say where texts are, and what is told of them besides, but not what becomes of them.
+_NO_MATTER = ("text_field", "output_field", "details")
 
 # More small files than that are made one by whoever adds another.
 _MANY = 64
@@ -83,7 +84,10 @@ def place_of(config: TranslateConfig, output: str, settings: dict[str, Any]) -> 
     folder = folder_of(config, output)
     if folder is None:
         return None
-    kept = {key: value for key, value in settings.items() if key not in _NAMES}
+    kept = {key: value for key, value in settings.items() if key not in _NO_MATTER}
+    # The discriminator judges what is remembered as well.
+    checks = {key: value for key, value in kept.get("checks", {}).items() if key != FLAG}
+    kept |= {"checks": checks} if checks else {}
     return MemoryPlace(folder, json.dumps([VERSION, kept], sort_keys=True))
 
 

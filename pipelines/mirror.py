@@ -82,7 +82,9 @@ def jsonl_row(raw: bytes, answer: Answer, output_field: str) -> bytes:
     added = {translation: answer.translation, score: answer.score}
     if answer.error is not None:
         added[error] = answer.error
-    if _parse(body) is None:
+    # A byte order mark is read over at the beginning of a file only.
+    inside = body.startswith(_BOM) and answer.reason == "malformed_json"
+    if inside or _parse(body) is None:
         added[RAW_KEY] = body.decode("utf-8", errors="backslashreplace")
         return _dump(added) + end
     head = body.rstrip()[:-1].rstrip()

@@ -109,6 +109,9 @@ class Masked:
         return pattern.sub(lambda match: self.spans[match[0]], output)
 
 
+_OWN_NUMBER = re.compile(r"\{(0|[1-9]\d{0,8})\}", re.ASCII)
+
+
 def mask(text: str) -> Masked:
     """Each span as a placeholder of the one kind that is frequent in software's texts.
 
@@ -119,8 +122,9 @@ def mask(text: str) -> Masked:
     """
     pieces, spans = cut(text)
     masked, by_name, number = [pieces[0]], {}, 0
+    own = {int(digits) for piece in pieces for digits in _OWN_NUMBER.findall(piece)}
     for span, piece in zip(spans, pieces[1:], strict=True):
-        while any(f"{{{number}}}" in own for own in pieces):
+        while number in own:
             number += 1
         by_name[f"{{{number}}}"] = span
         masked += (f"{{{number}}}", piece)

@@ -24,8 +24,9 @@ VERSION = 1
 EMPTY = "empty_translation"
 LOST_SPAN, ADDED_SPAN = "lost_span", "added_span"
 SOURCE_ORDER = "spans_in_source_order"
+IN_PIECES = "tags_in_pieces"
 
-# Every flag, in the order in which they are named. `SOURCE_ORDER` is no check's, but says how a
+# Every flag, in the order in which they are named. The last two are no check's, but say how a
 # translation was put together; `replaced_tokens` is the model's own.
 FLAGS = (
     EMPTY,
@@ -39,6 +40,7 @@ FLAGS = (
     "wrong_language",
     "replaced_tokens",
     SOURCE_ORDER,
+    IN_PIECES,
 )
 
 # Characters in which the shorter side may be shorter whatever the ratio: "OK" and "Einverstanden".

@@ -177,7 +177,8 @@ def _in_pieces(
             joined = segmentation.join_text(layout.gaps, _spaced(layout.gaps, parts))
         if not protected_spans.same(text, joined):
             joined, scores, kept = text, [], True
-        flags = {*checker(text, joined), SOURCE_ORDER, *(["untranslated"] if kept else [])}
+        copied = kept and checker.config.untranslated
+        flags = {*checker(text, joined), SOURCE_ORDER, *(["untranslated"] if copied else [])}
         found[text] = Outcome(joined, inference.mean_score(scores), in_order(flags))
     return found
 

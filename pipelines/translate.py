@@ -41,6 +41,7 @@ from . import (
     whole_texts,
 )
 from .config import TranslateConfig
+from .earlier_outputs import working
 from .formats import registry
 from .formats.lines import LONGEST_LINE, TOO_LARGE
 from .inference import (
@@ -54,7 +55,7 @@ from .mirror import Answer
 from .mirrors import whole_files
 from .quality import Checker
 from .translation_inputs import DELIMITERS, InputFile
-from .translation_plan import PlannedUnit, TranslatePlan, plan_translate, working
+from .translation_plan import PlannedUnit, TranslatePlan, plan_translate
 
 __all__ = ["TranslatePlan", "build_translate", "plan_translate"]
 

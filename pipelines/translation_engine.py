@@ -62,6 +62,7 @@ def check(config: TranslateConfig, card: dict[str, Any]) -> None:
                 "add --engine ctranslate2 (translate.engine), or name the folder it was made from"
             )
         check_shortlist(config.shortlist, card, str(config.model))
+        _check_length(config, card)
         return
     for key in _OF_TENSORFLOW:
         if getattr(config, key) != getattr(TranslateConfig(), key):
@@ -75,6 +76,16 @@ def check(config: TranslateConfig, card: dict[str, Any]) -> None:
         except (TypeError, ValueError):
             return  # for the one who loads it
         ctranslate2_format.check_convertible(network, f"model: {config.model}")
+
+
+def _check_length(config: TranslateConfig, card: dict[str, Any]) -> None:
+    network = card.get("model")
+    most = network.get("max_length") if isinstance(network, dict) else None
+    if isinstance(most, int) and config.min_length > most:
+        raise InputError(
+            f"translate.min_length: found {config.min_length}; the longest output of "
+            f"{config.model} has {most} tokens"
+        )
 
 
 def check_shortlist(wanted: bool, card: dict[str, Any], model: str) -> None:

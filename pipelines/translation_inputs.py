@@ -38,6 +38,10 @@ _LOOKED_AT = 4 << 20
 # The text field that a TSV file without a header need not name: its first column.
 _DEFAULT_FIELD = "text"
 
+# Bytes of a file name: 255 are a file system's bound, and the longest name that is made of one,
+# `NAME.certificate.tmp-PID-12345678`, has 34 more.
+_LONGEST_NAME = 220
+
 # gzip's header has no time in it: window bits over 15 write the plainest header there is.
 _PACKERS: dict[str, Callable[[], Any]] = {
     "gzip": lambda: zlib.compressobj(6, zlib.DEFLATED, 31),
@@ -100,6 +104,13 @@ def output_names(paths: Sequence[str]) -> list[str]:
         absolute = [_absolute(path) for path in paths]
         common = posixpath.commonpath([posixpath.dirname(path) for path in absolute])
         names = [posixpath.relpath(path, common) for path in absolute]
+    for path, name in zip(paths, names, strict=True):
+        longest = max(len(part.encode()) for part in name.split("/"))
+        if longest > _LONGEST_NAME:
+            raise InputError(
+                f"translate.input: the name of {path} has {longest} bytes; {_LONGEST_NAME} leave "
+                "room for the names of what is made beside it: rename the file"
+            )
     return names
 
 

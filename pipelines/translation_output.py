@@ -25,10 +25,11 @@ from . import (
     translation_inputs,
     units,
 )
+from .earlier_outputs import read_rejected, sha256_of, working
 from .records import Ledger
 from .translation_engine import CONVERTED
 from .translation_inputs import DELIMITERS, InputFile
-from .translation_plan import PlannedFile, TranslatePlan, read_rejected, sha256_of, working
+from .translation_plan import PlannedFile, TranslatePlan
 from .units import Receipt
 
 MANIFEST_VERSION = 1
@@ -55,7 +56,7 @@ def assemble(planned: PlannedFile, plan: TranslatePlan) -> dict[str, Any]:
     ledger = Ledger(0, 0, {})
     for receipt in receipts:
         ledger += Ledger(receipt.facts["in"], receipt.facts["out"], dict(receipt.facts["rejected"]))
-    _check_sums(file, receipts, ledger)
+    _check_sums(file, receipts, ledger, folder)
 
     parts = _parts(folder, receipts, "rows")
     if file.format == "parquet":
@@ -186,10 +187,12 @@ def _forget(folder: str, receipts: list[Receipt]) -> None:
         _remove(files.join(folder, units.receipt_name(receipt.unit_id)))
 
 
-def _check_sums(file: InputFile, receipts: list[Receipt], ledger: Ledger) -> None:
-    """Every row has gone one way, and every byte of the input was part of a row."""
+def _check_sums(file: InputFile, receipts: list[Receipt], ledger: Ledger, folder: str) -> None:
+    """Every row has gone one way, and every byte of the input was part of a row. Where not, the
+    units are forgotten."""
     if not ledger.balanced:
-        raise WorkError(f"{file.path}: rows do not add up: {ledger.to_json()}")
+        _forget(folder, receipts)
+        raise WorkError(f"{file.path}: rows do not add up: {ledger.to_json()}; run again")
     if file.bytes == 0:
         return
     if file.format == "parquet":
@@ -199,7 +202,10 @@ def _check_sums(file: InputFile, receipts: list[Receipt], ledger: Ledger) -> Non
         expected = files.size(file.plain)
         found = sum(receipt.facts["bytes"] for receipt in receipts) + len(file.header or b"")
     if expected != found:
-        raise WorkError(f"{file.path}: {found} of {expected} rows or bytes were translated")
+        _forget(folder, receipts)
+        raise WorkError(
+            f"{file.path}: {found} of {expected} rows or bytes were translated; run again"
+        )
 
 
 def _parts(folder: str, receipts: list[Receipt], suffix: str) -> Iterator[bytes]:
@@ -222,8 +228,8 @@ def _lines(file: InputFile, parts: Iterator[bytes], output_field: str) -> Iterat
 def _rejected(file: InputFile, folder: str, receipts: list[Receipt]) -> Iterator[bytes]:
     """The lines of `rejected.jsonl`; rows are counted from 1, the header aside."""
     before = 0
-    for receipt in receipts:
-        for line in units.read_part(folder, receipt, "rejected").splitlines():
+    for receipt, part in zip(receipts, _parts(folder, receipts, "rejected"), strict=True):
+        for line in part.splitlines():
             record = json.loads(line)
             record = {"path": file.path, "output": file.name} | record
             record["row"] += before

@@ -24,9 +24,8 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import errno
 import fcntl
-import hashlib
-import json
 import os
 from typing import Any
 
@@ -45,6 +44,7 @@ from . import (
     units,
 )
 from .config import TranslateConfig
+from .earlier_outputs import Earlier, read_rejected, sha256_of, working
 from .formats import registry
 from .mirrors import whole_files
 from .translation_inputs import InputFile
@@ -111,11 +111,6 @@ class TranslatePlan:
         return len({unit.key for planned in self.made for unit in planned.units})
 
 
-def working(output: str, *names: str) -> str:
-    """A path below the output folder's `_electra/`."""
-    return files.join(output, "_electra", *names)
-
-
 def plan_translate(config: TranslateConfig) -> TranslatePlan:
     """Examines inputs, model and output folder. Writes nothing but below `_electra/` in the output
     folder.
@@ -164,7 +159,7 @@ def _examined(
     names: list[str],
 ) -> TranslatePlan:
     fingerprint = units.fingerprint(settings)
-    earlier = _Earlier.read(output)
+    earlier = Earlier.read(output)
     standing = earlier.standing(output, names)
     rejected = read_rejected(output)
     unit_bytes = config.unit_segments * _BYTES_PER_SEGMENT
@@ -250,7 +245,7 @@ def _cut(made: list[InputFile], fingerprint: str, unit_bytes: int) -> tuple[Plan
             tuple(
                 PlannedUnit(
                     unit,
-                    units.fingerprint(fingerprint, file.sha256, file.format, unit.start, unit.stop),
+                    units.fingerprint(fingerprint, *_content(file), unit.start, unit.stop),
                     file,
                 )
                 for unit in (of_path.get(file.plain, []) if file.bytes else [])
@@ -260,81 +255,11 @@ def _cut(made: list[InputFile], fingerprint: str, unit_bytes: int) -> tuple[Plan
     )
 
 
-@dataclasses.dataclass(frozen=True)
-class _Earlier:
-    """What earlier runs left in the output folder.
-
-    Attributes:
-      fingerprint: of the settings of the last run that placed files. entries: its files, by name.
-      known: name -> checksums under which a file of that name is ours.
-      finished: the last run came to its end.
-    """
-
-    fingerprint: str | None
-    entries: dict[str, dict[str, Any]]
-    known: dict[str, set[str]]
-    finished: bool
-
-    @classmethod
-    def read(cls, output: str) -> _Earlier:
-        manifest = _read_json(working(output, "manifest.json"))
-        placing = _read_json(working(output, "placing.json"))
-        known = {
-            name: set(digests)
-            for name, digests in _read_json(working(output, "known.json")).items()
-        }
-        for record in (manifest, placing):
-            for entry in _entries(record):
-                known.setdefault(entry["name"], set()).add(entry["sha256"])
-        last = placing or manifest
-        entries = {entry["name"]: entry for entry in _entries(last)}
-        return cls(last.get("fingerprint"), entries, known, bool(manifest) and not placing)
-
-    def standing(self, output: str, names: list[str]) -> dict[str, str]:
-        """The files in the output folder that are ours, as name -> sha256.
-
-        Raises `InputError` when something else is where an output file is to go.
-        """
-        found = {}
-        for name in dict.fromkeys([*names, *self.known]):
-            path = files.join(output, name)
-            if files.is_remote(path):
-                if not files.exists(path):
-                    continue
-            elif not os.path.lexists(path):
-                _check_parents(output, name)
-                continue
-            regular = files.is_remote(path) or (os.path.isfile(path) and not os.path.islink(path))
-            digest = files.sha256(path) if regular else None
-            if digest in self.known.get(name, set()):
-                found[name] = digest
-            elif name in names:
-                what = "was changed since it was written" if name in self.known else "is not ours"
-                raise InputError(
-                    f"{path}: {what} and would be overwritten; "
-                    "move it away or name another --output"
-                )
-        return found
-
-
-def _entries(record: dict[str, Any]) -> list[dict[str, Any]]:
-    """A manifest's files; those whose entry somebody has damaged count as not ours."""
-    needed = {"name", "sha256", "input", "counts", "segments", "rejected_sha256"}
-    return [
-        entry
-        for entry in record.get("files", [])
-        if isinstance(entry, dict) and needed <= entry.keys()
-    ]
-
-
-def _check_parents(output: str, name: str) -> None:
-    folder = output
-    for part in name.split("/")[:-1]:
-        folder = files.join(folder, part)
-        if os.path.lexists(folder) and not os.path.isdir(folder):
-            raise InputError(
-                f"{folder}: is in the way of {name}; move it away or name another --output"
-            )
+def _content(file: InputFile) -> tuple[str, ...]:
+    """What the places of a file's units are places in. The row groups of a copy are of that copy,
+    whose name says how many rows they have."""
+    regrouped = file.format == "parquet" and file.plain != file.path
+    return (file.sha256, file.format, *([os.path.basename(file.plain)] if regrouped else []))
 
 
 def _claim(output: str) -> list[str]:
@@ -348,6 +273,9 @@ def _claim(output: str) -> list[str]:
     made = [path for path in (folder, output) if not os.path.isdir(path)]
     try:
         os.makedirs(folder, exist_ok=True)
+        for place in (output, folder):
+            if not os.access(place, os.W_OK | os.X_OK):
+                raise PermissionError(errno.EACCES, "it is read-only, or somebody else's")
         descriptor = os.open(folder, os.O_RDONLY)
     except OSError as error:
         raise InputError(f"translate.output: cannot write to {output}: {error.strerror}") from None
@@ -362,30 +290,3 @@ def _claim(output: str) -> list[str]:
         raise WorkError(f"{output}: another run is writing here; wait until it has ended") from None
     _claimed[identity] = descriptor
     return made
-
-
-def _read_json(path: str) -> dict[str, Any]:
-    """A JSON object; empty when the file is not there or is no JSON object."""
-    try:
-        record = json.loads(files.read_bytes(path))
-    except (OSError, ValueError):
-        return {}
-    return record if isinstance(record, dict) else {}
-
-
-def read_rejected(output: str) -> dict[str, list[bytes]]:
-    """The lines of `_electra/rejected.jsonl`, by the name of the output file that they belong
-    to."""
-    lines: dict[str, list[bytes]] = {}
-    try:
-        log = files.read_bytes(working(output, "rejected.jsonl"))
-        for line in log.splitlines(keepends=True):
-            lines.setdefault(json.loads(line)["output"], []).append(line)
-    except (OSError, ValueError, KeyError, TypeError):
-        return {}
-    return lines
-
-
-def sha256_of(lines: list[bytes]) -> str:
-    """Of the lines together."""
-    return hashlib.sha256(b"".join(lines)).hexdigest()

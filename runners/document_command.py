@@ -55,7 +55,7 @@ def translate(options: dict[str, Any], overrides: Sequence[str]) -> dict[str, An
     }
     for text in overrides:
         key = job_checks.override(values, text, JobConfig)
-        if not key.startswith(("translate", "runner")):
+        if key.partition(".")[0] not in ("translate", "runner"):
             raise InputError(f"--set {text}: only translate and runner have a meaning here")
         origin[key] = f"--set {text}"
     origins = job_checks.Origins("command line", origin)

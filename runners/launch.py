@@ -284,5 +284,5 @@ def translation_counts(output: str) -> dict[str, Any]:
         counts = {**manifest["counts"], "segments": manifest["segments"]}
         checked = manifest.get("certificate", {})
         return counts | {name: checked[name] for name in ("flagged", "flags") if name in checked}
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise WorkError(f"{path}: cannot be read after translating: {error}") from None

@@ -19,9 +19,9 @@ from electra_model import checkpoint, ctranslate2_format
 from electra_model.errors import InputError, WorkError
 from electra_model.tokenizer import Tokenizer
 from pipelines import companions, files
+from pipelines.earlier_outputs import read_rejected, sha256_of
 from pipelines.inference import read_model_card
 from pipelines.stages import INFO_FILE
-from pipelines.translation_plan import read_rejected, sha256_of
 
 from .shard_sample import read_frames
 

@@ -137,7 +137,11 @@ def check_text(path: str, head: bytes) -> None:
     for marks, name in ((_UTF32_MARKS, "UTF-32"), (tuple(_UTF16_MARKS), "UTF-16")):
         if head.startswith(marks):
             raise InputError(f"{path}: its text is in {name}; convert it to UTF-8")
-    if b"\x00" in head:
+    zeros = head.count(b"\x00")
+    if 0 < zeros <= len(head) // 100:
+        line = head[: head.index(b"\x00")].count(b"\n") + 1
+        raise InputError(f"{path}: line {line}: holds a zero byte; remove it")
+    if zeros:
         raise InputError(
             f"{path}: holds zero bytes, so it is not UTF-8 text (UTF-16, or a binary file?); "
             "convert it to UTF-8"

@@ -13,6 +13,8 @@ import re
 
 TAG = re.compile(r"<(/?)([0-9]{1,4})(/?)>")
 # The pieces of a vocabulary may set the characters of a tag apart.
+# What is left of a tag that lost its end, as "<1" of "<1>"; it would go into the document.
+_SHRED = re.compile(r"</?[0-9]{1,4}(?![0-9])")
 LOOSE = re.compile(r"<\s?(/?)\s?([0-9]{1,4})\s?(/?)\s?>")
 
 
@@ -41,7 +43,15 @@ def kept(source: str, answer: str) -> bool:
     """Whether an answer may be taken. Every answer may where the source's tags are not well
     formed, or where it has none."""
     wanted = structure(source)
-    return not wanted or (structure(answer) == wanted and _filled(source) <= _filled(answer))
+    return not wanted or (
+        structure(answer) == wanted
+        and _filled(source) <= _filled(answer)
+        and _shreds(answer) <= _shreds(source)
+    )
+
+
+def _shreds(text: str) -> set[str]:
+    return set(_SHRED.findall(TAG.sub("", text)))
 
 
 def _filled(text: str) -> set[str]:

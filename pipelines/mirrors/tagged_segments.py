@@ -14,7 +14,6 @@ from ..inference import Outcome, mean_score
 from . import numbered_tags
 
 # What an outcome that was put together from pieces is marked with.
-IN_PIECES = "tags_in_pieces"
 
 Translate = Callable[[Sequence[str]], list[Outcome]]
 
@@ -80,4 +79,4 @@ def _put_together(pieces: list[str], of_core: dict[str, Outcome], whole: Outcome
         for number, piece in enumerate(pieces)
     ]
     score = mean_score([outcome.score for outcome in asked])
-    return Outcome("".join(texts), score, quality.in_order([*flags, IN_PIECES]), first)
+    return Outcome("".join(texts), score, quality.in_order([*flags, quality.IN_PIECES]), first)

@@ -1,4 +1,5 @@
 import dataclasses
+import hashlib
 import json
 import shutil
 
@@ -6,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from electra_model import checkpoint
+from electra_model import checkpoint, export
 from electra_model.config import ModelConfig, PretrainConfig
 from electra_model.discriminator import Discriminator
 from electra_model.errors import InputError
@@ -132,8 +133,13 @@ def test_it_goes_with_the_model(over_pairs, saved, tokenizer, tmp_path):
 def test_a_damaged_description(over_pairs, saved, tokenizer, tmp_path, wrong):
     folder = tmp_path / "model"
     shutil.copytree(saved[0], folder)
-    (folder / "discriminator.npz").write_bytes(over_pairs.to_bytes())
+    data = over_pairs.to_bytes()
+    (folder / "discriminator.npz").write_bytes(data)
     card = json.loads((folder / "model.json").read_text())
-    (folder / "model.json").write_text(json.dumps(card | {"discriminator": wrong}))
-    with pytest.raises(InputError):
+    whole = {"sha256": hashlib.sha256(data).hexdigest(), "reads_pairs": True}
+    card["discriminator"] = whole | wrong if isinstance(wrong, dict) else wrong
+    # As if it had been written so: the fingerprint agrees.
+    card["fingerprint"] = export._fingerprint(load_model(saved[0]).model.trainable_variables, card)
+    (folder / "model.json").write_text(json.dumps(card))
+    with pytest.raises(InputError, match=r"discriminator.npz: cannot be read"):
         load_model(folder)

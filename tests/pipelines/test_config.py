@@ -8,6 +8,7 @@ from pipelines.config import (
     DataConfig,
     DatasetConfig,
     PrepareConfig,
+    TranslateConfig,
     flat_settings,
 )
 from pipelines.shards import length_buckets
@@ -104,3 +105,11 @@ def test_flat_settings():
     assert "workdir" not in flat and flat["source_lang"] == "en" and flat["data.train"] == ["a"]
     assert flat["clean.documents.preset"] is False and flat["dataset.replacements.copies"] == 4
     assert not any(isinstance(value, dict) for value in flat.values())
+
+
+@pytest.mark.parametrize("given", [{"temperature": 0.5}, {"top_k": 3}, {"top_p": 0.9}])
+def test_what_draws_has_no_meaning_where_nothing_is_drawn(given):
+    (name,) = given
+    with pytest.raises(pydantic.ValidationError, match=f"{name} is for outputs that are drawn"):
+        TranslateConfig(**given)
+    assert TranslateConfig(sample=True, **given).sampling

@@ -90,6 +90,7 @@ def test_every_setting_but_the_names_of_fields_is_part_of_a_key(place):
 
     first = key()
     assert key(output_field="x", text_field="1") == first
+    assert key(alignments=True, beam_size=4, n_best=3) == first, "details are told of what is known"
     others = [key(beam_size=1), key(length_penalty=1.0), key(max_length=9)]
     shouting.write_model_card(place / "model", "another")
     others.append(key())

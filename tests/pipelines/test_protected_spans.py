@@ -98,3 +98,11 @@ def test_any_text_can_be_cut_and_masked():
 )
 def test_no_text_takes_long(text):
     protected_spans.texts_of(text)
+    mask(text)
+
+
+def test_masking_takes_no_longer_for_each_span_than_for_few():
+    """Quadratic, these would take minutes."""
+    text = "<1> a " * 20_000 + "{0} {7} {19}"
+    masked = mask(text)
+    assert masked.unmask(masked.text) == text and len(masked.spans) > 20_000

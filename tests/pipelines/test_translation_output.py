@@ -84,7 +84,8 @@ def test_interrupted_between_any_two_steps_it_ends_with_the_same_bytes(place, mo
     assert number > (10 if again else 15)
 
 
-def test_a_damaged_part_is_made_again(place):
+@pytest.mark.parametrize("suffix", ["rows", "rejected"])
+def test_a_damaged_part_is_made_again(place, suffix):
     write_documents(place)
     plan = plan_translate(config())
     pending = list(plan.pending)
@@ -105,12 +106,14 @@ def test_a_damaged_part_is_made_again(place):
     with pytest.raises(Exception, match="a.jsonl"):
         pipeline.run().wait_until_finish()
     blocker.rmdir()
-    part = place / "out" / "_electra" / "units" / f"{pending[1].key}.rows"
+    units = place / "out" / "_electra" / "units"
+    number = next(n for n in (1, 0) if (units / f"{pending[n].key}.{suffix}").read_bytes())
+    part = units / f"{pending[number].key}.{suffix}"
     part.write_bytes(part.read_bytes()[::-1])
     plan = plan_translate(config())
     assert plan.pending == ()
     with pytest.raises(WorkError, match="is damaged; run again"):
-        translation_output.assemble(plan.made[1], plan)
-    assert [unit.key for unit in plan_translate(config()).pending] == [pending[1].key]
+        translation_output.assemble(plan.made[number], plan)
+    assert [unit.key for unit in plan_translate(config()).pending] == [pending[number].key]
     shouting.run(config())
     assert snapshot("out") == snapshot("whole")

@@ -1,9 +1,12 @@
 import gzip
+import json
 import os
 import subprocess
 import sys
 import textwrap
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from electra_model.errors import InputError, WorkError
@@ -106,6 +109,101 @@ def test_the_log_is_made_again_when_it_is_gone(place):
     assert [planned.file.name for planned in plan_translate(config()).made] == ["a.jsonl"]
     shouting.run(config())
     assert snapshot("out") == before
+
+
+@pytest.mark.parametrize(
+    ("name", "damage"),
+    [
+        ("manifest.json", lambda values: values | {"files": None}),
+        ("manifest.json", lambda values: values | {"files": 5}),
+        ("manifest.json", lambda values: values | {"counts": 5}),
+        ("manifest.json", lambda values: values | {"files": [values["files"][0] | {"input": 5}]}),
+        ("manifest.json", lambda values: values | {"files": [values["files"][0] | {"counts": {}}]}),
+        ("known.json", lambda values: {"a.txt": 5}),
+        ("known.json", lambda values: {"a.txt": [[1]]}),
+        ("known.json", lambda values: [7]),
+    ],
+)
+def test_what_earlier_runs_wrote_may_be_damaged(place, name, damage):
+    """The outputs are not known to be ours then, or are made again; nothing falls over."""
+    (place / "docs" / "a.txt").write_text("one\n")
+    shouting.run(config())
+    before = snapshot("out")
+    path = place / "out" / "_electra" / name
+    values = json.loads(path.read_text()) if path.exists() else {}
+    path.write_text(json.dumps(damage(values)))
+    try:
+        shouting.run(config())
+    except InputError as error:
+        assert "is not ours and would be overwritten" in str(error)
+        (place / "out" / "a.txt").unlink()
+        shouting.run(config())
+    if name not in {path.rpartition("/")[2] for path in before}:
+        path.unlink(missing_ok=True)
+    assert snapshot("out") == before
+
+
+def test_a_parquet_file_is_cut_otherwise_in_the_middle_of_a_run(place):
+    """A unit's key is of the copy that its row groups are of."""
+    table = pa.table({"text": [f"row {n}" + " and so on" * 30 for n in range(400)]})
+    pq.write_table(table, place / "docs" / "a.parquet")
+    shouting.run(config(output="whole"))
+    first, second = (config(unit_segments=size) for size in (60, 20))
+    plan = plan_translate(first)
+    assert len(plan.pending) > 4
+    commit_units(plan, first, 3)
+    again = plan_translate(second)
+    assert len(again.pending) == again.total_units > plan.total_units
+    shouting.run(second)
+    assert snapshot("out") == snapshot("whole")
+
+
+def commit_units(plan, settings, count):
+    from pipelines import translate
+    from pipelines.inference import Decoding, TranslationHandler
+
+    handler = TranslationHandler(
+        str(settings.model),
+        plan.settings["model"]["fingerprint"],
+        Decoding(4, 0.6),
+        1,
+        shouting.load,
+    )
+    commit = translate._CommitUnitFn(settings, plan.output)
+    for unit in plan.pending[:count]:
+        texts = list(translate._ReadUnitFn(settings.text_field, "en").process(unit))
+        for translation in handler.run_inference(texts, handler.load_model()):
+            list(commit.process(translation))
+
+
+def test_names_and_links_that_cannot_be(place):
+    path = place / "docs" / ("n" * 217 + ".txt")
+    path.write_text("one\n")
+    with pytest.raises(InputError, match="has 221 bytes; 220 leave room for .*: rename the file"):
+        plan_translate(config())
+    path.rename(place / "docs" / ("n" * 216 + ".txt"))
+    shouting.run(config())
+    (place / "docs" / "gone.txt").symlink_to("nowhere.txt")
+    with pytest.raises(InputError, match="gone.txt is a link to nowhere.txt, which is not there"):
+        plan_translate(config())
+
+
+@pytest.mark.parametrize("key", ["task", "source_lang", "target_lang"])
+def test_a_model_whose_card_is_damaged(place, key):
+    (place / "docs" / "a.txt").write_text("one\n")
+    card = place / "model" / "model.json"
+    card.write_text(json.dumps(json.loads(card.read_text()) | {key: 7}))
+    with pytest.raises(InputError, match=f"model.json: {key} is no text; the model folder is dam"):
+        plan_translate(config())
+
+
+def test_an_output_longer_than_the_model_makes(place):
+    (place / "docs" / "a.txt").write_text("one\n")
+    card = place / "model" / "model.json"
+    card.write_text(json.dumps(json.loads(card.read_text()) | {"model": {"max_length": 64}}))
+    with pytest.raises(InputError, match="min_length: found 65; the longest output of model"):
+        plan_translate(config(min_length=65))
+    assert plan_translate(config(min_length=64)).pending
 
 
 def test_missing_settings(place):

@@ -1,6 +1,6 @@
 import pytest
 
-from pipelines.mirrors.numbered_tags import mended, parted, structure
+from pipelines.mirrors.numbered_tags import kept, mended, parted, structure
 
 
 @pytest.mark.parametrize(
@@ -64,3 +64,10 @@ def test_parted():
 def test_what_is_mended_needs_no_more_mending(source, answer, expected):
     assert mended(source, answer) == expected
     assert mended(source, expected) == expected
+
+
+def test_a_shred_of_a_tag_is_no_part_of_an_answer():
+    assert kept("Save <1>the file</1>.", "Sichern <1>der Datei</1>.")
+    assert not kept("Save <1>the file</1>.", "Sichern <1 <1>der Datei</1>.")
+    assert not kept("Save <1>the file</1>.", "Sichern <1>der Datei</1> </1.")
+    assert kept("Is <1>a</1> <3?", "Ist <1>a</1> <3?"), "the source's own"
