@@ -42,8 +42,8 @@ def told(
     }
     fitting = _fitting(model, [text for text, translation in pairs if translation])
     if wanted.n_best > 1:
-        options = {name: value for name, value in decoding.options().items() if name != "sampling"}
-        ranked = dict(zip(fitting, model.n_best(fitting, wanted.n_best, **options), strict=True))
+        outputs = model.n_best(fitting, wanted.n_best, **decoding.options())
+        ranked = dict(zip(fitting, outputs, strict=True))
         for (text, _), found in pairs.items():
             if text in ranked:
                 found["n_best"] = [

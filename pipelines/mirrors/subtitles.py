@@ -221,6 +221,8 @@ class _Cue:
                     for run, count in zip(runs, self.groups, strict=True)
                     for line in wrap(run, count, self._width)
                 ]
+        if any(map(_LIKE_TIMES.match, lines)):
+            return None  # it would be read as the times of another cue
         return [self.line_end.join(lines)]
 
     def _width(self, text: str) -> int:

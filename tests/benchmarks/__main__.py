@@ -34,6 +34,12 @@ def _accelerator(folder: pathlib.Path) -> list[str]:
     return accelerator.measure(folder)
 
 
+def _judging(folder: pathlib.Path) -> list[str]:
+    from . import judging
+
+    return judging.measure(folder)
+
+
 _SECTIONS = {
     "pairs": prepare_speed.measure,
     "documents": lambda folder: document_speed.measure(folder, "unigram"),
@@ -50,10 +56,12 @@ _SECTIONS = {
     "other_tasks": other_tasks.measure,
     "recipes": recipes.measure,
     "checks": checks.measure,
+    "judging": _judging,
     "accelerator": _accelerator,
 }
 _BY_NAME_ALONE = {
     "accelerator",
+    "judging",
     "translate_kills",
     "learning",
     "warm_start",

@@ -33,7 +33,7 @@ RECIPES: dict[str, dict[str, Any]] = {
     "no-smoothing": {**_NO_DROPOUT, "train.label_smoothing": 0},
     "post-norm": {**_NO_DROPOUT, "model.norm": "post"},
     "swiglu": {**_NO_DROPOUT, "model.activation": "swiglu", "model.dff": 512},
-    "rotary": {**_NO_DROPOUT, "model.position_encoding": "rotary"},
+    "sinusoidal": {**_NO_DROPOUT, "model.position_encoding": "sinusoidal"},
     "float32": {**_NO_DROPOUT, "train.precision": "float32"},
 }
 

@@ -33,6 +33,8 @@ ELECTRA = ModelConfig(
     norm_epsilon=1e-12,
     max_length=WINDOW_LENGTH,
 )
+# The peer's positions are added, too.
+MARIAN = ModelConfig(preset="small", position_encoding="sinusoidal")
 
 
 def of_pairs(dataset: str, vocabulary: int, batch_tokens: int, precision: str):
@@ -40,7 +42,7 @@ def of_pairs(dataset: str, vocabulary: int, batch_tokens: int, precision: str):
     config = TrainConfig(learning_rate=1e-3, batch_tokens=batch_tokens)
     devices = devices_for(config, "train")
     data = PairData(dataset, "train", config.buckets, config.batch_tokens, config.seed)
-    model = Electra.from_config_and_vocabulary(ModelConfig(preset="small"), vocabulary, seed=1)
+    model = Electra.from_config_and_vocabulary(MARIAN, vocabulary, seed=1)
     optimizer = build_optimizer(config, model.trainable_variables)
     steps = devices.steps(
         [Copy(model, optimizer)],
