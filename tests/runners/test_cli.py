@@ -48,7 +48,7 @@ def test_help_answers_at_once_and_names_every_command(electra):
     commands = [line.split()[0] for line in lines[lines.index("Commands:") + 1 :]]
     assert commands == [
         "run", "prepare", "pretrain", "train", "evaluate", "translate", "report", "export", "plan",
-        "doctor", "init", "corpus", "demo",
+        "doctor", "verify", "init", "corpus", "demo",
     ]  # fmt: skip
 
 

@@ -4,29 +4,15 @@ import ctranslate2
 import pytest
 from click.testing import CliRunner
 
-from electra_model.config import ModelConfig
-from electra_model.electra import Electra
 from electra_model.errors import InputError
-from electra_model.export import save_model
-from electra_model.sentencepiece_tokenizer import SentencePieceTokenizer
-from pipelines.config import VocabularyConfig
-from pipelines.vocabulary import train_pieces
 from runners import cli, doctor
 from runners.model_export import export
+from tests.small_model import write_small_model
 
 
 @pytest.fixture(scope="module")
 def model_folder(tmp_path_factory):
-    words = "the quick brown fox jumps over a lazy dog and runs home . , ! ?".split()
-    pieces = train_pieces([(word, 9) for word in words], VocabularyConfig(size=64))
-    sizes = ModelConfig(
-        num_layers=1, num_decoder_layers=1, d_model=16, num_heads=2, dff=16, max_length=16
-    )
-    tokenizer = SentencePieceTokenizer(pieces)
-    model = Electra.from_config_and_vocabulary(sizes, tokenizer.size)
-    folder = tmp_path_factory.mktemp("trained") / "model"
-    save_model(folder, model, tokenizer, sizes, source_lang="en", target_lang="de", beam_size=1)
-    return folder
+    return write_small_model(tmp_path_factory.mktemp("trained") / "model")
 
 
 def test_the_command(model_folder, tmp_path):

@@ -42,7 +42,8 @@ def job(folder, task, rows):
     return make_job(values, "a job")
 
 
-@pytest.mark.parametrize("task", ["summarise", pytest.param("generate", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("task", ["summarise", "generate"])
 def test_a_whole_job(tmp_path, task, capsys):
     rows = [{"text": text, "summary": text.split(".")[0] + "."} for text in texts(60)]
     found = job(tmp_path, task, rows)

@@ -1,7 +1,6 @@
 """What the report says of translated documents."""
 
 from pipelines import quality
-from pipelines.mirrors import tagged_segments
 from runners import report, report_sections
 from tests.runners.report_pages import Page, write
 
@@ -42,4 +41,4 @@ def test_what_the_checks_of_translated_documents_found(tmp_path):
 
 
 def test_every_flag_has_a_meaning():
-    assert {*quality.FLAGS, tagged_segments.IN_PIECES} == set(report_sections.FLAGS)
+    assert {*quality.FLAGS} == set(report_sections.FLAGS)

@@ -50,6 +50,7 @@ def test_prepare_learns_what_lists_are_made_of(tmp_path, sides):
     assert not path.exists() and info(plain)["splits"] == before[1]
 
 
+@pytest.mark.slow  # two trainings; `test_export` has a model with lists
 def test_a_model_has_them_and_translates_with_them(tmp_path):
     settings = {
         "pretrain": {"steps": 0},

@@ -30,6 +30,9 @@ runner: {workers: 1}
 """
 LINES = ["the red house is here", "my old book is here", "", "this new light is here", "w\u00fc"]
 
+# A whole job; `test_export_sides` has such models, and `test_prepare_sides` such datasets.
+pytestmark = pytest.mark.slow
+
 
 def run(folder, names, settings=()):
     """Does stages of the job as the command does: name -> counts."""

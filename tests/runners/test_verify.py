@@ -5,14 +5,18 @@ import json
 import pathlib
 import shutil
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
+from electra_model import checkpoint
+from electra_model.checkpoint import Checkpoint
 from electra_model.errors import InputError
 from pipelines.config import TranslateConfig
-from runners import cli, launch, training
+from runners import cli, launch
 from runners.job import RunnerConfig
 from runners.verify import verify
+from tests.small_model import write_small_model
 
 
 def looked(folder):
@@ -22,10 +26,14 @@ def looked(folder):
 
 @pytest.fixture(scope="module")
 def work(prepared_job, tmp_path_factory):
-    """A work folder with both trainings and translated documents."""
-    training.pretrain(prepared_job)
-    training.train(prepared_job)
-    folder = pathlib.Path(prepared_job.workdir)
+    """A work folder with a dataset, checkpoints, a model and translated documents."""
+    folder = tmp_path_factory.mktemp("whole") / "work"
+    for name in ("dataset", "vocabulary"):
+        shutil.copytree(pathlib.Path(prepared_job.workdir, name), folder / name)
+    for name in ("pretrain", "train"):
+        tensors = {"some": np.arange(100.0)}
+        checkpoint.save(folder / name / "checkpoints", Checkpoint(7, tensors, {"a": 1}))
+    write_small_model(folder / "model")
     docs = tmp_path_factory.mktemp("docs")
     (docs / "a.jsonl").write_text('{"text": "the red house"}\n{"text": 7}\n')
     (docs / "b.md").write_text("# the red house\n")

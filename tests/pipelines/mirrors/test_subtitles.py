@@ -117,7 +117,7 @@ def test_an_answer_cannot_add_times_or_tags():
     made = skeleton.put_together([text.answer(["a --> <b> & c"])]).decode()
     assert made.endswith("\na --&gt; &lt;b&gt; &amp; c\n")
     # SubRip has no other way to write it: such an answer is none.
-    (text,) = taken("a.srt", srt("a\nb")).texts
+    (text,) = taken("a.srt", srt("a")).texts
     assert text.answer(["00:01 --> b"]) is None
     assert text.answer(["b 00:01 --> b"]) is not None
 
