@@ -20,7 +20,7 @@ import numpy as np
 import tensorflow as tf
 
 from electra_model import buckets as bucketing
-from electra_model import checkpoint, xla
+from electra_model import checkpoint
 from electra_model.config import ModelConfig
 from electra_model.encoder import embedding_of, encoder_of
 from electra_model.errors import WorkError
@@ -49,7 +49,7 @@ class Discriminator(keras.Model):
         self.encoder.build()
         self.head.build()
         self.built = True
-        self._compiled: Any = None
+        self._traced: Any = None
 
     def call(self, token_ids):
         """token_ids int32 [rows, length], 0 = padding -> logits float32 [rows, length]; positive
@@ -108,10 +108,13 @@ class Discriminator(keras.Model):
 
     def _judged(self, rows: list[np.ndarray]) -> list[np.ndarray]:
         """Token ids of each row -> float32, the probabilities of its tokens."""
-        if self._compiled is None:
+        if self._traced is None:
+            # Traced once for all shapes: compiling takes longer than most runs judge.
             ids = tf.TensorSpec([None, None], tf.int32)
-            self._compiled = xla.compiled(
-                lambda token_ids: tf.sigmoid(self(token_ids)), input_signature=[ids]
+            self._traced = tf.function(
+                lambda token_ids: tf.sigmoid(self(token_ids)),
+                autograph=False,
+                input_signature=[ids],
             )
         offsets = np.cumsum([0, *map(len, rows)])
         values = np.concatenate([np.zeros(0, np.int32), *rows])
@@ -121,7 +124,7 @@ class Discriminator(keras.Model):
             np.diff(offsets), buckets, BATCH_TOKENS, BATCH_ROWS
         ):
             padded = bucketing.pad(values, offsets, filled, length)
-            found = self._compiled(tf.constant(padded)).numpy()
+            found = self._traced(tf.constant(padded)).numpy()
             for row, position in zip(found, map(int, batch), strict=False):
                 judged[position] = row[: len(rows[position])]
         return judged
