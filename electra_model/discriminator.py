@@ -11,7 +11,6 @@ a token that does not belong where it stands looks replaced. Where it was traine
 from __future__ import annotations
 
 import io
-import zipfile
 from collections.abc import Mapping
 from typing import Any
 
@@ -25,7 +24,7 @@ from electra_model.config import ModelConfig
 from electra_model.encoder import embedding_of, encoder_of
 from electra_model.errors import WorkError
 from electra_model.heads import ReplacedTokenHead
-from electra_model.tokenizer import PAD_ID, Tokenizer
+from electra_model.tokenizer import Tokenizer
 
 # Padded tokens and rows of one batch.
 BATCH_TOKENS = 2048
@@ -72,9 +71,9 @@ class Discriminator(keras.Model):
     def restore_bytes(self, data: bytes) -> Discriminator:
         """The weights of `to_bytes`. Raises ValueError when these are others, or no such file."""
         try:
-            with np.load(io.BytesIO(data), allow_pickle=False) as archive:
-                return self.restore({name: archive[name] for name in archive.files})
-        except (OSError, EOFError, KeyError, zipfile.BadZipFile, WorkError) as error:
+            wanted = {variable.path for variable in self.variables}
+            return self.restore(checkpoint.read_tensors(data, wanted))
+        except WorkError as error:
             raise ValueError(str(error)) from None
 
     def replaced(
@@ -131,5 +130,4 @@ class Discriminator(keras.Model):
 
 
 def _rows(values: np.ndarray, offsets: np.ndarray) -> list[np.ndarray]:
-    assert PAD_ID == 0
     return np.split(values.astype(np.int32), offsets[1:-1]) if len(offsets) > 1 else []

@@ -44,11 +44,11 @@ class Earlier:
     @classmethod
     def read(cls, output: str) -> Earlier:
         """What is there; what somebody has damaged counts as not there."""
-        manifest = _read_json(working(output, "manifest.json"))
-        placing = _read_json(working(output, "placing.json"))
+        manifest = files.read_json(working(output, "manifest.json"))
+        placing = files.read_json(working(output, "placing.json"))
         known = {
             name: {digest for digest in digests if isinstance(digest, str)}
-            for name, digests in _read_json(working(output, "known.json")).items()
+            for name, digests in files.read_json(working(output, "known.json")).items()
             if isinstance(digests, list)
         }
         for record in (manifest, placing):
@@ -114,15 +114,6 @@ def _check_parents(output: str, name: str) -> None:
             raise InputError(
                 f"{folder}: is in the way of {name}; move it away or name another --output"
             )
-
-
-def _read_json(path: str) -> dict[str, Any]:
-    """A JSON object; empty when the file is not there or is no JSON object."""
-    try:
-        record = json.loads(files.read_bytes(path))
-    except (OSError, ValueError):
-        return {}
-    return record if isinstance(record, dict) else {}
 
 
 def read_rejected(output: str) -> dict[str, list[bytes]]:

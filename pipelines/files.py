@@ -10,12 +10,13 @@ from __future__ import annotations
 import contextlib
 import glob as local_glob
 import hashlib
+import json
 import os
 import re
 import secrets
 import shutil
 from collections.abc import Iterable
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from electra_model.durability import sync_folder as sync_folder
 from electra_model.errors import InputError
@@ -52,6 +53,15 @@ def read_bytes(path: str) -> bytes:
     """The whole file."""
     with open_read(path) as stream:
         return stream.read()
+
+
+def read_json(path: str) -> dict[str, Any]:
+    """A JSON object; empty when the file is not there or holds something else."""
+    try:
+        value = json.loads(read_bytes(path))
+    except (OSError, ValueError):
+        return {}
+    return value if isinstance(value, dict) else {}
 
 
 def exists(path: str) -> bool:

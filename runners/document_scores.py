@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from electra_model.errors import InputError, WorkError
 from pipelines import files
 
-from .evaluation import one_line, read_json, to_json
+from .evaluation import one_line, to_json
 from .job import JobConfig
 from .scores import compared_with_copying
 
@@ -91,7 +91,7 @@ def evaluate_documents(job: JobConfig, references: str | None, sources: str) -> 
     if job.translate.output is None:
         raise InputError("translate.output: no folder is named, so there are no documents to score")
     path = files.join(job.workdir, "evaluation", "scores.json")
-    scores = read_json(path)
+    scores = files.read_json(path)
     if not scores:
         raise WorkError(
             f"{path}: not there or not readable; run `electra evaluate` before scoring documents"

@@ -123,7 +123,7 @@ def evaluate_folder(
         **({"task": task} if task != "translate" else {}),
     }
     scores_path = files.join(folder, "scores.json")
-    finished = read_json(scores_path)
+    finished = files.read_json(scores_path)
     if _still_valid(finished, made_under, folder):
         return finished
 
@@ -175,15 +175,6 @@ def evaluate_folder(
     files.write_atomic(scores_path, to_json(result))
     files.remove_tree(files.join(folder, "pieces"))
     return result
-
-
-def read_json(path: str) -> dict[str, Any]:
-    """A JSON object, or `{}` where there is none or something else."""
-    try:
-        value = json.loads(files.read_bytes(path))
-    except (OSError, ValueError):
-        return {}
-    return value if isinstance(value, dict) else {}
 
 
 def to_json(value: Any) -> bytes:
@@ -241,7 +232,7 @@ def _model_description(model_folder: str) -> dict[str, Any]:
     path = files.join(model_folder, "model.json")
     if not files.exists(path):
         raise InputError(f"{path}: there is no model to evaluate; run `electra train` first")
-    description = read_json(path)
+    description = files.read_json(path)
     if not isinstance(description.get("fingerprint"), str):
         raise InputError(
             f"{path}: no key 'fingerprint', so this is not a model folder; run `electra train`"

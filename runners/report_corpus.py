@@ -12,7 +12,6 @@ from pipelines import completion, files, packing
 from pipelines.rejections import spread
 
 from . import report_shards, report_texts
-from .evaluation import read_json
 from .report_sections import RULES, read_jsonl, shortened
 
 EXAMPLES_PER_RULE = 8
@@ -47,8 +46,8 @@ def corpus(workdir: str) -> dict[str, Any] | None:
     ledger, and what was rejected; "unfinished" says of a dataset that the last prepare, which was
     to make another, did not end.
     """
-    info = read_json(files.join(workdir, "dataset", "dataset_info.json"))
-    failed = {} if info else read_json(files.join(workdir, "prepare", completion.FAILED_FILE))
+    info = files.read_json(files.join(workdir, "dataset", "dataset_info.json"))
+    failed = {} if info else files.read_json(files.join(workdir, "prepare", completion.FAILED_FILE))
     if not info and not failed:
         return None
     info = info or failed
@@ -90,7 +89,7 @@ def corpus(workdir: str) -> dict[str, Any] | None:
         "max_tokens": info.get("max_tokens"),
         "window_length": info.get("window_length"),
         "vocabulary_fingerprint": info.get("vocabulary_fingerprint"),
-        "vocabulary": read_json(files.join(workdir, "vocabulary", "vocabulary.json")),
+        "vocabulary": files.read_json(files.join(workdir, "vocabulary", "vocabulary.json")),
     }
 
 
@@ -98,7 +97,7 @@ def last_trouble(workdir: str) -> str:
     """How the last prepare came to a bad end, by `run.json`: "failed: ..." or "was stopped"; "" of
     one that ended well, and where there is no record.
     """
-    recorded = read_json(files.join(workdir, "run.json")).get("stages")
+    recorded = files.read_json(files.join(workdir, "run.json")).get("stages")
     last = recorded.get("prepare") if isinstance(recorded, dict) else None
     if not isinstance(last, dict) or last.get("status") in (None, "complete"):
         return ""

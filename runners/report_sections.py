@@ -12,7 +12,7 @@ from typing import Any
 
 from pipelines import files
 
-from .evaluation import read_json, read_pairs
+from .evaluation import read_pairs
 from .scores import sentence_chrf
 
 SAMPLES = 12
@@ -116,7 +116,7 @@ def training(workdir: str, stage: str) -> dict[str, Any] | None:
     validations = [row for row in metrics if "valid_loss" in row]
     rates = [row["tokens_per_second"] for row in updates if row.get("tokens_per_second")]
     # The metrics end with a line of the log, the training a little later.
-    counts = read_json(files.join(workdir, stage, "complete.json")).get("counts", {})
+    counts = files.read_json(files.join(workdir, stage, "complete.json")).get("counts", {})
     elapsed = max((row.get("elapsed_seconds", 0) for row in metrics), default=0)
     return {
         "updates": updates,
@@ -132,7 +132,7 @@ def training(workdir: str, stage: str) -> dict[str, Any] | None:
 
 def warm_start(path: str) -> dict[str, int] | None:
     """How many tensors were restored, fresh and skipped."""
-    report = read_json(path)
+    report = files.read_json(path)
     kinds = {key: report[key] for key in ("restored", "fresh", "skipped") if key in report}
     sizes = {
         key: len(value) if isinstance(value, list | dict) else value for key, value in kinds.items()
@@ -143,7 +143,7 @@ def warm_start(path: str) -> dict[str, int] | None:
 def model(workdir: str) -> dict[str, Any] | None:
     """`model.json`, with the bytes of the model folder where it is local."""
     folder = files.join(workdir, "model")
-    description = read_json(files.join(folder, "model.json"))
+    description = files.read_json(files.join(folder, "model.json"))
     if not description:
         return None
     size = 0
@@ -156,7 +156,7 @@ def model(workdir: str) -> dict[str, Any] | None:
 def evaluation(workdir: str) -> dict[str, Any] | None:
     """Scores, sample translations and the distribution of sentence scores."""
     folder = files.join(workdir, "evaluation")
-    scores = read_json(files.join(folder, "scores.json"))
+    scores = files.read_json(files.join(folder, "scores.json"))
     if not scores.get("test"):
         return None
     result = {
@@ -222,7 +222,7 @@ FLAGS = {
 def translated(output: str | None) -> dict[str, Any] | None:
     """What `electra translate` says of the documents that it has finished in a folder: counts, and
     its checks where it made them."""
-    manifest = read_json(files.join(output, "_electra", "manifest.json")) if output else {}
+    manifest = files.read_json(files.join(output, "_electra", "manifest.json")) if output else {}
     if not manifest:
         return None
     checks = manifest.get("certificate")
@@ -268,7 +268,7 @@ def attention(workdir: str) -> dict[str, Any] | None:
     Each map is a list of rows, one per piece that attends, of weights from 0 to 1. `flow` is None
     where the evaluation did not measure it.
     """
-    found = read_json(files.join(workdir, "evaluation", "attention.json"))
+    found = files.read_json(files.join(workdir, "evaluation", "attention.json"))
     if not found.get("cross"):
         return None
     mean = [_mean_of(cells) for cells in zip(*found["cross"][-1], strict=True)]
@@ -320,7 +320,7 @@ def piece_label(piece: str) -> str:
 
 def run(workdir: str) -> dict[str, Any] | None:
     """`run.json`: its finished stages as rows, the rest by section."""
-    record = read_json(files.join(workdir, "run.json"))
+    record = files.read_json(files.join(workdir, "run.json"))
     if not record:
         return None
     stages = record.pop("stages", None)

@@ -41,7 +41,7 @@ class RunRecord:
 
     def __init__(self, job: JobConfig) -> None:
         self._path = job.path("run.json")
-        stages = _read(self._path).get("stages")
+        stages = files.read_json(self._path).get("stages")
         self.stages: dict[str, Any] = stages if isinstance(stages, dict) else {}
         settings = plain({**dataclasses.asdict(job), "model": job.model.settings()})
         self._facts = {
@@ -145,14 +145,6 @@ def machine() -> dict[str, Any]:
         "cores": processors(),
         "memory_bytes": memory,
     }
-
-
-def _read(path: str) -> dict[str, Any]:
-    try:
-        value = json.loads(files.read_bytes(path))
-    except (OSError, ValueError):
-        return {}
-    return value if isinstance(value, dict) else {}
 
 
 def _now() -> str:

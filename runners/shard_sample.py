@@ -7,6 +7,7 @@ Nothing but the dataset and its vocabulary is needed, and no TensorFlow.
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import struct
 import zlib
@@ -44,9 +45,7 @@ def sample(workdir: str, split: dict[str, Any]) -> dict[str, list[list[int]]] | 
     chosen = set(np.linspace(0, count - 1, min(count, RECORDS)).astype(int).tolist())
     found: dict[str, list[list[int]]] = {}
     try:
-        with files.open_read(files.join(workdir, "dataset", shard["file"])) as stream:
-            if shard["file"].endswith(".gz"):
-                stream = cast(BinaryIO, gzip.GzipFile(fileobj=stream))
+        with unpacked(files.join(workdir, "dataset", shard["file"])) as stream:
             for position, record in enumerate(read_frames(stream)):
                 if position in chosen:
                     for name, ids in decode_example(record).items():
@@ -54,6 +53,13 @@ def sample(workdir: str, split: dict[str, Any]) -> dict[str, list[list[int]]] | 
     except (OSError, EOFError, KeyError, ValueError, IndexError, zlib.error):
         return None
     return found
+
+
+@contextlib.contextmanager
+def unpacked(path: str) -> Iterator[BinaryIO]:
+    """A file of a dataset, decompressed where its name says gzip."""
+    with files.open_read(path) as stream:
+        yield cast(BinaryIO, gzip.GzipFile(fileobj=stream)) if path.endswith(".gz") else stream
 
 
 def read_frames(stream: BinaryIO) -> Iterator[bytes]:

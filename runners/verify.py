@@ -8,12 +8,11 @@ told from a whole one without the data that it was made from.
 
 from __future__ import annotations
 
-import gzip
 import json
 import os
 import zlib
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, BinaryIO, cast
+from typing import Any
 
 from electra_model import checkpoint, ctranslate2_format
 from electra_model.errors import InputError, WorkError
@@ -23,12 +22,13 @@ from pipelines.earlier_outputs import read_rejected, sha256_of
 from pipelines.inference import read_model_card
 from pipelines.stages import INFO_FILE
 
-from .shard_sample import read_frames
+from .shard_sample import read_frames, unpacked
 
 # What was looked at, and what is wrong with it, if anything.
 Finding = tuple[str, str | None]
 
 _MANIFEST = ("_electra", "manifest.json")
+_AGAIN = "run `electra prepare` again"
 
 
 def verify(folder: str, write: Callable[[str], None]) -> dict[str, Any]:
@@ -118,17 +118,12 @@ def _dataset(folder: str) -> Iterator[Finding]:
     yield _vocabulary(folder, described)
 
 
-_AGAIN = "run `electra prepare` again"
-
-
 def _shard(folder: str, shard: dict[str, Any]) -> Finding:
     path = files.join(folder, shard["file"])
     problem = _other(path, shard["sha256"], INFO_FILE)
     if problem is None:
         try:
-            with files.open_read(path) as stream:
-                if path.endswith(".gz"):
-                    stream = cast(BinaryIO, gzip.GzipFile(fileobj=stream))
+            with unpacked(path) as stream:
                 count = sum(1 for _ in read_frames(stream))
             if count != shard["records"]:
                 problem = f"has {count:,} records, {INFO_FILE} says {shard['records']:,}"
@@ -140,9 +135,7 @@ def _shard(folder: str, shard: dict[str, Any]) -> Finding:
 def _lines(path: str, expected: int) -> Finding:
     """A file of one line for each of so many records."""
     try:
-        with files.open_read(path) as stream:
-            if path.endswith(".gz"):
-                stream = cast(BinaryIO, gzip.GzipFile(fileobj=stream))
+        with unpacked(path) as stream:
             count = sum(1 for _ in stream)
     except FileNotFoundError:
         return path, f"is not there; {_AGAIN}"

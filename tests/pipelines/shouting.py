@@ -72,19 +72,31 @@ def run(config: TranslateConfig, loader=load) -> dict:
 def run_step_by_step(config: TranslateConfig) -> None:
     """What the pipeline does, without Beam: much faster, for tests that run it many times."""
     plan = plan_translate(config)
+    commit_units(plan, config, len(plan.pending))
+    made = [translation_output.assemble(planned, plan) for planned in plan.made]
+    if not plan.complete:
+        translation_output.finish(plan, made)
+
+
+def commit_units(plan, config: TranslateConfig, count: int) -> None:
+    """Translates and commits the first of a plan's units, and leaves it there."""
     fingerprint = plan.settings["model"]["fingerprint"]
     guard = translate._guard(config, plan.settings["model"])
     handler = TranslationHandler(
         str(config.model), fingerprint, Decoding(4, 0.6), 1, load, guard=guard
     )
     commit = translate._CommitUnitFn(config, plan.output)
-    for unit in plan.pending:
+    for unit in plan.pending[:count]:
         texts = list(translate._ReadUnitFn(config.text_field, "en").process(unit))
         for translation in handler.run_inference(texts, handler.load_model()):
             list(commit.process(translation))
-    made = [translation_output.assemble(planned, plan) for planned in plan.made]
-    if not plan.complete:
-        translation_output.finish(plan, made)
+
+
+def write_rows_and_page(place: pathlib.Path, texts) -> None:
+    """`docs/a.jsonl` with a row for each text, and a page of Markdown."""
+    rows = "".join(json.dumps({"text": text}) + "\n" for text in texts)
+    (place / "docs" / "a.jsonl").write_text(rows)
+    (place / "docs" / "b.md").write_text("# A fox runs.\n\n* A dog *jumps*!\n")
 
 
 def config(**changes) -> TranslateConfig:

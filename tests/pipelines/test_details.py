@@ -28,9 +28,7 @@ def lines_of(name, output="out"):
 
 @pytest.fixture
 def docs(place):
-    rows = "".join(json.dumps({"text": text}) + "\n" for text in TEXTS)
-    (place / "docs" / "a.jsonl").write_text(rows)
-    (place / "docs" / "b.md").write_text("# A fox runs.\n\n* A dog *jumps*!\n")
+    shouting.write_rows_and_page(place, TEXTS)
     return place
 
 

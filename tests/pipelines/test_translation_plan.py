@@ -151,29 +151,11 @@ def test_a_parquet_file_is_cut_otherwise_in_the_middle_of_a_run(place):
     first, second = (config(unit_segments=size) for size in (60, 20))
     plan = plan_translate(first)
     assert len(plan.pending) > 4
-    commit_units(plan, first, 3)
+    shouting.commit_units(plan, first, 3)
     again = plan_translate(second)
     assert len(again.pending) == again.total_units > plan.total_units
     shouting.run(second)
     assert snapshot("out") == snapshot("whole")
-
-
-def commit_units(plan, settings, count):
-    from pipelines import translate
-    from pipelines.inference import Decoding, TranslationHandler
-
-    handler = TranslationHandler(
-        str(settings.model),
-        plan.settings["model"]["fingerprint"],
-        Decoding(4, 0.6),
-        1,
-        shouting.load,
-    )
-    commit = translate._CommitUnitFn(settings, plan.output)
-    for unit in plan.pending[:count]:
-        texts = list(translate._ReadUnitFn(settings.text_field, "en").process(unit))
-        for translation in handler.run_inference(texts, handler.load_model()):
-            list(commit.process(translation))
 
 
 def test_names_and_links_that_cannot_be(place):
