@@ -36,5 +36,9 @@ class WorkError(_OneLineError):
     """The work itself failed: status 1. The message says what failed, where, and the remedy."""
 
 
+class WorkPutOff(_OneLineError):
+    """The work was handed to others and is not done yet: status 0. The message says to whom."""
+
+
 class MissingColumnError(InputError):
     """A file has no column of the name that is asked for."""

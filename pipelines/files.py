@@ -90,6 +90,17 @@ def sizes(folder: str) -> dict[str, int]:
     return listed
 
 
+def below(folder: str) -> list[str]:
+    """All files of an object store whose names begin with the folder's, sorted.
+
+    Raises `InputError` where there is none.
+    """
+    found = _filesystems().match([join(folder, "**")])[0].metadata_list
+    if not found:
+        raise InputError(f"{folder}: holds no file")
+    return sorted(entry.path for entry in found)
+
+
 def stamp(path: str) -> str:
     """Size and time of change: two equal stamps of a path mean that the file was not changed."""
     if is_remote(path):

@@ -21,7 +21,7 @@ from apache_beam.ml.inference.base import ModelHandler
 from electra_model.decoding import Sampling
 from electra_model.errors import InputError, WorkError
 
-from . import files, segmentation, tasks, whole_texts
+from . import files, model_folder, segmentation, tasks, whole_texts
 
 if TYPE_CHECKING:
     from .memory import MemoryPlace
@@ -191,7 +191,14 @@ def load_exported_model(model_dir: str) -> TranslationModel:
 
     # On a GPU, products would be rounded to ten bits, and some outputs be others than on a CPU.
     tf.config.experimental.enable_tensor_float_32_execution(False)
-    return load_model(model_dir)
+    return load_model(local_model(model_dir))
+
+
+def local_model(model_dir: str) -> str:
+    """The folder, or its copy on this machine where it is in an object store."""
+    if not files.is_remote(model_dir):
+        return model_dir
+    return model_folder.local(model_dir, read_model_card(model_dir)["fingerprint"])
 
 
 class TranslationHandler(ModelHandler[UnitText, UnitTranslation, TranslationModel]):

@@ -115,6 +115,7 @@ def load_ctranslate2(
     from electra_model.ctranslate2_model import CTranslate2Model
 
     card = inference.read_model_card(model_dir)
+    model_dir = inference.local_model(model_dir)
     if ctranslate2_format.is_exported(card):
         return CTranslate2Model(model_dir, compute_type)
     if kept is not None:

@@ -22,9 +22,9 @@ from typing import Any
 
 import click
 
-from electra_model.errors import InputError, WorkError
+from electra_model.errors import InputError, WorkError, WorkPutOff
 
-from . import interrupts, logs
+from . import interrupts, log_lines, logs
 
 _DISTRIBUTION = "electra-pipelines"
 _PACKAGES = ("electra_model", "pipelines", "runners")
@@ -53,6 +53,20 @@ DEBUG = click.option(
 )
 
 
+def _set_log_format(_context: click.Context, _option: click.Parameter, value: str | None) -> None:
+    if value:
+        os.environ[log_lines.VARIABLE] = value
+
+
+LOG_FORMAT = click.option(
+    "--log-format",
+    type=click.Choice(log_lines.FORMATS),
+    expose_value=False,
+    callback=_set_log_format,
+    help="Of standard error: lines for people, or JSON lines.  [default: text]",
+)
+
+
 class Commands(click.Group):
     """Lists commands in the order in which they are needed."""
 
@@ -63,6 +77,7 @@ class Commands(click.Group):
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name=_DISTRIBUTION, prog_name="electra")
+@LOG_FORMAT
 @DEBUG
 def electra() -> None:
     """Train models that translate, summarise or continue texts, and run them on document sets,
@@ -74,7 +89,7 @@ def electra() -> None:
 
 
 def _command(name: str) -> Callable[[Callable[..., Any]], click.Command]:
-    return lambda function: electra.command(name)(DEBUG(function))
+    return lambda function: electra.command(name)(LOG_FORMAT(DEBUG(function)))
 
 
 def result(command: str, counts: dict[str, Any]) -> None:
@@ -342,7 +357,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             traceback.print_exception(error)
     try:
         if text:
-            print(text, file=sys.stderr, flush=True)
+            level = {0: "info", 1: "error", 2: "error"}.get(status, "warning")
+            told = log_lines.line(text, level=level) if log_lines.is_json() else text
+            print(told, file=sys.stderr, flush=True)
         sys.stdout.flush()
     except BrokenPipeError:
         pass
@@ -368,8 +385,8 @@ def _verdict(error: BaseException) -> tuple[int, str]:
         return 2, f"{name}: {error.format_message()} See `{name} --help`."
     if isinstance(error, InputError):
         return 2, _one_line(str(error))
-    if isinstance(error, WorkError):
-        return 1, _one_line(str(error))
+    if isinstance(error, WorkError | WorkPutOff):
+        return int(isinstance(error, WorkError)), _one_line(str(error))
     if isinstance(error, BrokenPipeError):
         return 1, ""
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:

@@ -2,31 +2,29 @@
 
 from __future__ import annotations
 
-import contextlib
-import importlib
-import importlib.metadata
 import os
 import shutil
-import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from electra_model import ctranslate2_format
-from electra_model.errors import InputError, WorkError, printable
+from electra_model.errors import InputError, printable
 from pipelines import files, tasks
 
-from . import processor, stage_checks
+from . import dataflow, flink, machine_checks, stage_checks
 from .job import JobConfig, load_job
+from .machine_checks import Finding
 from .progress import counted, size
-from .run_record import machine
 
-# What a job of the smallest size needs, measured; more is better.
-_LEAST_MEMORY = 4e9
-_LEAST_DISK = 5e9
+_LEAST_DISK = 5e9  # of a job of the smallest size, measured
 
-# (state, name, what was found): "ok", "warn", "fail" or, for the user's own files, "wrong".
-Finding = tuple[str, str, str]
+# Of a worker that translates: what it is held to; a small model takes somewhat less.
+_WORKER_BYTES = 1.5e9
+# Of a training, for each parameter: itself, its gradient, two moments, an average, and a copy in a
+# checkpoint that is written; and what the libraries and the activations of a batch take.
+_TRAINING_BYTES_A_PARAMETER = 24
+_TRAINING_BYTES = 2e9
 
 
 def examine(
@@ -57,84 +55,16 @@ def _all(job_file: str | None, overrides: Sequence[str], model: str | None) -> I
     if job is not None:
         yield from _inputs(job)
     yield from _folder(job.workdir if job else ".")
-    yield _python()
-    yield _owners()
-    for name in ("tensorflow", "tensorflow_text", "apache_beam", "pyarrow", "sentencepiece"):
-        yield _library(name)
-    yield _crc32c()
-    yield _processor()
-    yield _memory()
+    yield from machine_checks.findings()
     yield _pipeline()
     if job is not None:
+        yield from _engine(job)
         folder = job.path("model")
-        model = model or (folder if files.exists(folder) else None)
+        if files.exists(folder):
+            yield from _same_vocabulary(job, folder)
+            model = model or folder
     if model is not None:
         yield _model(model)
-
-
-def _python() -> Finding:
-    version = ".".join(map(str, sys.version_info[:3]))
-    if not (3, 11) <= sys.version_info[:2] <= (3, 13):
-        return "fail", "Python", f"{version}; 3.11, 3.12 or 3.13 is needed"
-    return "ok", "Python", f"{version} ({sys.executable})"
-
-
-def _owners() -> Finding:
-    from .cli import check_owners
-
-    try:
-        check_owners(importlib.metadata.packages_distributions())
-    except WorkError as error:
-        return "fail", "packages", str(error)
-    return "ok", "packages", "electra_model, pipelines and runners belong to electra-pipelines only"
-
-
-def _library(name: str) -> Finding:
-    distribution = name.replace("_", "-")
-    try:
-        importlib.import_module(name)
-        return "ok", distribution, importlib.metadata.version(distribution)
-    except Exception as error:  # a library that is broken may raise anything
-        reason = " ".join(str(error).split())[:200]
-        return "fail", distribution, f"cannot be imported: {reason}; install the lock file again"
-
-
-def _crc32c() -> Finding:
-    try:
-        module = importlib.import_module("google_crc32c")
-    except ImportError:
-        return "fail", "google-crc32c", "is not installed; pip install google-crc32c"
-    if module.implementation != "c":
-        return "warn", "google-crc32c", "is the slow Python version; writing shards will be slow"
-    return "ok", "google-crc32c", "compiled"
-
-
-def _processor() -> Finding:
-    facts = machine()
-    text = f"{facts['processor']}, {facts['cores']} cores"
-    flags = processor.flags()
-    known = [name for name in ("avx2", "fma", "avx512f", "amx_tile", "asimd") if name in flags]
-    if flags and not {"avx2", "asimd"} & flags:
-        return "warn", "processor", f"{text}; no AVX2, so training will be several times slower"
-    return "ok", "processor", f"{text}, {' '.join(known)}"
-
-
-def _memory() -> Finding:
-    available = 0
-    with contextlib.suppress(OSError, ValueError), open("/proc/meminfo") as stream:
-        for line in stream:
-            if line.startswith("MemAvailable"):
-                available = int(line.split()[1]) * 1024
-    with contextlib.suppress(OSError, ValueError):  # a container may allow less than there is
-        with (
-            open("/sys/fs/cgroup/memory.max") as limit,
-            open("/sys/fs/cgroup/memory.current") as used,
-        ):
-            available = min(available, int(limit.read()) - int(used.read()))
-    text = f"{available / 1e9:.1f} GB free"
-    if 0 < available < _LEAST_MEMORY:
-        return "warn", "memory", f"{text}; {_LEAST_MEMORY / 1e9:.0f} GB are needed at least"
-    return "ok", "memory", text
 
 
 def _pipeline() -> Finding:
@@ -210,6 +140,65 @@ def _inputs(job: JobConfig) -> Iterator[Finding]:
         stage_checks.documents(job)
     except InputError as error:
         yield "wrong", "translate", str(error)
+
+
+def _engine(job: JobConfig) -> Iterator[Finding]:
+    """Whether what the pipelines run on answers, and has the memory."""
+    runner = job.runner
+    if runner.name == "flink":
+        problems = flink.problems(runner)
+        yield from (("wrong", "runner", problem) for problem in problems)
+        if not problems:
+            yield "ok", "runner", f"Flink answers at {runner.master}"
+    elif runner.name == "dataflow":
+        try:
+            dataflow.options(runner)
+            dataflow.runner(runner)
+            yield "ok", "runner", f"Dataflow in {runner.region}, project {runner.project}"
+        except InputError as error:
+            yield "wrong", "runner", str(error)
+    else:
+        workers = runner.workers or 1
+        free = machine_checks.free_memory()
+        if free and workers * _WORKER_BYTES > free:
+            yield (
+                "warn",
+                "runner",
+                f"{counted(workers, 'worker')} may take {size(workers * _WORKER_BYTES)}, and "
+                f"{size(free)} are free; lower runner.workers",
+            )
+    free = machine_checks.free_memory()
+    needed = _TRAINING_BYTES + _TRAINING_BYTES_A_PARAMETER * _parameters(job)
+    if free and job.data.train and needed > free:
+        yield (
+            "warn",
+            "training",
+            f"a model of preset {job.model.preset} may take {size(needed)}, and {size(free)} are "
+            "free; lower model.preset or train.batch_tokens",
+        )
+
+
+def _parameters(job: JobConfig) -> int:
+    """About how many the network has."""
+    sizes = job.model.sizes()
+    width, inside = sizes["d_model"], sizes["dff"]
+    layers = sizes["num_layers"] * (4 * width * width + 2 * width * inside)
+    layers += sizes["num_decoder_layers"] * (8 * width * width + 2 * width * inside)
+    return layers + job.vocabulary.size * width
+
+
+def _same_vocabulary(job: JobConfig, folder: str) -> Iterator[Finding]:
+    """Whether the model of the work folder goes with its vocabulary."""
+    model = files.read_json(files.join(folder, "model.json")).get("vocabulary")
+    own = files.read_json(job.path("vocabulary", "vocabulary.json")).get("fingerprint")
+    trained = model.get("fingerprint") if isinstance(model, dict) else None
+    if own and trained and own != trained:
+        yield (
+            "wrong",
+            "vocabulary",
+            f"{folder} was trained with another vocabulary ({trained}) than that of "
+            f"{job.path('vocabulary')} ({own}); run `electra run` to train it anew",
+        )
 
 
 def _model(folder: str) -> Finding:

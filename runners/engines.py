@@ -1,60 +1,72 @@
 """Where pipelines run: the job file's section `runner` to Beam's options and runner.
 
 `local` is Beam's in-process runner, named explicitly because Beam's own default may download a
-program; with more than one worker each is a process of its own. This is the engine that the tests
-run. `flink` and `dataflow` build Beam's options for those engines and hand the pipeline over: no
-test of this project has run on them yet.
+program; with more than one worker each is a process of its own. `flink` and `dataflow` have files
+of their own.
 """
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import difflib
-import importlib.util
-from typing import Any, Literal
+import os
+from collections.abc import Sequence
+from typing import Any
 
-import pydantic
-from pydantic import Field
-
-from electra_model.config import STRICT
 from electra_model.errors import InputError
 from electra_model.threads import processors
+from pipelines import stage_costs
+from pipelines.units import Unit
 
-# What each engine cannot do without; the values go below `runner.options`.
-_REQUIRED = {
-    "local": (),
-    "flink": ("flink_master",),
-    "dataflow": ("project", "region", "temp_location"),
-}
+from . import dataflow, flink
+from .engine_config import RunnerConfig as RunnerConfig
+
+# What is worth one more process, which takes seconds to start: text to prepare, and units to
+# translate, each of half a minute or so. And the memory that one may take.
+_PREPARE_BYTES = 8_000_000
+_TRANSLATE_UNITS = 3
+_PROCESS_BYTES = 1.5e9
 
 
-# Of one machine: each is a Python process with Beam in it.
-_MOST_PROCESSES = 512
+def for_prepare(config: RunnerConfig, units: Sequence[Unit]) -> RunnerConfig:
+    """The runner with its workers chosen where the job file leaves that open."""
+    return _with_workers(config, 1 + int(stage_costs.text_bytes(units) // _PREPARE_BYTES))
 
 
-@pydantic.dataclasses.dataclass(frozen=True, kw_only=True, config=STRICT)
-class RunnerConfig:
-    """Where and how wide pipelines run.
+def for_translate(config: RunnerConfig, pending: int) -> RunnerConfig:
+    """The runner with its workers chosen where the job file leaves that open.
 
-    Attributes:
-      name: the engine. workers: processes (local), parallelism (flink), most machines (dataflow).
-      options: further options, by Beam's names, such as `{flink_master: "host:8081"}`.
+    Args:
+      pending: units that are yet to be translated.
     """
+    return _with_workers(config, pending // _TRANSLATE_UNITS)
 
-    name: Literal["local", "flink", "dataflow"] = "local"
-    workers: int = Field(default=1, ge=1, le=10_000)
-    options: dict[str, Any] = Field(default_factory=dict)
 
-    @pydantic.model_validator(mode="after")
-    def _check_required(self) -> RunnerConfig:
-        if self.name == "local" and self.workers > _MOST_PROCESSES:
-            raise ValueError(
-                f"runner.workers: found {self.workers}; of the runner local it should be from 1 to "
-                f"{_MOST_PROCESSES}, one for each processor"
-            )
-        missing = [name for name in _REQUIRED[self.name] if not self.options.get(name)]
-        if missing:
-            raise ValueError(f"runner.options.{missing[0]}: is needed for the runner {self.name}")
-        return self
+def _with_workers(config: RunnerConfig, worth: int) -> RunnerConfig:
+    if config.name != "local" or config.workers is not None:
+        return config
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    most = min(processors(), int(memory // _PROCESS_BYTES))
+    return dataclasses.replace(config, workers=max(1, min(worth, most)))
+
+
+def check(config: RunnerConfig) -> None:
+    """Raises `InputError` for an engine that does not answer or cannot be used from here."""
+    if config.name == "flink":
+        for problem in flink.problems(config):
+            raise InputError(problem)
+    pipeline_runner(config)
+
+
+def standing_by(config: RunnerConfig) -> contextlib.AbstractContextManager[RunnerConfig]:
+    """Inside, what the engine needs on this machine runs; gives the configuration that names it.
+
+    Raises `InputError` or `WorkError` for what cannot be started or ends too early.
+    """
+    if config.name == "flink":
+        return flink.with_job_server(config)
+    return contextlib.nullcontext(config)
 
 
 def pipeline_options(config: RunnerConfig):
@@ -64,47 +76,34 @@ def pipeline_options(config: RunnerConfig):
     _check_options(config, PipelineOptions)
     options: dict[str, Any] = {
         "pipeline_type_check": True,
-        "default_sdk_harness_log_level": "WARNING",
+        "default_sdk_harness_log_level": "WARN",  # Java, too, knows it by this name
     }
     if config.name == "local":
-        options |= {"direct_num_workers": config.workers}
+        options |= {"direct_num_workers": config.workers or 1}
     elif config.name == "flink":
-        options |= {"runner": "FlinkRunner", "parallelism": config.workers}
+        options |= flink.options(config)
     else:
-        options |= {"runner": "DataflowRunner", "max_num_workers": config.workers}
+        options |= dataflow.options(config)
     return PipelineOptions(flags=[], **(options | config.options))
 
 
 def pipeline_runner(config: RunnerConfig):
-    """The Beam runner itself. Raises `InputError` when what it needs is not installed."""
+    """The Beam runner itself.
+
+    Raises `InputError` when what it needs is not installed.
+    """
     if config.name == "local":
         from apache_beam.runners.portability.fn_api_runner.fn_runner import FnApiRunner
 
-        if config.workers == 1:
+        workers = config.workers or 1
+        if workers == 1:
             return FnApiRunner()
         from .local_workers import LocalProcesses
 
-        threads = max(1, processors() // config.workers)
+        threads = max(1, processors() // workers)
         settings = {"options": config.options, "threads": threads}
         return FnApiRunner(default_environment=LocalProcesses(settings))
-    if config.name == "flink":
-        from apache_beam.runners.portability.flink_runner import FlinkRunner
-
-        return FlinkRunner()
-    if not _has("google.cloud.storage"):
-        raise InputError(
-            "runner.name: dataflow needs further packages: pip install 'electra-pipelines[gcp]'"
-        )
-    from apache_beam.runners.dataflow.dataflow_runner import DataflowRunner
-
-    return DataflowRunner()
-
-
-def _has(module: str) -> bool:
-    try:
-        return importlib.util.find_spec(module) is not None
-    except ModuleNotFoundError:
-        return False
+    return flink.runner() if config.name == "flink" else dataflow.runner(config)
 
 
 def _check_options(config: RunnerConfig, options_class) -> None:

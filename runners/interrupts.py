@@ -16,6 +16,8 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 
+from . import log_lines
+
 GRACE_SECONDS = 20.0
 MESSAGE = "Interrupted. The work done so far is kept: the same command goes on where it was."
 NOTHING_KEPT = (
@@ -78,7 +80,7 @@ def _end_later(status: int) -> None:
 
 def end_now(status: int) -> None:
     """Says whether work is kept, and ends the process without waiting for any thread."""
-    print(message(), file=sys.stderr, flush=True)
+    print(log_lines.line(message(), level="warning"), file=sys.stderr, flush=True)
     os._exit(status)
 
 

@@ -6,16 +6,17 @@ progress, which it reads off the receipts on the disk, so that it is the same fo
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import errno
 import json
 import os
 import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from electra_model.errors import InputError, WorkError
+from electra_model.errors import InputError, WorkError, WorkPutOff
 from pipelines import files, packing, tasks, units
 from pipelines.config import TranslateConfig
 from pipelines.records import EMPTY_LEDGER, Ledger
@@ -41,8 +42,9 @@ def run_pipeline(
     receipts: str,
     total: int | None = None,
     watch: Callable[[], tuple[float, float | None, str]] | None = None,
+    finish: Callable[[Any], Any] = lambda result: result,
 ) -> Any:
-    """Runs one pipeline to its end. Returns Beam's result, which has its counters.
+    """Runs one pipeline to its end. Returns what `finish` makes of Beam's result.
 
     Args:
       build: adds the transforms to a `beam.Pipeline`.
@@ -51,11 +53,25 @@ def run_pipeline(
       receipts: the folder below which units leave their receipts.
       total: how many receipts there will be, where that is known.
       watch: gives (done, total, the words for it) instead of the count of receipts.
+      finish: is given Beam's result while the engine can still be asked for its counters.
 
     Raises:
       InputError, WorkError: as raised in the pipeline, in whatever process; any other failure there
         becomes a `WorkError` that names the step.
+      WorkPutOff: a template was to be made, and is.
     """
+    with engines.standing_by(runner) as ready:
+        return finish(_run(build, ready, label, receipts, total, watch))
+
+
+def _run(
+    build: Callable[[Any], Any],
+    runner: RunnerConfig,
+    label: str,
+    receipts: str,
+    total: int | None,
+    watch: Callable[[], tuple[float, float | None, str]] | None,
+) -> Any:
     import apache_beam as beam
 
     from . import local_workers
@@ -68,7 +84,12 @@ def run_pipeline(
         try:
             pipeline = beam.Pipeline(runner=engine, options=options)
             build(pipeline)
-            result = pipeline.run()
+            outcome.running = result = pipeline.run()
+            if runner.template_location:
+                raise WorkPutOff(
+                    f"{label}: nothing has run; the pipeline is a template now, which `gcloud "
+                    f"dataflow jobs run` starts: {runner.template_location}"
+                )
             state = result.wait_until_finish()
             if state != "DONE":
                 raise WorkError(f"{label}: the pipeline ended as {state}")
@@ -82,7 +103,7 @@ def run_pipeline(
     local_workers.deaths.clear()
     interrupts.keeps(lambda: holds_receipts(receipts))
     thread = threading.Thread(target=work, daemon=True, name=f"pipeline-{label}")
-    with Progress(label, total, "units") as bar:
+    with _cancelling(outcome, runner), Progress(label, total, "units") as bar:
         thread.start()
         done: float = 0
         over = False
@@ -124,24 +145,41 @@ class _Outcome:
     def __init__(self) -> None:
         self.over = threading.Event()
         self.error: BaseException | None = None
+        self.running: Any = None
         self.result: Any = None
 
 
+@contextlib.contextmanager
+def _cancelling(outcome: _Outcome, runner: RunnerConfig) -> Iterator[None]:
+    """Whoever stops the command stops its job on the cluster, too; local workers end with us."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        if runner.name != "local" and outcome.running is not None:
+            with contextlib.suppress(Exception):  # it may be over, or out of reach
+                outcome.running.cancel()
+        raise
+
+
 _OURS = re.compile(r"electra_model\.errors\.(InputError|WorkError): (.*)")
+# What a cluster puts before a reason: the job's name and state, and Java's classes.
+_FAILED_JOB = re.compile(r"Pipeline \S+ failed in state \w+: |([a-z]\w*\.)+\w*Exception: ")
 _STEP = re.compile(r"\s*\[while running '([^']*)'\]")
 
 
 def _plain_error(error: BaseException, label: str) -> BaseException:
     """The error as it was raised, without what Beam wraps around it."""
-    if isinstance(error, KeyboardInterrupt):
+    if isinstance(error, KeyboardInterrupt | WorkPutOff):
         return error
-    text = str(error)
+    details = getattr(error, "details", None)  # of gRPC, whose text is about the call
+    text = str(details()) if callable(details) else str(error)
     for ours in (InputError, WorkError):
         if isinstance(error, ours):
             return ours(_STEP.sub("", text))
     if found := _OURS.search(text):  # raised in a worker process, it arrives as a traceback's text
         message = _STEP.sub("", found[2]).strip()
         return InputError(message) if found[1] == "InputError" else WorkError(message)
+    text = _FAILED_JOB.sub("", text)
     lines = [line for line in text.splitlines() if line.strip()] or [""]
     step = _STEP.search(text)
     reason = next((line for line in reversed(lines) if _STEP.search(line)), lines[-1])
@@ -185,15 +223,16 @@ def run_prepare(job: JobConfig, plan: PreparePlan | None = None) -> dict[str, An
     if not files.is_remote(job.workdir) and (left := foresight.left_off(config, plan)):
         say(f"prepare: goes on from what is there: {planning.left_off(left)}")
     failure.clear(config)
+    runner = engines.for_prepare(job.runner, plan.units)
     progress = PrepareProgress(
         job.workdir,
         [stage.name for _, stage in prepare.stages_of(config, plan)],
         plan.units,
-        job.runner.workers,
+        runner.workers or 1,
     )
     run_pipeline(
         lambda pipeline: prepare.build_prepare(pipeline, config, plan),
-        job.runner,
+        runner,
         label="prepare",
         receipts=job.path("prepare"),
         watch=progress,
@@ -249,14 +288,14 @@ def run_translate(
     if plan.complete:
         say("translate: the output is complete already, for this input, model and decoding")
     else:
-        result = run_pipeline(
+        done = run_pipeline(
             lambda pipeline: translate.build_translate(pipeline, config, plan),
-            runner,
+            engines.for_translate(runner, len(plan.pending)),
             label="translate",
             receipts=files.join(plan.output, "_electra", "units"),
             total=plan.total_units,
+            finish=remembering.counts,
         )
-        done = remembering.counts(result)
         remembering.tidy(config, plan)
     counts = {**translation_counts(plan.output), **done}
     if counts.get("cut"):

@@ -33,6 +33,34 @@ URN = "electra:environment:local_processes:v1"
 _STOP_SECONDS = 5.0
 
 
+def environment(
+    control: endpoints_pb2.ApiServiceDescriptor, worker_id: str, options: str, threads: int
+) -> dict[str, str]:
+    """The variables that a worker process is started with.
+
+    Args:
+      control: where it asks for work. options: of the pipeline, JSON as Beam's worker reads it.
+      threads: of its libraries.
+    """
+    return {
+        # Side by side, workers share the cores; each would otherwise take all of them.
+        "TF_NUM_INTRAOP_THREADS": str(threads),
+        "OMP_NUM_THREADS": str(threads),
+        **os.environ,
+        "CONTROL_API_SERVICE_DESCRIPTOR": text_format.MessageToString(control),
+        "PIPELINE_OPTIONS": options,
+        "WORKER_ID": worker_id,
+        "ELECTRA_PARENT": str(os.getpid()),
+    }
+
+
+def start(variables: dict[str, str]) -> subprocess.Popen:
+    """One worker process, which lives no longer than the thread that calls this."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "runners.worker"], env=variables, stdin=subprocess.DEVNULL
+    )
+
+
 class LocalProcesses(Environment):
     """One process per worker, started as `python -m runners.worker`.
 
@@ -83,10 +111,10 @@ class LocalProcessHandler(GrpcWorkerHandler):
 
     def _run(self) -> None:
         try:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "runners.worker"],
-                env=self._environment(),
-                stdin=subprocess.DEVNULL,
+            control = endpoints_pb2.ApiServiceDescriptor(url=self.control_address)
+            options = json.dumps({"options": self._settings["options"]})
+            self._process = start(
+                environment(control, self.worker_id, options, self._settings["threads"])
             )
         finally:
             self._started.set()
@@ -101,20 +129,6 @@ class LocalProcessHandler(GrpcWorkerHandler):
         ):  # again and again, for instructions that are given after its death
             self.control_conn.abort(error)
             time.sleep(0.1)
-
-    def _environment(self) -> dict[str, str]:
-        control = endpoints_pb2.ApiServiceDescriptor(url=self.control_address)
-        threads = str(self._settings["threads"])
-        return {
-            # Side by side, workers share the cores; each would otherwise take all of them.
-            "TF_NUM_INTRAOP_THREADS": threads,
-            "OMP_NUM_THREADS": threads,
-            **os.environ,
-            "CONTROL_API_SERVICE_DESCRIPTOR": text_format.MessageToString(control),
-            "PIPELINE_OPTIONS": json.dumps({"options": self._settings["options"]}),
-            "WORKER_ID": self.worker_id,
-            "ELECTRA_PARENT": str(os.getpid()),
-        }
 
     def close(self) -> None:
         """Ends the connections, whereupon the process ends by itself: that is no death."""

@@ -16,6 +16,8 @@ import types
 import warnings
 from collections.abc import Callable
 
+from . import log_lines
+
 DEBUG_VARIABLE = "ELECTRA_DEBUG"
 
 # Beam logs each failure with a traceback before it raises it, and it is the raised error that the
@@ -25,6 +27,7 @@ _SILENT_ROOT = (
     "apitools not found",
     "Resource module is not available",
     "Waiting for grpc channel",
+    "Not setting flag with value None",
 )
 # What TensorFlow writes while it is imported, whatever TF_CPP_MIN_LOG_LEVEL says.
 _IMPORT_CHATTER = re.compile(
@@ -46,7 +49,7 @@ def quiet() -> None:
     """Sets up the root logger of this process, and the import of TensorFlow."""
     environment()
     handler = logging.StreamHandler()
-    handler.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
+    handler.setFormatter(log_lines.Formatter("%(levelname)s %(name)s: %(message)s"))
     if DEBUG_VARIABLE not in os.environ:
         handler.setLevel(logging.WARNING)
         handler.addFilter(_tells_the_user_something)

@@ -13,7 +13,7 @@ from pipelines import files, foresight, tasks
 from pipelines.foresight import Outlook
 from pipelines.prepare import PreparePlan
 
-from . import durations, stages
+from . import durations, engines, stages
 from .durations import Seconds
 from .job import JobConfig
 from .progress import clock, counted, size
@@ -97,9 +97,8 @@ def _guess(
     if name == "prepare" and plan is not None:
         pace = durations.pace_of(job)
         identifies = job.clean.wrong_language is not False
-        return durations.of_prepare(
-            outlooks, plan.units, job.runner.workers, pace, identifies=identifies
-        )
+        workers = engines.for_prepare(job.runner, plan.units).workers or 1
+        return durations.of_prepare(outlooks, plan.units, workers, pace, identifies=identifies)
     return durations.of_training(job, name) if name in ("pretrain", "train") else None
 
 
@@ -173,6 +172,8 @@ def _because(why: str) -> str:
 
 def _runner(job: JobConfig) -> str:
     workers = job.runner.workers
+    if workers is None:
+        return f"{job.runner.name} with as many workers as the input is worth"
     return f"{job.runner.name} with {counted(workers, 'worker')}"
 
 

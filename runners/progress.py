@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, TextColumn
 from rich.progress import Progress as RichProgress
 
-from electra_model.errors import printable
+from . import log_lines
 
 LINE_SECONDS = 30.0
 
@@ -22,7 +22,7 @@ SETTLE_SECONDS = 5.0
 
 def say(text: str) -> None:
     """One line on standard error, at once, whatever names of files or fields are in it."""
-    print(printable(text), file=sys.stderr, flush=True)
+    print(log_lines.line(text), file=sys.stderr, flush=True)
 
 
 class Progress:
@@ -63,7 +63,7 @@ class Progress:
 
     def __enter__(self) -> Progress:
         self._started = self._last_line = time.monotonic()
-        if self._stream.isatty():
+        if self._stream.isatty() and not log_lines.is_json():
             self._bar = RichProgress(
                 TextColumn("{task.description}"),
                 BarColumn(bar_width=30),
@@ -106,7 +106,9 @@ class Progress:
 
     def _print(self) -> None:
         self._printed = self._done
-        print(f"{self.label}: {self._text()}", file=self._stream, flush=True)
+        text = f"{self.label}: {self._text()}"
+        told = log_lines.line(text, done=self._done, total=self.total, unit=self.unit)
+        print(told, file=self._stream, flush=True)
 
     def _text(self) -> str:
         if self._given is not None:

@@ -16,11 +16,12 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
+from electra_model.errors import WorkPutOff
 from electra_model.threads import processors
 from pipelines import files
 from pipelines.units import fingerprint
 
-from . import processor
+from . import processor, prometheus_file
 from .job import JobConfig
 from .job_yaml import plain
 
@@ -40,7 +41,7 @@ class RunRecord:
     """The content of `workdir/run.json`, written again at each step."""
 
     def __init__(self, job: JobConfig) -> None:
-        self._path = job.path("run.json")
+        self._workdir, self._path = job.workdir, job.path("run.json")
         stages = files.read_json(self._path).get("stages")
         self.stages: dict[str, Any] = stages if isinstance(stages, dict) else {}
         settings = plain({**dataclasses.asdict(job), "model": job.model.settings()})
@@ -64,7 +65,9 @@ class RunRecord:
                 yield entry
             entry["status"] = "complete"
         except BaseException as error:
-            entry["status"] = "stopped" if isinstance(error, KeyboardInterrupt) else "failed"
+            entry["status"] = "failed"
+            if isinstance(error, KeyboardInterrupt | WorkPutOff):
+                entry["status"] = "stopped" if isinstance(error, KeyboardInterrupt) else "put off"
             if entry["status"] == "failed":
                 entry["error"] = " ".join(str(error).split())
             raise
@@ -76,6 +79,7 @@ class RunRecord:
     def _save(self) -> None:
         text = json.dumps({**self._facts, "stages": self.stages}, indent=2, default=str) + "\n"
         files.write_atomic(self._path, text.encode())
+        prometheus_file.write(self._workdir, self.stages)
 
 
 class MemoryWatch:

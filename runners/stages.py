@@ -373,4 +373,6 @@ STAGES: tuple[Stage, ...] = (
     ),
     Stage("report", "writing the report", "report.html", (), _everything, _always, _report),
 )
+# Those that are pipelines: where they run, the section `runner` says.
+PIPELINES = ("prepare", "translate")
 BY_NAME = {stage.name: stage for stage in STAGES}

@@ -12,7 +12,7 @@ from electra_model import checkpoint
 from electra_model.errors import InputError, WorkError
 from pipelines import files
 
-from . import cluster, interrupts, prepare_words, stages
+from . import cluster, engines, interrupts, prepare_words, stages
 from .cluster import Member
 from .job import JobConfig, save_resolved
 from .progress import clock, counted, say
@@ -151,6 +151,8 @@ def _do(stage: Stage, job: JobConfig, record: RunRecord) -> dict[str, Any]:
     try:
         # An input that is refused changes nothing: what was complete under other settings still is.
         checked = {} if stage.check is None else {"checked": stage.check(job)}
+        if stage.name in stages.PIPELINES:
+            engines.check(job.runner)
         say(f"{stage.name}: {stage.title}{again}")
         stages.begin(stage, job)
         with record.stage(stage.name) as entry:

@@ -17,14 +17,20 @@ import time
 _PR_SET_PDEATHSIG = 1
 
 
-def tie_to_parent(parent: int) -> None:
-    """Makes this process die with its parent. It exits at once when the parent is gone already."""
+def end_with_parent() -> None:
+    """Asks the kernel to end this process with the thread that started it."""
     try:
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     except (OSError, AttributeError):
-        pass  # not Linux: the thread below is enough, only slower
+        pass  # not Linux
+
+
+def tie_to_parent(parent: int) -> None:
+    """Makes this process die with its parent. It exits at once when the parent is gone already."""
+    end_with_parent()
     if os.getppid() != parent:
         os._exit(1)
+    # Where the kernel does not do it, this is enough, only slower.
     threading.Thread(target=_watch, args=(parent,), daemon=True, name="watch-parent").start()
 
 

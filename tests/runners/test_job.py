@@ -36,7 +36,7 @@ def test_a_short_job_file(load):
     assert (job.data.train, job.data.test) == (("corpus/train.tsv",), ())
     assert (job.train.minutes, job.train.steps) == (30.0, None)
     assert job.train.learning_rate == 5e-4
-    assert (job.runner.name, job.runner.workers) == ("local", 1)
+    assert (job.runner.name, job.runner.workers) == ("local", None)
     assert job.path("model", "model.json") == "work/en-de/model/model.json"
 
 
@@ -132,7 +132,7 @@ def test_checks_are_a_section_or_a_switch(load, text, overrides, enabled, ratio)
         ("model: {max_length: 64}", "job.yaml: train.buckets: 128 is more than model.max_length, 64; lower it or raise that"),
         ("dataset: {max_tokens: 129}", "job.yaml: dataset.max_tokens: 129 is more than the last of train.buckets, 128; lower it or raise that"),
         ("runner: {name: spark}", "job.yaml: runner.name: found 'spark'; allowed is 'local', 'flink' or 'dataflow'"),
-        ("runner: {name: flink}", "job.yaml: runner.options.flink_master: is needed for the runner flink"),
+        ("runner: {name: flink}", "job.yaml: runner.master: is needed for the runner flink"),
         ("pretrain: {ema: 0.9}", "job.yaml: pretrain.ema: unknown key; did you mean train.ema?"),
         ("pretrain: {bad_updates: 0}", "job.yaml: pretrain.bad_updates: found 0; it should be from 1 to 1000"),
         (

@@ -1,0 +1,53 @@
+"""What the tests of clouds and schedules need and nobody else: fetched once, into `work/cloud`.
+
+`python -m tests.cloud.environments` prints the interpreter that runs them. It sees the project's
+environment, and beside it what `cloud.lock` names.
+"""
+
+import hashlib
+import os
+import pathlib
+import subprocess
+import sys
+import sysconfig
+
+HERE = pathlib.Path(__file__).parent
+FOLDER = pathlib.Path("work/cloud")
+GCS_SERVER = "github.com/fsouza/fake-gcs-server@v1.52.2"
+
+
+def python(name: str, *, beside_ours: bool) -> str:
+    """The interpreter with what `NAME.lock` names; made anew when that changed.
+
+    Args:
+      beside_ours: whether it sees the environment of this interpreter as well.
+    """
+    lock, place = HERE / f"{name}.lock", FOLDER.absolute() / f"{name}-venv"
+    found, stamp = place / "bin" / "python", place / ".lock"
+    wanted = hashlib.sha256(lock.read_bytes()).hexdigest()
+    if not stamp.is_file() or stamp.read_text() != wanted:
+        print(f"Installing {lock.name} ...", file=sys.stderr)
+        subprocess.run([sys.executable, "-m", "venv", "--clear", str(place)], check=True)
+        pip = [str(found), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        subprocess.run([*pip, "--require-hashes", "--no-deps", "-r", str(lock)], check=True)
+        if beside_ours:
+            (site,) = (place / "lib").glob("python*/site-packages")
+            ours = sysconfig.get_paths()["purelib"]
+            (site / "ours.pth").write_text(f"{ours}\n")
+        stamp.write_text(wanted)
+    return str(found)
+
+
+def gcs_server() -> str:
+    """The program of a Cloud Storage server; needs Go to make it."""
+    folder = FOLDER.absolute() / "bin"
+    program = folder / "fake-gcs-server"
+    if not program.is_file():
+        print(f"Building {GCS_SERVER} ...", file=sys.stderr)
+        environment = {**os.environ, "GOBIN": str(folder), "CGO_ENABLED": "0"}
+        subprocess.run(["go", "install", GCS_SERVER], env=environment, check=True)
+    return str(program)
+
+
+if __name__ == "__main__":
+    print(python("cloud", beside_ours=True))

@@ -1,0 +1,120 @@
+"""Inputs, outputs, models and work folders in object stores: the bytes of a local run, also after a
+kill. The stores are real servers on this machine."""
+
+import json
+import signal
+import time
+
+import pytest
+
+from tests.cloud import bucket, commands
+from tests.small_model import write_small_model
+
+pytestmark = [pytest.mark.cloud, pytest.mark.timeout(600)]
+
+WORDS = "the quick brown fox jumps over a lazy dog and runs home".split()
+
+
+@pytest.fixture(params=["gcs", "s3"])
+def store(request):
+    variables = request.getfixturevalue(request.param)
+    scheme = "gs" if request.param == "gcs" else "s3"
+    return variables, f"{scheme}://bucket/{request.node.name.partition('[')[0]}"
+
+
+def folder_of(root):
+    return root.removeprefix("gs://bucket/").removeprefix("s3://bucket/")
+
+
+def sentence(number):
+    return " ".join(WORDS[number // 12**place % 12] for place in range(5)) + "."
+
+
+def job_text(work, corpus):
+    return f"""
+workdir: {work}
+source_lang: en
+target_lang: de
+data: {{train: ["{corpus}/*.tsv"]}}
+vocabulary: {{size: 100}}
+dataset: {{unit_megabytes: 0.02}}
+"""
+
+
+def local_files(folder):
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+def test_prepare_as_on_this_machine_and_after_a_kill(store, tmp_path):
+    variables, root = store
+    here, there = tmp_path / "here", tmp_path / "there"
+    for folder in (here, there, here / "corpus"):
+        folder.mkdir()
+    for part in range(2):
+        rows = range(part * 2000, part * 2000 + 2000)
+        text = "".join(f"{sentence(n)} {n}\t{sentence(n * 7)} {n}\n" for n in rows)
+        (here / "corpus" / f"{part}.tsv").write_text(text)
+        bucket.write(variables, f"{folder_of(root)}/corpus/{part}.tsv", text)
+    (here / "job.yaml").write_text(job_text(here / "work", here / "corpus"))
+    (there / "job.yaml").write_text(job_text(f"{root}/work", f"{root}/corpus"))
+
+    counts = commands.electra({}, "prepare", here / "job.yaml")
+    assert counts["in"] == 4000
+    process = commands.start(variables, "prepare", there / "job.yaml")
+    receipts = f"{folder_of(root)}/work/prepare/clean"
+    while not any(name.endswith(".json") for name in bucket.names(variables, receipts)):
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.1)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    found = commands.electra(variables, "prepare", there / "job.yaml")
+
+    assert (found["in"], found["out"]) == (counts["in"], counts["out"])
+    for part in ("dataset", "vocabulary"):
+        expected = local_files(here / "work" / part)
+        remote = bucket.contents(variables, f"{folder_of(root)}/work/{part}")
+        assert sorted(remote) == sorted(expected)
+        # Rejected records name the file that they are from.
+        differ = [name for name in expected if remote[name] != expected[name]]
+        assert [name for name in differ if not name.startswith("rejected/")] == []
+    again = commands.electra(variables, "prepare", there / "job.yaml")
+    assert again["status"] == "complete"
+
+
+def test_translate_as_on_this_machine_and_after_a_kill(store, tmp_path):
+    variables, root = store
+    model, docs = write_small_model(tmp_path / "model"), tmp_path / "docs"
+    docs.mkdir()
+    for name in ("a", "b"):
+        rows = ({"id": n, "text": sentence(n * len(name))} for n in range(150))
+        (docs / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (docs / "c.txt").write_text("\n".join(map(sentence, range(40))) + "\n")
+    bucket.upload(variables, model, f"{folder_of(root)}/model")
+    bucket.upload(variables, docs, f"{folder_of(root)}/docs")
+    units = ("--set", "translate.unit_segments=16")
+
+    def arguments(place, output):
+        options = {"--model": f"{place}/model", "--input": f"{place}/docs/*", "--output": output}
+        return ["translate", *(part for pair in options.items() for part in pair), *units]
+
+    commands.electra({}, *arguments(tmp_path, str(tmp_path / "out")))
+    process = commands.start(variables, *arguments(root, f"{root}/out"))
+    receipts = f"{folder_of(root)}/out/_electra/units"
+    while not any(name.endswith(".json") for name in bucket.names(variables, receipts)):
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.1)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    counts = commands.electra(variables, *arguments(root, f"{root}/out"))
+
+    assert counts["in"] == counts["out"] == 340
+    expected = local_files(tmp_path / "out")
+    remote = bucket.contents(variables, f"{folder_of(root)}/out")
+    for name in ("a.jsonl", "b.jsonl", "c.txt"):
+        assert remote[name] == expected[name]
+    assert "_electra/manifest.json" in remote
+    assert not [name for name in remote if name.startswith("_electra/units/")]
