@@ -8,6 +8,7 @@ An object store shows an object only when it is complete, so there a plain write
 from __future__ import annotations
 
 import contextlib
+import errno
 import glob as local_glob
 import hashlib
 import json
@@ -15,7 +16,7 @@ import os
 import re
 import secrets
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, BinaryIO
 
 from electra_model.durability import sync_folder as sync_folder
@@ -37,7 +38,17 @@ def join(folder: str, *names: str) -> str:
 def _filesystems():
     from apache_beam.io.filesystems import FileSystems
 
+    if FileSystems._pipeline_options is None:  # some stores ask for them, even for empty ones
+        use_options({})
     return FileSystems
+
+
+def use_options(options: dict[str, Any]) -> None:
+    """Has object stores reached with these options of Beam, such as `s3_endpoint_url`."""
+    from apache_beam.io.filesystems import FileSystems
+    from apache_beam.options.pipeline_options import PipelineOptions
+
+    FileSystems.set_options(PipelineOptions(flags=[], **options))
 
 
 def open_read(path: str) -> BinaryIO:
@@ -46,12 +57,27 @@ def open_read(path: str) -> BinaryIO:
         return open(path, "rb")
     from apache_beam.io.filesystem import CompressionTypes
 
-    return _filesystems().open(path, compression_type=CompressionTypes.UNCOMPRESSED)  # type: ignore[return-value]
+    with _named_if_missing(path):
+        return _filesystems().open(path, compression_type=CompressionTypes.UNCOMPRESSED)  # type: ignore[return-value]
+
+
+@contextlib.contextmanager
+def _named_if_missing(path: str) -> Iterator[None]:
+    """Raises `FileNotFoundError` for what each object store has an error of its own for."""
+    try:
+        yield
+    except OSError:
+        raise
+    except Exception as error:
+        if getattr(error, "code", None) == 404:
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path) from None
+        raise
 
 
 def read_bytes(path: str) -> bytes:
     """The whole file."""
-    with open_read(path) as stream:
+    # Some stores find out when the first byte is read.
+    with _named_if_missing(path), open_read(path) as stream:
         return stream.read()
 
 
@@ -95,9 +121,13 @@ def below(folder: str) -> list[str]:
 
     Raises `InputError` where there is none.
     """
+    if paths := _below(folder):
+        return paths
+    raise InputError(f"{folder}: holds no file")
+
+
+def _below(folder: str) -> list[str]:
     found = _filesystems().match([join(folder, "**")])[0].metadata_list
-    if not found:
-        raise InputError(f"{folder}: holds no file")
     return sorted(entry.path for entry in found)
 
 
@@ -122,6 +152,9 @@ def write_atomic(path: str, data: bytes | Iterable[bytes], *, last: bool = True)
     if is_remote(path):
         from apache_beam.io.filesystem import CompressionTypes
 
+        if path.startswith("s3://") and data == b"":
+            _write_empty_to_s3(path)
+            return digest.hexdigest()
         with _filesystems().create(path, compression_type=CompressionTypes.UNCOMPRESSED) as stream:
             for chunk in chunks:
                 digest.update(chunk)
@@ -145,6 +178,15 @@ def write_atomic(path: str, data: bytes | Iterable[bytes], *, last: bool = True)
     if last:
         sync_folder(folder)
     return digest.hexdigest()
+
+
+def _write_empty_to_s3(path: str) -> None:
+    """Beam uploads to S3 in parts, and of nothing there is no part."""
+    from apache_beam.io.aws.s3io import S3IO, parse_s3_path
+
+    bucket, name = parse_s3_path(path)
+    store = S3IO(options=_filesystems()._pipeline_options)
+    store.client.client.put_object(Bucket=bucket, Key=name, Body=b"")
 
 
 def is_temporary(name: str) -> bool:
@@ -209,8 +251,9 @@ def rename(path: str, target: str) -> None:
 def remove_tree(folder: str) -> None:
     """Removes a folder and all below it; one that is not there is fine."""
     if is_remote(folder):
-        if exists(folder):
-            _filesystems().delete([folder])
+        # A store has no folders, only names that begin alike.
+        if paths := _below(folder):
+            _filesystems().delete(paths)
     else:
         shutil.rmtree(folder, ignore_errors=True)
 

@@ -12,7 +12,7 @@ from electra_model.errors import InputError
 from pipelines import files, tasks
 from pipelines.config import TranslateConfig
 
-from . import job_checks, launch
+from . import engines, job_checks, launch
 from .engines import RunnerConfig
 from .job import JobConfig
 from .progress import say
@@ -62,6 +62,7 @@ def translate(options: dict[str, Any], overrides: Sequence[str]) -> dict[str, An
     arranged = job_checks.arrange(values, JobConfig, origins)
     config = _config(TranslateConfig, arranged["translate"], "translate", origins)
     runner = _config(RunnerConfig, arranged["runner"], "runner", origins)
+    engines.reach_stores(runner)
     if "output_field" not in arranged["translate"]:
         config = dataclasses.replace(config, output_field=_output_field(options["model"]))
     from . import remembering

@@ -28,6 +28,13 @@ _OWN = {
         *("public_ips", "image", "wheel", "endpoint", "job_file", "template_location"),
     ),
 }
+# Options of Beam that are secrets -> where they belong.
+_SECRETS = {
+    "s3_access_key_id": "AWS_ACCESS_KEY_ID",
+    "s3_secret_access_key": "AWS_SECRET_ACCESS_KEY",
+    "s3_session_token": "AWS_SESSION_TOKEN",
+    "azure_connection_string": "AZURE_STORAGE_CONNECTION_STRING",
+}
 _ADDRESS = re.compile(r"(https?://)?(\[[0-9A-Fa-f:.]+\]|[^\s:/\[\]]+):[0-9]{1,5}/?")
 
 
@@ -100,6 +107,12 @@ class RunnerConfig:
                         f"runner.{key}: is a key of the runner {engine}, and runner.name is "
                         f"{self.name}; leave it out, or set runner.name: {engine}"
                     )
+        for name, variable in _SECRETS.items():
+            if self.options.get(name):
+                raise ValueError(
+                    f"runner.options.{name}: is a secret, which a job file, its copies and the "
+                    f"cluster's records would keep; set {variable} in the environment"
+                )
         for key in ("master", "worker_pool", "job_server"):
             value = getattr(self, key)
             if value is not None and not _ADDRESS.fullmatch(value):

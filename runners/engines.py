@@ -16,7 +16,7 @@ from typing import Any
 
 from electra_model.errors import InputError
 from electra_model.threads import processors
-from pipelines import stage_costs
+from pipelines import files, stage_costs
 from pipelines.units import Unit
 
 from . import dataflow, flink
@@ -49,6 +49,14 @@ def _with_workers(config: RunnerConfig, worth: int) -> RunnerConfig:
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     most = min(processors(), int(memory // _PROCESS_BYTES))
     return dataclasses.replace(config, workers=max(1, min(worth, most)))
+
+
+def reach_stores(config: RunnerConfig) -> None:
+    """Has object stores reached by the options of Beam that the runner is given, if any, from the
+    first look at the inputs on. Raises `InputError` for an option that Beam does not know."""
+    if config.options:
+        pipeline_options(config)
+        files.use_options(config.options)
 
 
 def check(config: RunnerConfig) -> None:

@@ -22,7 +22,7 @@ DEBUG_VARIABLE = "ELECTRA_DEBUG"
 
 # Beam logs each failure with a traceback before it raises it, and it is the raised error that the
 # user is told. Its warnings are about features that are not used here.
-_SILENT = ("apache_beam", "absl", "h5py", "matplotlib", "tensorflow", "urllib3")
+_SILENT = ("apache_beam", "absl", "google", "h5py", "matplotlib", "tensorflow", "urllib3")
 _SILENT_ROOT = (
     "apitools not found",
     "Resource module is not available",

@@ -38,6 +38,7 @@ def show(job: JobConfig, write: Callable[[str], None]) -> dict[str, Any]:
     """
     from . import job_inputs
 
+    engines.reach_stores(job.runner)
     plan = job_inputs.check_texts(job)
     warnings = job_inputs.warnings_of(job, plan)
     job_inputs.check_documents(job)

@@ -70,6 +70,7 @@ def do_stages(job: JobConfig, wanted: Sequence[Stage]) -> dict[str, Any]:
     """Does those of the stages that are not complete, in the order given. Name -> its counts."""
     from . import launch
 
+    engines.reach_stores(job.runner)
     _check(job, wanted)
     if (worker := _joins(job, wanted)) is not None:
         return {stage.name: _join(stage, job, worker) for stage in wanted}

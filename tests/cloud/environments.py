@@ -5,7 +5,6 @@ environment, and beside it what `cloud.lock` names.
 """
 
 import hashlib
-import os
 import pathlib
 import subprocess
 import sys
@@ -13,7 +12,6 @@ import sysconfig
 
 HERE = pathlib.Path(__file__).parent
 FOLDER = pathlib.Path("work/cloud")
-GCS_SERVER = "github.com/fsouza/fake-gcs-server@v1.52.2"
 
 
 def python(name: str, *, beside_ours: bool) -> str:
@@ -36,17 +34,6 @@ def python(name: str, *, beside_ours: bool) -> str:
             (site / "ours.pth").write_text(f"{ours}\n")
         stamp.write_text(wanted)
     return str(found)
-
-
-def gcs_server() -> str:
-    """The program of a Cloud Storage server; needs Go to make it."""
-    folder = FOLDER.absolute() / "bin"
-    program = folder / "fake-gcs-server"
-    if not program.is_file():
-        print(f"Building {GCS_SERVER} ...", file=sys.stderr)
-        environment = {**os.environ, "GOBIN": str(folder), "CGO_ENABLED": "0"}
-        subprocess.run(["go", "install", GCS_SERVER], env=environment, check=True)
-    return str(program)
 
 
 if __name__ == "__main__":

@@ -14,22 +14,61 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from typing import TypeVar
 
-from tests.cloud import environments
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+Server = TypeVar("Server", bound=http.server.ThreadingHTTPServer)
 
 _WAIT_SECONDS = 60.0
 
 
 @contextlib.contextmanager
 def gcs(folder: pathlib.Path) -> Iterator[dict[str, str]]:
-    """A Cloud Storage with one bucket, `bucket`; gives the variables that lead clients to it."""
-    port = free_port()
-    (folder / "bucket").mkdir(parents=True)
-    command = [environments.gcs_server(), "-scheme", "http", "-host", "127.0.0.1"]
-    options = {"-port": port, "-public-host": f"127.0.0.1:{port}", "-filesystem-root": folder}
-    given = [str(part) for pair in options.items() for part in pair]
-    with _server([*command, *given], f"http://127.0.0.1:{port}/storage/v1/b?project=p"):
-        yield {"STORAGE_EMULATOR_HOST": f"http://127.0.0.1:{port}"}
+    """A Cloud Storage with one bucket, `bucket`, and an account; gives the variables that lead
+    clients to them."""
+    port, folder = free_port(), folder / "store"
+    folder.mkdir()
+    program = pathlib.Path(sys.executable).with_name("gcp-storage-emulator")
+    command = [str(program), f"--data-dir={folder}", "start", "--host=127.0.0.1", f"--port={port}"]
+    address = f"http://127.0.0.1:{port}"
+    with (
+        _server([*command, "--default-bucket=bucket"], f"{address}/storage/v1/b/bucket"),
+        _tokens() as token_uri,
+    ):
+        account = folder.with_name("account.json")
+        account.write_text(json.dumps(_account(token_uri)))
+        yield {"STORAGE_EMULATOR_HOST": address, "GOOGLE_APPLICATION_CREDENTIALS": str(account)}
+
+
+def _account(token_uri: str) -> dict[str, str]:
+    """A service account as its key file has it, with a key of its own."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    encoded = key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+    return {
+        "type": "service_account",
+        "project_id": "some-project",
+        "client_email": "electra@some-project.iam.gserviceaccount.com",
+        "private_key": encoded.decode(),
+        "token_uri": token_uri,
+    }
+
+
+@contextlib.contextmanager
+def _tokens() -> Iterator[str]:
+    """Where accounts get a token, whoever they are."""
+
+    class Handler(_Handler):
+        def do_POST(self) -> None:
+            self.answer({"access_token": "token", "expires_in": 3600, "token_type": "Bearer"})
+
+    with _serving(http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)) as server:
+        yield f"http://127.0.0.1:{server.server_port}/token"
 
 
 @contextlib.contextmanager
@@ -68,8 +107,30 @@ def _server(command: list[str], address: str) -> Iterator[None]:
             time.sleep(0.1)
         yield
     finally:
-        os.killpg(process.pid, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
         process.wait()
+
+
+class _Handler(http.server.BaseHTTPRequestHandler):
+    def answer(self, value: dict) -> None:
+        data = json.dumps(value).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+@contextlib.contextmanager
+def _serving(server: Server) -> Iterator[Server]:
+    with server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server
+        server.shutdown()
 
 
 class DataflowApi(http.server.ThreadingHTTPServer):
@@ -87,30 +148,19 @@ class DataflowApi(http.server.ThreadingHTTPServer):
         return f"http://localhost:{self.server_port}"
 
 
-class _DataflowHandler(http.server.BaseHTTPRequestHandler):
+class _DataflowHandler(_Handler):
     server: DataflowApi
 
     def do_POST(self) -> None:
         job = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         self.server.jobs.append(job)
-        self._answer({**_done(job), "createTime": "2026-01-01T00:00:00Z"})
+        self.answer({**_done(job), "createTime": "2026-01-01T00:00:00Z"})
 
     def do_GET(self) -> None:
         if "/messages" in self.path or "/metrics" in self.path:
-            self._answer({})
+            self.answer({})
         else:
-            self._answer(_done(self.server.jobs[-1]))
-
-    def _answer(self, value: dict) -> None:
-        data = json.dumps(value).encode()
-        self.send_response(200)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(data)))
-        self.end_headers()
-        self.wfile.write(data)
-
-    def log_message(self, format: str, *args: object) -> None:
-        pass
+            self.answer(_done(self.server.jobs[-1]))
 
 
 def _done(job: dict) -> dict:
@@ -118,13 +168,9 @@ def _done(job: dict) -> dict:
     return {**kept, "id": "2026-01-01_00_00_00-1", "currentState": "JOB_STATE_DONE"}
 
 
-@contextlib.contextmanager
-def dataflow() -> Iterator[DataflowApi]:
+def dataflow() -> contextlib.AbstractContextManager[DataflowApi]:
     """A Dataflow that only writes down."""
-    with DataflowApi() as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield server
-        server.shutdown()
+    return _serving(DataflowApi())
 
 
 def free_port() -> int:

@@ -86,6 +86,11 @@ def test_options_of_dataflow(tmp_path):
             "runner.temp_location: found '/tmp'; allowed is a folder gs://...",
         ),
         (
+            {"options": {"s3_secret_access_key": "x"}},
+            "runner.options.s3_secret_access_key: is a secret, which a job file, its copies and "
+            "the cluster's records would keep; set AWS_SECRET_ACCESS_KEY in the environment",
+        ),
+        (
             {"name": "flink", "master": "a:1", "job_server": "a:2", "job_server_jar": "a.jar"},
             "runner.job_server_jar: is not used where runner.job_server is set",
         ),
