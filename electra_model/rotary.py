@@ -12,8 +12,8 @@ from keras import ops
 
 
 class RotaryPositions(keras.layers.Layer):
-    """positions int [batch or 1, length] -> cosines and sines, each float [batch or 1, length,
-    head_dim / 2], for `rotate`.
+    """positions int [batch or 1, length] -> what `rotate` multiplies with, two of float [batch or 1,
+    length, head_dim]: the cosine of each number's angle, and its sine, negative at even places.
 
     The angle of pair i at position m is m * 10000 ** (-2 i / head_dim) (section 3.2.2).
     """
@@ -29,9 +29,9 @@ class RotaryPositions(keras.layers.Layer):
             )
         half = head_dim // 2
         rates = np.exp(-math.log(10000.0) * np.arange(half) / half)
-        angles = np.arange(max_length)[:, None] * rates[None, :]
+        angles = np.repeat(np.arange(max_length)[:, None] * rates[None, :], 2, axis=1)
         self._cosines = np.cos(angles).astype("float32")
-        self._sines = np.sin(angles).astype("float32")
+        self._sines = (np.sin(angles) * np.tile([-1, 1], half)).astype("float32")
 
     def call(self, positions):
         """Rows of two constant tables: nothing is learned."""
@@ -54,10 +54,11 @@ def rotate(x, rotation):
     """
     if rotation is None:
         return x
-    # [batch, length, 1, head_dim / 2]: the same for every head.
+    # [batch, length, 1, head_dim]: the same for every head.
     cosines, sines = (ops.cast(ops.expand_dims(part, -2), x.dtype) for part in rotation)
-    first, second = x[..., 0::2], x[..., 1::2]
-    turned = ops.stack(
-        [first * cosines - second * sines, first * sines + second * cosines], axis=-1
-    )
-    return ops.reshape(turned, ops.shape(x))
+    # The pair (a, b) becomes (a cos - b sin, b cos + a sin): a search does this at every step, and
+    # these are the fewest operations.
+    shape = ops.shape(x)
+    pairs = ops.reshape(x, (*shape[:-1], shape[-1] // 2, 2))
+    exchanged = ops.reshape(ops.flip(pairs, axis=-1), shape)
+    return x * cosines + exchanged * sines
