@@ -12,8 +12,8 @@ from keras import ops
 
 
 class RotaryPositions(keras.layers.Layer):
-    """positions int [batch or 1, length] -> what `rotate` multiplies with, two of float [batch or 1,
-    length, head_dim]: the cosine of each number's angle, and its sine, negative at even places.
+    """positions int [batch or 1, length] -> what `rotate` multiplies with, two of float [batch or
+    1, length, head_dim]: the cosine of each number's angle, and its sine, negative at even places.
 
     The angle of pair i at position m is m * 10000 ** (-2 i / head_dim) (section 3.2.2).
     """

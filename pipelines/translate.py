@@ -31,6 +31,7 @@ from . import (
     memory,
     mirror,
     mirror_parquet,
+    planned_files,
     replaced_tokens,
     second_tries,
     segmentation,
@@ -97,7 +98,8 @@ def build_translate(
     task, language, target = (
         plan.settings["model"][key] or "" for key in ("task", "source_lang", "target_lang")
     )
-    if plan.pending:
+    written = planned_files.write(plan)
+    if written.pending:
         handler = TranslationHandler(
             str(config.model),
             plan.settings["model"]["fingerprint"],
@@ -113,7 +115,8 @@ def build_translate(
         )
         done = (
             pipeline
-            | "ListUnits" >> beam.Create(plan.pending)
+            | "ListUnits" >> beam.Create(written.pending)
+            | "OpenLists" >> beam.ParDo(planned_files.ReadUnitsFn(plan.output, written.digest))
             | "SpreadUnits" >> beam.Reshuffle()
             | "ReadUnits" >> beam.ParDo(_ReadUnitFn(config.text_field, language, task, target))
             | "Translate" >> RunInference(handler)
@@ -125,9 +128,9 @@ def build_translate(
     small = dataclasses.replace(plan, made=(), pending=())
     made = (
         pipeline
-        | "ListFiles" >> beam.Create(plan.made)
+        | "ListFiles" >> beam.Create(written.numbers)
         | "SpreadFiles" >> beam.Reshuffle()
-        | "AssembleFiles" >> beam.Map(_assemble, small, AsIter(done))
+        | "AssembleFiles" >> beam.Map(_assemble, small, written.digest, AsIter(done))
     )
     return pipeline | "Start" >> beam.Create([small]) | "Finish" >> beam.Map(_finish, AsIter(made))
 
@@ -149,9 +152,9 @@ def _judge(settings: dict[str, Any]) -> inference.Judge | None:
     return None if bound is False else functools.partial(replaced_tokens.judged, bound=bound)
 
 
-def _assemble(planned, plan: TranslatePlan, done) -> dict[str, Any]:
+def _assemble(number: int, plan: TranslatePlan, digest: str, done) -> dict[str, Any]:
     del done  # waited for
-    return translation_output.assemble(planned, plan)
+    return translation_output.assemble(planned_files.read(plan.output, number, digest), plan)
 
 
 def _finish(plan: TranslatePlan, made) -> dict[str, Any]:

@@ -119,7 +119,7 @@ def finish(plan: TranslatePlan, made: Iterable[dict[str, Any]]) -> dict[str, Any
             _place_companions(output, entry)
             _place(output, entry)
     files.write_atomic(working(output, "manifest.json"), _dump(manifest))
-    for name in ("units", "unpacked", "ready", CONVERTED):
+    for name in ("units", "planned", "unpacked", "ready", CONVERTED):
         files.remove_tree(working(output, name))
     files.remove_temporaries(working(output))
     _remove(working(output, "known.json"))

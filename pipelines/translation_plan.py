@@ -9,6 +9,7 @@ a receipt are translated.
 While a run is under way the output folder holds nothing new but `_electra/`:
 
     _electra/units/         a part and a receipt for each unit, named after what its bytes depend on
+    _electra/planned/       the files and their units, as the processes that translate read them
     _electra/ctranslate2/   the model, converted for that engine
     _electra/unpacked/      compressed inputs as plain files, so that they can be cut into units
     _electra/ready/         finished output files

@@ -1,4 +1,6 @@
-from runners import doctor
+import pathlib
+
+from runners import doctor, machine_checks
 
 
 def test_a_sound_machine_and_a_broken_job(tmp_path, monkeypatch):
@@ -56,3 +58,45 @@ def test_documents_that_cannot_be_translated(tmp_path, monkeypatch):
     assert counts["input_failed"] == 1
     (wrong,) = (line for line in lines if line.startswith("fail"))
     assert wrong.startswith("fail  translate ") and "docs/a.xlf" in wrong
+
+
+JOB = "workdir: work\nsource_lang: en\ntarget_lang: de\n"
+
+
+def examined(text, *overrides):
+    pathlib.Path("job.yaml").write_text(text)
+    lines: list[str] = []
+    doctor.examine("job.yaml", overrides, None, lines.append)
+    return lines
+
+
+def test_a_cluster_that_does_not_answer(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    lines = examined(JOB, "runner.name=flink", "runner.master=localhost:9")
+    (line,) = (line for line in lines if "runner.master" in line)
+    assert line.startswith("fail  runner           runner.master: nothing answers at localhost:9 (")
+
+
+def test_a_model_with_another_vocabulary(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name, text in (
+        ("vocabulary/vocabulary.json", '{"fingerprint": "one"}'),
+        ("model/model.json", '{"fingerprint": "m", "vocabulary": {"fingerprint": "other"}}'),
+    ):
+        path = tmp_path / "work" / name
+        path.parent.mkdir(parents=True)
+        path.write_text(text)
+    (line,) = (line for line in examined(JOB) if line.startswith("fail  vocabulary"))
+    assert "was trained with another vocabulary (other) than that of work/vocabulary (one)" in line
+
+
+def test_a_model_that_is_too_large_for_this_machine(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(machine_checks, "free_memory", lambda: 5_000_000_000)
+    (tmp_path / "train.tsv").write_text("Good morning\tGuten Morgen\n")
+    text = JOB + "data: {train: [train.tsv]}\nrunner: {workers: 8}\n"
+    lines = examined(text, "model.preset=large")
+    (memory,) = (line for line in lines if line.startswith("warn  runner"))
+    assert "8 workers may take 12.0 GB, and 5.0 GB are free; lower runner.workers" in memory
+    (training,) = (line for line in lines if line.startswith("warn  training"))
+    assert "lower model.preset or train.batch_tokens" in training
