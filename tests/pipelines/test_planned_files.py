@@ -32,7 +32,7 @@ def test_what_is_read_is_what_was_planned(tmp_path):
     assert max(len(places) for _, places in written.pending) == 200
     read = [planned_files.read(plan.output, n, written.digest) for n in written.numbers]
     assert tuple(read) == plan.made
-    assert read[0].file.header == b"id\ttext"
+    assert read[0].file.header == b"id\ttext\n"
 
 
 def test_every_pending_unit_is_named_once(tmp_path):
@@ -40,7 +40,8 @@ def test_every_pending_unit_is_named_once(tmp_path):
     written = planned_files.write(plan)
     units = planned_files.ReadUnitsFn(plan.output, written.digest)
     found = [unit for element in written.pending for unit in units.process(element)]
-    assert found == list(plan.pending)
+    # Two files have the same content: it is translated once, read from either.
+    assert [unit.key for unit in found] == [unit.key for unit in plan.pending]
 
 
 def test_a_unit_adds_a_few_bytes_to_the_graph(tmp_path):
