@@ -13,7 +13,7 @@ from pipelines import files, foresight, tasks
 from pipelines.foresight import Outlook
 from pipelines.prepare import PreparePlan
 
-from . import durations, engines, stages
+from . import durations, engines, job_inputs, stages
 from .durations import Seconds
 from .job import JobConfig
 from .progress import clock, counted, size
@@ -36,8 +36,6 @@ def show(job: JobConfig, write: Callable[[str], None]) -> dict[str, Any]:
       time can be told, "warnings": of the inputs}. "perhaps": the stage is complete, but a stage
       before it would run and may change its input.
     """
-    from . import job_inputs
-
     engines.reach_stores(job.runner)
     plan = job_inputs.check_texts(job)
     warnings = job_inputs.warnings_of(job, plan)
@@ -90,6 +88,15 @@ def show(job: JobConfig, write: Callable[[str], None]) -> dict[str, Any]:
         "seconds": {name: [round(value) for value in both] for name, both in seconds.items()},
         "warnings": warnings,
     }
+
+
+def foretold(name: str, job: JobConfig, plan: PreparePlan | None) -> Seconds | None:
+    """The seconds that `show` tells of a stage that is about to run, for `run.json`; None where
+    nothing is known. plan: of prepare."""
+    outlooks: list[Outlook] = []
+    if plan is not None:
+        outlooks = foresight.foresee(job_inputs.prepare_config(job), plan)
+    return _guess(name, job, outlooks, plan)
 
 
 def _guess(

@@ -53,9 +53,16 @@ class RunRecord:
         }
 
     @contextlib.contextmanager
-    def stage(self, name: str) -> Iterator[dict[str, Any]]:
-        """Records one stage. The caller puts `counts` into the dict that it is given."""
+    def stage(
+        self, name: str, foretold: tuple[float, float] | None = None
+    ) -> Iterator[dict[str, Any]]:
+        """Records one stage. The caller puts `counts` into the dict that it is given.
+
+        foretold: at least and at most how many seconds it was said to take, if anything was.
+        """
         entry: dict[str, Any] = {"status": "running", "started": _now()}
+        if foretold is not None:
+            entry["foretold_seconds"] = [round(value, 1) for value in foretold]
         self.stages[name] = entry
         self._save()
         start = time.monotonic()

@@ -96,6 +96,12 @@ def _check(job: JobConfig, wanted: Sequence[Stage]) -> None:
     """Raises `InputError` for what would only be found after hours."""
     from . import job_inputs
 
+    beside = [stage.name for stage in wanted if stage.name not in stages.PIPELINES]
+    if files.is_remote(job.workdir) and beside and (len(wanted) == 1 or job.data.train):
+        raise InputError(
+            f"workdir: {job.workdir} is an object store, and {beside[0]} works in a folder on a "
+            "disk; run `electra prepare` there, copy the folder, and name the copy"
+        )
     reasons = [stage.absent(job) for stage in wanted if stage.name != "report"]
     if stages.NO_DATA in reasons and all(reasons):
         raise InputError(f"data.train: {stages.NO_DATA}; name the files to learn from")
@@ -155,8 +161,9 @@ def _do(stage: Stage, job: JobConfig, record: RunRecord) -> dict[str, Any]:
         if stage.name in stages.PIPELINES:
             engines.check(job.runner)
         say(f"{stage.name}: {stage.title}{again}")
+        foretold = _foretold(stage, job, checked.get("checked"))
         stages.begin(stage, job)
-        with record.stage(stage.name) as entry:
+        with record.stage(stage.name, foretold) as entry:
             counts = entry["counts"] = stage.run(job, **checked)
     except OSError as error:
         name = f"{error.filename}: " if error.filename else ""
@@ -166,6 +173,15 @@ def _do(stage: Stage, job: JobConfig, record: RunRecord) -> dict[str, Any]:
     if "texts" in counts:
         say(f"{stage.name}: {prepare_words.dataset(job.path('dataset'), counts['splits'])}")
     return {"status": "done", **counts}
+
+
+def _foretold(stage: Stage, job: JobConfig, plan: Any) -> tuple[float, float] | None:
+    """How long `electra plan` would have said that it takes; of those that it says anything of."""
+    if stage.name not in ("prepare", "pretrain", "train"):
+        return None
+    from . import planning
+
+    return planning.foretold(stage.name, job, plan)
 
 
 def _in_words(counts: dict[str, Any]) -> str:

@@ -92,6 +92,9 @@ def test_the_whole_job_with_a_kill_in_the_middle(folder):
     assert stages["translate"]["translated"] == stages["translate"]["segments"] > 0
     for name in ("report.html", "run.json", "job.resolved.yaml", "model/model.json"):
         assert (folder / "work" / name).stat().st_size > 0
+    recorded = json.loads((folder / "work" / "run.json").read_text())["stages"]
+    least, most = recorded["prepare"]["foretold_seconds"]
+    assert 0 < least <= most and recorded["prepare"]["seconds"] > 0
 
     rows = (folder / "out" / "a.jsonl").read_text().splitlines()
     assert [json.loads(row).get("id") if row[0] == "{" else row for row in rows[:3]] == [0, 1, 2]

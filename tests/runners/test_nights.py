@@ -20,6 +20,10 @@ translate: {model: model, input: [docs/*.jsonl], output: translated, unit_segmen
 """
 
 
+# Other tests may have had TensorFlow speak in this process, and what they set would be inherited.
+ENVIRONMENT = {**os.environ, "PYTHONPATH": os.getcwd(), "TF_CPP_MIN_LOG_LEVEL": "3"}
+
+
 def write(path, texts):
     lines = [json.dumps({"id": n, "text": text}) + "\n" for n, text in enumerate(texts)]
     path.write_text("".join(lines), encoding="utf-8")
@@ -38,7 +42,7 @@ def start(folder, *more):
     return subprocess.Popen(
         [sys.executable, "-m", "runners", "run", "job.yaml", "--log-format", "json", *more],
         cwd=folder,
-        env={**os.environ, "PYTHONPATH": os.getcwd()},
+        env=ENVIRONMENT,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -221,3 +221,21 @@ def test_the_settings_of_all_stages_are_keys_of_the_job(tmp_path):
     changed = dataclasses.replace(one, runner=dataclasses.replace(one.runner, workers=7))
     for stage in stages.STAGES:  # how wide a pipeline runs changes no result
         assert stages._settings(stage, one) == stages._settings(stage, changed)
+
+
+@pytest.mark.parametrize(
+    ("names", "first"),
+    [
+        (["train"], "train"),
+        (["report"], "report"),
+        ([one.name for one in stages.STAGES], "pretrain"),
+    ],
+)
+def test_a_training_in_an_object_store_is_refused_at_once(tmp_path, names, first):
+    inside = job(tmp_path, workdir="gs://bucket/work", data={"train": ["gs://bucket/a.tsv"]})
+    with pytest.raises(InputError) as caught:
+        work.do_stages(inside, [stages.BY_NAME[name] for name in names])
+    assert str(caught.value) == (
+        f"workdir: gs://bucket/work is an object store, and {first} works in a folder on a disk; "
+        "run `electra prepare` there, copy the folder, and name the copy"
+    )
