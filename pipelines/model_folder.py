@@ -31,11 +31,12 @@ def local(folder: str, fingerprint: str) -> str:
     try:
         fcntl.flock(lock, fcntl.LOCK_EX)  # one copies, the others wait
         if not os.path.isdir(target):
-            made = tempfile.mkdtemp(prefix=".making-", dir=kept)
-            for path in files.below(folder):
-                name = path.removeprefix(folder.rstrip("/") + "/")
-                files.write_atomic(os.path.join(made, name), files.read_bytes(path), last=False)
-            os.rename(made, target)
+            with tempfile.TemporaryDirectory(dir=kept) as making:
+                made = os.path.join(making, "model")
+                for path in files.below(folder):
+                    name = path.removeprefix(folder.rstrip("/") + "/")
+                    files.write_atomic(os.path.join(made, name), files.read_bytes(path), last=False)
+                os.rename(made, target)
         return target
     finally:
         os.close(lock)

@@ -22,6 +22,7 @@ from .measuring import fresh
 COUNTS = (1_000, 10_000, 100_000, 1_000_000)
 UNIT_BYTES = 1_000_000
 UNITS_A_FILE = 10_000
+_BEGINNING = b"A line of text.\n" * 4096
 
 
 def measure(folder: pathlib.Path) -> list[str]:
@@ -44,6 +45,7 @@ def plan(place: pathlib.Path, count: int) -> dict[str, Any]:
     for number in range(-(-count // UNITS_A_FILE)):
         path = place / f"{count}-{number}.txt"
         with open(path, "wb") as stream:
+            stream.write(_BEGINNING)  # which is looked at
             stream.truncate(min(UNITS_A_FILE, count - number * UNITS_A_FILE) * UNIT_BYTES)
         paths.append(str(path))
     start = time.monotonic()
