@@ -117,16 +117,7 @@ def sizes(folder: str) -> dict[str, int]:
 
 
 def below(folder: str) -> list[str]:
-    """All files of an object store whose names begin with the folder's, sorted.
-
-    Raises `InputError` where there is none.
-    """
-    if paths := _below(folder):
-        return paths
-    raise InputError(f"{folder}: holds no file")
-
-
-def _below(folder: str) -> list[str]:
+    """All files of an object store whose names begin with the folder's, sorted."""
     found = _filesystems().match([join(folder, "**")])[0].metadata_list
     return sorted(entry.path for entry in found)
 
@@ -252,7 +243,7 @@ def remove_tree(folder: str) -> None:
     """Removes a folder and all below it; one that is not there is fine."""
     if is_remote(folder):
         # A store has no folders, only names that begin alike.
-        if paths := _below(folder):
+        if paths := below(folder):
             _filesystems().delete(paths)
     else:
         shutil.rmtree(folder, ignore_errors=True)

@@ -80,22 +80,17 @@ def foresee(config: PrepareConfig, plan: PreparePlan) -> list[Outlook]:
     return [*found, Outlook(PUBLISH, 0 if done else 1, 1, why)]
 
 
-def left_off(config: PrepareConfig, plan: PreparePlan) -> list[Outlook]:
-    """What a run that was stopped has left, where this one goes on: the stages that are done, and
-    the first that is not.
+def left_off(outlooks: Sequence[Outlook]) -> list[Outlook]:
+    """What a run that was stopped has left, where this one goes on, of what `foresee` gives: the
+    stages that are done, and the first that is not.
 
     It is [] where nothing or everything is done, and where the job file or an input is why that
     stage is to be done: then no run was stopped, or it was one under other settings.
     """
-    found: list[Outlook] = []
-    with stages.assuming() as assume:
-        for _, stage in prepare.stages_of(config, plan):
-            outlook, index = _planned(config, stage)
-            found.append(outlook)
-            if index is None:
-                begun = len(found) > 1 or outlook.todo != outlook.total
-                return found if begun and outlook.why in (FIRST, LEFT, INPUT) else []
-            assume(config, stage.name, index)
+    for count, outlook in enumerate(outlooks, 1):
+        if outlook.todo != 0 and outlook.stage != PUBLISH:
+            begun = count > 1 or outlook.todo != outlook.total
+            return [*outlooks[:count]] if begun and outlook.why in (FIRST, LEFT, INPUT) else []
     return []
 
 

@@ -198,7 +198,7 @@ def local_model(model_dir: str) -> str:
     """The folder, or its copy on this machine where it is in an object store."""
     if not files.is_remote(model_dir):
         return model_dir
-    return model_folder.local(model_dir, read_model_card(model_dir)["fingerprint"])
+    return model_folder.copied(model_dir, read_model_card(model_dir)["fingerprint"])
 
 
 class TranslationHandler(ModelHandler[UnitText, UnitTranslation, TranslationModel]):

@@ -1,4 +1,4 @@
-"""A model folder where a process can read it: one in an object store is copied to this machine."""
+"""A model folder in an object store, where a process can read it: copied to this machine."""
 
 from __future__ import annotations
 
@@ -11,17 +11,14 @@ from electra_model.errors import InputError
 from . import files
 
 
-def local(folder: str, fingerprint: str) -> str:
-    """The folder itself, or its copy: made once for each machine and user, however many processes
-    ask for it at once.
+def copied(folder: str, fingerprint: str) -> str:
+    """The copy: made once for each machine and user, however many processes ask for it at once.
 
     Args:
       fingerprint: of the model; another one under the same address is another copy.
 
-    Raises `InputError` where there is nothing to be copied.
+    Raises `InputError` where there is no place for it.
     """
-    if not files.is_remote(folder):
-        return folder
     kept = os.path.join(tempfile.gettempdir(), f"electra-models-{os.getuid()}")
     os.makedirs(kept, mode=0o700, exist_ok=True)
     if os.stat(kept).st_uid != os.getuid():

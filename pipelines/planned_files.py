@@ -22,8 +22,6 @@ from .translation_inputs import InputFile
 from .translation_plan import PlannedFile, PlannedUnit, TranslatePlan
 from .units import Unit
 
-FOLDER = "planned"
-
 # Units of a file that one element names: few enough to be shared out, enough to need few elements.
 _UNITS_AN_ELEMENT = 200
 
@@ -35,11 +33,10 @@ class Written:
     """What was written down.
 
     Attributes:
-      output: the folder. digest: of all of it.
+      digest: of all of it.
       numbers: of the files. pending: the units that are yet to be translated.
     """
 
-    output: str
     digest: str
     numbers: tuple[int, ...]
     pending: tuple[Named, ...]
@@ -62,7 +59,7 @@ def write(plan: TranslatePlan) -> Written:
         for start in range(0, len(places), _UNITS_AN_ELEMENT):
             named.append((number, tuple(places[start : start + _UNITS_AN_ELEMENT])))
     numbers = tuple(range(len(plan.made)))
-    return Written(plan.output, digest.hexdigest(), numbers, tuple(named))
+    return Written(digest.hexdigest(), numbers, tuple(named))
 
 
 class ReadUnitsFn(beam.DoFn):
@@ -105,4 +102,4 @@ def _encoded(planned: PlannedFile) -> bytes:
 
 
 def _path(output: str, number: int) -> str:
-    return working(output, FOLDER, f"{number:06d}.json")
+    return working(output, "planned", f"{number:06d}.json")

@@ -13,34 +13,24 @@ from collections.abc import Sequence
 
 import click
 
-from . import cli
+from . import cli, dataflow, flink
 from .engine_config import RunnerConfig
 
 _ENGINES = {"DirectRunner": "local", "FlinkRunner": "flink", "DataflowRunner": "dataflow"}
 # Beam's option -> our key, where they are not called the same.
-_KEYS = {
-    "parallelism": "workers",
-    "direct_num_workers": "workers",
-    "max_num_workers": "workers",
-    "flink_master": "master",
-    "environment_config": "worker_pool",
-    "job_endpoint": "job_server",
-    "flink_job_server_jar": "job_server_jar",
-    "disk_size_gb": "disk_gb",
-    "service_account_email": "service_account",
-    "sdk_container_image": "image",
-    "dataflow_endpoint": "endpoint",
-    "dataflow_job_file": "job_file",
-}
+_KEYS = {option: key for named in (flink.NAMED, dataflow.NAMED) for key, option in named.items()}
+_KEYS["direct_num_workers"] = "workers"
 _OWN = tuple(RunnerConfig.__dataclass_fields__)
 
 
 def arguments_of(options: Sequence[str], job: str, stage: str, runner: str) -> list[str]:
     """The command line of `electra` that does the same.
 
-    >>> arguments_of(["--flink_master=host:8081", "--labels=a=b"], "j.yaml", "prepare", "FlinkRunner")
-    ['prepare', 'j.yaml', '--set', 'runner.name=flink', '--set', 'runner.master="host:8081"', '--set', 'runner.labels.a="b"']
-    """  # noqa: E501
+    Airflow gives labels to every runner, and Dataflow alone has any.
+
+    >>> arguments_of(["--flink_master=host:8081", "--labels=a=b"], "j.yaml", "run", "FlinkRunner")
+    ['run', 'j.yaml', '--set', 'runner.name=flink', '--set', 'runner.master="host:8081"']
+    """
     if runner not in _ENGINES:
         raise click.UsageError(f"--runner: found {runner!r}; allowed are {', '.join(_ENGINES)}")
     found = [f"runner.name={_ENGINES[runner]}"]
@@ -52,7 +42,8 @@ def arguments_of(options: Sequence[str], job: str, stage: str, runner: str) -> l
             found.append(f"runner.public_ips={json.dumps(not name.startswith('no_'))}")
         elif name in ("labels", "label"):
             label, _, text = value.partition("=")
-            found.append(f"runner.labels.{label}={json.dumps(text)}")
+            if runner == "DataflowRunner":
+                found.append(f"runner.labels.{label}={json.dumps(text)}")
         else:
             key = _KEYS.get(name, name)
             key = key if key in _OWN else f"options.{key}"

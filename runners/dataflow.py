@@ -6,12 +6,10 @@ import importlib.util
 import os
 from typing import Any
 
-from electra_model.errors import InputError
-
 from .engine_config import RunnerConfig
 
 # Key -> Beam's option, where they are not called the same.
-_NAMED = {
+NAMED = {
     "workers": "max_num_workers",
     "disk_gb": "disk_size_gb",
     "service_account": "service_account_email",
@@ -21,16 +19,16 @@ _NAMED = {
 }
 _KEYS = (
     *("project", "region", "temp_location", "staging_location", "job_name", "machine_type"),
-    *("network", "subnetwork", "template_location", *_NAMED),
+    *("network", "subnetwork", "template_location", *NAMED),
 )
 
 
 def options(config: RunnerConfig) -> dict[str, Any]:
-    """Of Beam, for this job. Raises `InputError` for a wheel that is not there."""
+    """Of Beam, for this job."""
     found: dict[str, Any] = {"runner": "DataflowRunner"}
     for key in _KEYS:
         if (value := getattr(config, key)) is not None:
-            found[_NAMED.get(key, key)] = value
+            found[NAMED.get(key, key)] = value
     if config.labels:
         found["labels"] = [f"{name}={value}" for name, value in sorted(config.labels.items())]
     if config.accelerator:
@@ -38,11 +36,6 @@ def options(config: RunnerConfig) -> dict[str, Any]:
     if not config.public_ips:
         found["use_public_ips"] = False
     if config.wheel:
-        if not os.path.isfile(config.wheel):
-            raise InputError(
-                f"runner.wheel: {config.wheel!r} is no file; make it with "
-                "`pip wheel --no-deps -w dist .`"
-            )
         found["extra_packages"] = [config.wheel]
     if config.image:
         # It has Beam's boot program and this project: nothing is installed when a worker starts.
@@ -50,12 +43,23 @@ def options(config: RunnerConfig) -> dict[str, Any]:
     return found
 
 
-def runner(config: RunnerConfig):
-    """Beam's runner. Raises `InputError` when its packages are not installed."""
+def problems(config: RunnerConfig) -> list[str]:
+    """What is missing here, each with its remedy."""
+    found = []
     if not _has("google.cloud.storage"):
-        raise InputError(
+        found.append(
             "runner.name: dataflow needs further packages: pip install 'electra-pipelines[gcp]'"
         )
+    if config.wheel and not os.path.isfile(config.wheel):
+        found.append(
+            f"runner.wheel: {config.wheel!r} is no file; make it with "
+            "`pip wheel --no-deps -w dist .`"
+        )
+    return found
+
+
+def runner():
+    """Beam's runner."""
     from apache_beam.runners.dataflow.dataflow_runner import DataflowRunner
 
     return DataflowRunner()

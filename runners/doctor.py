@@ -12,7 +12,7 @@ from electra_model import ctranslate2_format
 from electra_model.errors import InputError, printable
 from pipelines import files, tasks
 
-from . import dataflow, flink, machine_checks, stage_checks
+from . import engines, machine_checks, stage_checks
 from .job import JobConfig, load_job
 from .machine_checks import Finding
 from .progress import counted, size
@@ -144,22 +144,14 @@ def _inputs(job: JobConfig) -> Iterator[Finding]:
 
 def _engine(job: JobConfig) -> Iterator[Finding]:
     """Whether what the pipelines run on answers, and has the memory."""
-    runner = job.runner
-    if runner.name == "flink":
-        problems = flink.problems(runner)
-        yield from (("wrong", "runner", problem) for problem in problems)
+    runner, free = job.runner, machine_checks.free_memory()
+    problems = engines.problems(runner)
+    yield from (("wrong", "runner", problem) for problem in problems)
+    if runner.name != "local":
         if not problems:
-            yield "ok", "runner", f"Flink answers at {runner.master}"
-    elif runner.name == "dataflow":
-        try:
-            dataflow.options(runner)
-            dataflow.runner(runner)
-            yield "ok", "runner", f"Dataflow in {runner.region}, project {runner.project}"
-        except InputError as error:
-            yield "wrong", "runner", str(error)
+            yield "ok", "runner", f"{runner.name} can be used from here"
     else:
         workers = runner.workers or 1
-        free = machine_checks.free_memory()
         if free and workers * _WORKER_BYTES > free:
             yield (
                 "warn",
@@ -167,7 +159,6 @@ def _engine(job: JobConfig) -> Iterator[Finding]:
                 f"{counted(workers, 'worker')} may take {size(workers * _WORKER_BYTES)}, and "
                 f"{size(free)} are free; lower runner.workers",
             )
-    free = machine_checks.free_memory()
     needed = _TRAINING_BYTES + _TRAINING_BYTES_A_PARAMETER * _parameters(job)
     if free and job.data.train and needed > free:
         yield (

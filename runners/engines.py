@@ -59,12 +59,19 @@ def reach_stores(config: RunnerConfig) -> None:
         files.use_options(config.options)
 
 
+def problems(config: RunnerConfig) -> list[str]:
+    """What is in the way of using the engine from here, each with its remedy."""
+    if config.name == "flink":
+        return flink.problems(config)
+    if config.name == "dataflow":
+        return dataflow.problems(config)
+    return []
+
+
 def check(config: RunnerConfig) -> None:
     """Raises `InputError` for an engine that does not answer or cannot be used from here."""
-    if config.name == "flink":
-        for problem in flink.problems(config):
-            raise InputError(problem)
-    pipeline_runner(config)
+    for problem in problems(config):
+        raise InputError(problem)
 
 
 def standing_by(config: RunnerConfig) -> contextlib.AbstractContextManager[RunnerConfig]:
@@ -96,10 +103,7 @@ def pipeline_options(config: RunnerConfig):
 
 
 def pipeline_runner(config: RunnerConfig):
-    """The Beam runner itself.
-
-    Raises `InputError` when what it needs is not installed.
-    """
+    """The Beam runner itself. What it needs must be there (`check`)."""
     if config.name == "local":
         from apache_beam.runners.portability.fn_api_runner.fn_runner import FnApiRunner
 
@@ -111,7 +115,7 @@ def pipeline_runner(config: RunnerConfig):
         threads = max(1, processors() // workers)
         settings = {"options": config.options, "threads": threads}
         return FnApiRunner(default_environment=LocalProcesses(settings))
-    return flink.runner() if config.name == "flink" else dataflow.runner(config)
+    return flink.runner() if config.name == "flink" else dataflow.runner()
 
 
 def _check_options(config: RunnerConfig, options_class) -> None:

@@ -25,18 +25,21 @@ from .engine_config import RunnerConfig
 _ANSWER_SECONDS = 5.0
 
 
+# Key -> Beam's option.
+NAMED = {
+    "workers": "parallelism",
+    "master": "flink_master",
+    "worker_pool": "environment_config",
+    "job_server": "job_endpoint",
+    "job_server_jar": "flink_job_server_jar",
+}
+
+
 def options(config: RunnerConfig) -> dict[str, Any]:
     """Of Beam, for this cluster."""
-    found = {
-        "runner": "FlinkRunner",
-        "flink_master": config.master,
-        "environment_type": "EXTERNAL",
-        "environment_config": config.worker_pool,
-        "parallelism": config.workers,
-        "job_endpoint": config.job_server,
-        "flink_job_server_jar": config.job_server_jar,
-    }
-    return {name: value for name, value in found.items() if value is not None}
+    found = {option: getattr(config, key) for key, option in NAMED.items()}
+    given = {option: value for option, value in found.items() if value is not None}
+    return {"runner": "FlinkRunner", "environment_type": "EXTERNAL", **given}
 
 
 @contextlib.contextmanager

@@ -212,16 +212,14 @@ def run_prepare(job: JobConfig, plan: PreparePlan | None = None) -> dict[str, An
     Args:
       plan: what is to be read (`job_inputs.check_texts`), where that is known already.
     """
-    from pipelines import failure, foresight, prepare
+    from pipelines import failure, prepare
 
-    from . import durations, job_inputs, planning
+    from . import durations, job_inputs
 
     config = job_inputs.prepare_config(job)
     plan = plan or prepare.plan_prepare(config)
     for warning in job_inputs.warnings_of(job, plan):
         say(f"prepare: warning: {warning}")
-    if not files.is_remote(job.workdir) and (left := foresight.left_off(config, plan)):
-        say(f"prepare: goes on from what is there: {planning.left_off(left)}")
     failure.clear(config)
     runner = engines.for_prepare(job.runner, plan.units)
     progress = PrepareProgress(

@@ -16,7 +16,7 @@ from pipelines.prepare import PreparePlan
 from . import durations, engines, job_inputs, stages
 from .durations import Seconds
 from .job import JobConfig
-from .progress import clock, counted, size
+from .progress import clock, counted, say, size
 
 # A prepare that has done less of its megabytes went on with another one, or did little again.
 _WHOLE = 0.9
@@ -92,10 +92,12 @@ def show(job: JobConfig, write: Callable[[str], None]) -> dict[str, Any]:
 
 def foretold(name: str, job: JobConfig, plan: PreparePlan | None) -> Seconds | None:
     """The seconds that `show` tells of a stage that is about to run, for `run.json`; None where
-    nothing is known. plan: of prepare."""
-    outlooks: list[Outlook] = []
-    if plan is not None:
-        outlooks = foresight.foresee(job_inputs.prepare_config(job), plan)
+    nothing is known. Of prepare, whose `plan` it is given, it says what it goes on from."""
+    if plan is None:
+        return _guess(name, job, [], None)
+    outlooks = foresight.foresee(job_inputs.prepare_config(job), plan)
+    if left := foresight.left_off(outlooks):
+        say(f"prepare: goes on from what is there: {left_off(left)}")
     return _guess(name, job, outlooks, plan)
 
 

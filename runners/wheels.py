@@ -203,7 +203,7 @@ class Wheel:
         try:
             with self._zip.open(name) as member:
                 data = member.read(limit + 1)
-        except (KeyError, OSError, RuntimeError, NotImplementedError, EOFError) as error:
+        except (KeyError, OSError, RuntimeError, EOFError) as error:
             raise WorkError(f"{self.path}: cannot read {name}: {error}") from None
         except (zipfile.BadZipFile, zlib.error, ValueError) as error:
             raise WorkError(

@@ -176,8 +176,9 @@ def _do(stage: Stage, job: JobConfig, record: RunRecord) -> dict[str, Any]:
 
 
 def _foretold(stage: Stage, job: JobConfig, plan: Any) -> tuple[float, float] | None:
-    """How long `electra plan` would have said that it takes; of those that it says anything of."""
-    if stage.name not in ("prepare", "pretrain", "train"):
+    """How long `electra plan` would have said that it takes; of those that it says anything of.
+    An object store is too slow to be asked for all that is there."""
+    if stage.name not in ("prepare", "pretrain", "train") or files.is_remote(job.workdir):
         return None
     from . import planning
 

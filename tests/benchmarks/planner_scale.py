@@ -66,10 +66,11 @@ def plan(place: pathlib.Path, count: int) -> dict[str, Any]:
     tasks_seconds = time.monotonic() - start
     receipts = [_receipt(task.id) for task in tasks]
     start = time.monotonic()
-    text = json.dumps({"digest": stages.digest_of(receipts), "receipts": [*map(_json, receipts)]})
+    listed = [dataclasses.asdict(receipt) for receipt in receipts]
+    text = json.dumps({"digest": stages.digest_of(receipts), "receipts": listed})
     json.loads(text)
     index_seconds = time.monotonic() - start
-    del tasks, receipts
+    del tasks, receipts, listed
     start = time.monotonic()
     made = [
         InputFile(path, pathlib.Path(path).name, "text", None, "0" * 64, 1, plain=path)
@@ -110,10 +111,6 @@ def _receipt(unit_id: str) -> units.Receipt:
     return units.Receipt(unit_id, "0" * 16, {"arrow": part}, {"ledger": ledger, "rows": 4800})
 
 
-def _json(receipt: units.Receipt) -> dict[str, Any]:
-    return dataclasses.asdict(receipt)
-
-
 def _graph_bytes(plan: translation_plan.TranslatePlan) -> float:
     """Of a unit in the pipeline's graph, as it is handed to a cluster."""
     import apache_beam as beam
@@ -149,7 +146,7 @@ def table(rows: list[dict[str, Any]]) -> list[str]:
         lines.append(
             f"| {row['units']:,} | {row['cut_seconds']:.2f} | {row['tasks_seconds']:.2f} | "
             f"{row['task_bytes']:.0f} | {row['index_seconds']:.2f} | {row['index_bytes']:.0f} | "
-            f"{row['translate_seconds']:.2f} | {row['graph_bytes']:.0f} | "
+            f"{row['translate_seconds']:.2f} | {row['graph_bytes']:.2g} | "
             f"{row['megabytes']:,.0f} |"
         )
     return lines

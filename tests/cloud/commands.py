@@ -4,6 +4,9 @@ import json
 import os
 import subprocess
 import sys
+import time
+
+from tests.cloud import bucket
 
 
 def start(variables, *arguments):
@@ -22,6 +25,16 @@ def electra(variables, *arguments):
     output, errors = process.communicate()
     assert process.returncode == 0, errors
     return json.loads(output.splitlines()[-1])
+
+
+def killed(variables, receipts, *arguments):
+    """Starts a command and kills it as soon as a receipt lies in a folder of the bucket."""
+    process = start(variables, *arguments)
+    while not any(name.endswith(".json") for name in bucket.names(variables, receipts)):
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.1)
+    process.kill()
+    process.communicate()
 
 
 def settings(**values):

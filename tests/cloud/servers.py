@@ -6,7 +6,6 @@ import json
 import os
 import pathlib
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -19,6 +18,8 @@ from typing import TypeVar
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from tests.free_ports import free_ports
+
 Server = TypeVar("Server", bound=http.server.ThreadingHTTPServer)
 
 _WAIT_SECONDS = 60.0
@@ -28,7 +29,7 @@ _WAIT_SECONDS = 60.0
 def gcs(folder: pathlib.Path) -> Iterator[dict[str, str]]:
     """A Cloud Storage with one bucket, `bucket`, and an account; gives the variables that lead
     clients to them."""
-    port, folder = free_port(), folder / "store"
+    (port,), folder = free_ports(1), folder / "store"
     folder.mkdir()
     program = pathlib.Path(sys.executable).with_name("gcp-storage-emulator")
     command = [str(program), f"--data-dir={folder}", "start", "--host=127.0.0.1", f"--port={port}"]
@@ -74,7 +75,7 @@ def _tokens() -> Iterator[str]:
 @contextlib.contextmanager
 def s3(folder: pathlib.Path) -> Iterator[dict[str, str]]:
     """An S3 with one bucket, `bucket`; gives the variables that lead clients to it."""
-    port = free_port()
+    (port,) = free_ports(1)
     address = f"http://127.0.0.1:{port}"
     command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
     with _server(command, f"{address}/moto-api/data.json"):
@@ -171,10 +172,3 @@ def _done(job: dict) -> dict:
 def dataflow() -> contextlib.AbstractContextManager[DataflowApi]:
     """A Dataflow that only writes down."""
     return _serving(DataflowApi())
-
-
-def free_port() -> int:
-    """One that nobody listens at."""
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]

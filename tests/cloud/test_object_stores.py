@@ -2,8 +2,6 @@
 kill. The stores are real servers on this machine."""
 
 import json
-import signal
-import time
 
 import pytest
 
@@ -59,24 +57,19 @@ def test_prepare_as_on_this_machine_and_after_a_kill(store, tmp_path):
         text = "".join(f"{sentence(n)} {n}\t{sentence(n * 7)} {n}\n" for n in rows)
         (here / "corpus" / f"{part}.tsv").write_text(text)
         bucket.write(variables, f"{folder_of(root)}/corpus/{part}.tsv", text)
-    (here / "job.yaml").write_text(job_text(here / "work", here / "corpus"))
-    (there / "job.yaml").write_text(job_text(f"{root}/work", f"{root}/corpus"))
+    (here / "job.yaml").write_text(job_text(here / "made", here / "corpus"))
+    (there / "job.yaml").write_text(job_text(f"{root}/made", f"{root}/corpus"))
 
     counts = commands.electra({}, "prepare", here / "job.yaml")
     assert counts["in"] == 4000
-    process = commands.start(variables, "prepare", there / "job.yaml")
-    receipts = f"{folder_of(root)}/work/prepare/clean"
-    while not any(name.endswith(".json") for name in bucket.names(variables, receipts)):
-        assert process.poll() is None, process.communicate()
-        time.sleep(0.1)
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
+    receipts = f"{folder_of(root)}/made/prepare/clean"
+    commands.killed(variables, receipts, "prepare", there / "job.yaml")
     found = commands.electra(variables, "prepare", there / "job.yaml")
 
     assert (found["in"], found["out"]) == (counts["in"], counts["out"])
     for part in ("dataset", "vocabulary"):
-        expected = local_files(here / "work" / part)
-        remote = bucket.contents(variables, f"{folder_of(root)}/work/{part}")
+        expected = local_files(here / "made" / part)
+        remote = bucket.contents(variables, f"{folder_of(root)}/made/{part}")
         assert sorted(remote) == sorted(expected)
         # What names the inputs names other ones.
         naming = ("rejected/", "samples/", "dataset_info.json", "units.jsonl")
@@ -103,13 +96,8 @@ def test_translate_as_on_this_machine_and_after_a_kill(store, tmp_path):
         return ["translate", *(part for pair in options.items() for part in pair), *units]
 
     commands.electra({}, *arguments(tmp_path, str(tmp_path / "out")))
-    process = commands.start(variables, *arguments(root, f"{root}/out"))
     receipts = f"{folder_of(root)}/out/_electra/units"
-    while not any(name.endswith(".json") for name in bucket.names(variables, receipts)):
-        assert process.poll() is None, process.communicate()
-        time.sleep(0.1)
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
+    commands.killed(variables, receipts, *arguments(root, f"{root}/out"))
     counts = commands.electra(variables, *arguments(root, f"{root}/out"))
 
     assert counts["in"] == counts["out"] == 340

@@ -1,15 +1,18 @@
 """The files that are ready to be copied, judged by the programs that will read them."""
 
 import json
+import os
 import pathlib
 import shutil
 import subprocess
+import sys
 
 import kubernetes_validate
 import pytest
 import yaml
 
 from tests.cloud import environments
+from tests.small_model import write_small_model
 
 pytestmark = [pytest.mark.cloud, pytest.mark.timeout(900)]
 
@@ -42,12 +45,9 @@ def test_the_units_are_sound(tmp_path):
 
 
 def test_the_dockerfile_has_no_complaint():
-    hadolint = shutil.which(
-        "hadolint", path=pathlib.Path(environments.python("cloud", beside_ours=True)).parent
-    )
-    assert hadolint is not None
+    hadolint = pathlib.Path(sys.executable).with_name("hadolint")
     found = subprocess.run(
-        [hadolint, "--format", "json", "Dockerfile"], capture_output=True, text=True
+        [str(hadolint), "--format", "json", "Dockerfile"], capture_output=True, text=True
     )
     assert json.loads(found.stdout) == []
 
@@ -67,7 +67,23 @@ print(json.dumps({
 """
 
 
-def test_airflow_reads_the_dag(tmp_path):
+# The task of the DAG as it is, but for what it runs on and with.
+RUN = """
+import sys
+from airflow.dag_processing.dagbag import DagBag
+
+task = DagBag(sys.argv[1]).dags["electra_nightly"].get_task("translate")
+task.py_interpreter, task.runner = sys.argv[2], "DirectRunner"
+task.pipeline_options |= {"job": sys.argv[3], "direct_num_workers": 1}
+for name in ("parallelism", "flink_master", "environment_config"):
+    del task.pipeline_options[name]
+task.execute({})
+"""
+
+
+@pytest.fixture
+def airflow(tmp_path):
+    """Runs a program in Airflow's environment, with the DAG in the folder `dags`."""
     (tmp_path / "dags").mkdir()
     shutil.copy(SCHEDULES / "airflow_dag.py", tmp_path / "dags")
     python = environments.python("airflow", beside_ours=False)
@@ -76,12 +92,34 @@ def test_airflow_reads_the_dag(tmp_path):
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "HOME": str(tmp_path),
         "PATH": "/usr/bin:/bin",
+        "PYTHONPATH": os.getcwd(),
     }
-    for command in (["-m", "airflow", "db", "migrate"], ["-c", PARSE, str(tmp_path / "dags")]):
+
+    def run(*command):
         found = subprocess.run(
             [python, *command], env=variables, capture_output=True, text=True, cwd=tmp_path
         )
-        assert found.returncode == 0, found.stderr
-    bag = json.loads(found.stdout.splitlines()[-1])
+        assert found.returncode == 0, found.stdout + found.stderr
+        return found.stdout
+
+    run("-m", "airflow", "db", "migrate")
+    return run
+
+
+def test_airflow_reads_the_dag(airflow):
+    bag = json.loads(airflow("-c", PARSE, "dags").splitlines()[-1])
     assert bag["errors"] == []
     assert bag["dags"] == {"electra_nightly": {"prepare": ["translate"], "translate": []}}
+
+
+def test_airflow_does_a_task(airflow, tmp_path):
+    write_small_model(tmp_path / "model")
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "a.txt").write_text("the quick fox.\na lazy dog.\n")
+    (tmp_path / "job.yaml").write_text(
+        f"workdir: {tmp_path}/made\nsource_lang: en\ntarget_lang: de\ntranslate:\n"
+        f"  model: {tmp_path}/model\n  input: [{tmp_path}/docs]\n  output: {tmp_path}/out\n"
+    )
+    airflow("-c", RUN, "dags", sys.executable, str(tmp_path / "job.yaml"))
+    assert (tmp_path / "out" / "a.txt").read_text().count("\n") == 2
+    assert (tmp_path / "out" / "_electra" / "manifest.json").is_file()

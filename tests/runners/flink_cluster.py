@@ -7,12 +7,13 @@ import json
 import os
 import pathlib
 import signal
-import socket
 import subprocess
 import sys
 import time
 import urllib.request
 from collections.abc import Iterator
+
+from tests.free_ports import free_ports
 
 _WAIT_SECONDS = 60.0
 
@@ -63,6 +64,12 @@ class Cluster:
             [*command, "--configDir", str(self.folder / "conf")], self.folder / f"{name}.log"
         )
 
+    def states(self) -> list[str]:
+        """Of its jobs, the last one first."""
+        with urllib.request.urlopen(f"http://{self.master}/jobs/overview", timeout=30) as answer:
+            jobs = json.load(answer)["jobs"]
+        return [job["state"] for job in sorted(jobs, key=lambda job: -job["start-time"])]
+
     def kill_task_manager(self) -> None:
         """As a machine does that fails."""
         process = self.task_managers.pop()
@@ -79,7 +86,7 @@ def running(
     Args:
       flink: its home. folder: for configuration, logs and temporary files.
     """
-    rest, rpc, pool = _free_ports(3)
+    rest, rpc, pool = free_ports(3)
     (folder / "conf").mkdir(parents=True)
     (folder / "tmp").mkdir()
     settings = {
@@ -158,14 +165,3 @@ def _await(port: int, slots: int) -> None:
         if time.monotonic() > deadline:
             raise AssertionError(f"no Flink cluster with {slots} slots after {_WAIT_SECONDS} s")
         time.sleep(0.5)
-
-
-def _free_ports(count: int) -> list[int]:
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for one in sockets:
-            one.bind(("localhost", 0))
-        return [one.getsockname()[1] for one in sockets]
-    finally:
-        for one in sockets:
-            one.close()

@@ -24,8 +24,7 @@ def test_options_of_airflow_become_the_section_of_the_runner(tmp_path):
         "--sdk_worker_parallelism=2",
     )
     assert found[:2] == ["translate", "job.yaml"]
-    # The labels are Dataflow's; Flink has none.
-    given = [text for text in settings(found) if "labels" not in text]
+    given = settings(found)
     (tmp_path / "job.yaml").write_text("workdir: w\nsource_lang: en\ntarget_lang: de\n")
     runner = load_job(str(tmp_path / "job.yaml"), given).runner
     assert (runner.name, runner.master, runner.workers) == ("flink", "jobmanager:8081", 8)
@@ -55,6 +54,12 @@ def test_what_it_does_not_know(options, message):
     found = CliRunner().invoke(beam_job.main, ["--job", "job.yaml", *options])
     assert found.exit_code == 2
     assert message in found.output
+
+
+def test_labels_are_of_dataflow():
+    (_, text) = settings(arguments("--labels=team=a", runner="DataflowRunner"))
+    assert text == 'runner.labels.team="a"'
+    assert settings(arguments("--labels=team=a", runner="DirectRunner")) == ["runner.name=local"]
 
 
 def test_values_are_quoted_as_yaml_needs_it():

@@ -67,8 +67,10 @@ def test_options_of_dataflow(tmp_path):
     assert (options["disk_size_gb"], options["labels"]) == (50, ["team=a"])
     assert (options["use_public_ips"], options["extra_packages"]) == (False, [str(wheel)])
     assert options["min_cpu_platform"] == "Intel Ice Lake"
-    with pytest.raises(InputError, match="pip wheel --no-deps"):
-        dataflow.options(dataclasses.replace(config, wheel=str(tmp_path / "none.whl")))
+    without = dataclasses.replace(config, wheel=str(tmp_path / "none.whl"))
+    assert "pip wheel --no-deps" in dataflow.problems(without)[-1]
+    with pytest.raises(InputError):
+        engines.check(without)
 
 
 @pytest.mark.parametrize(
@@ -128,4 +130,4 @@ def test_dataflow_without_its_packages():
         import google.cloud.storage  # noqa: F401
     except ImportError:
         with pytest.raises(InputError, match="pip install 'electra-pipelines.gcp.'"):
-            pipeline_runner(RunnerConfig(name="dataflow", **places))
+            engines.check(RunnerConfig(name="dataflow", **places))

@@ -7,6 +7,7 @@ the demo's. `make test-flink` runs this; it needs Java, and fetches the rest onc
 
 import json
 import pathlib
+import signal
 import subprocess
 import sys
 import time
@@ -125,22 +126,40 @@ def translate_there(alone, cluster, job_server, output):
     )
 
 
-def test_translate_and_a_task_manager_is_killed(alone, parts, tmp_path):
+def await_receipts(process, output, count):
+    while len([*(output / "_electra" / "units").glob("*.json")]) < count:
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.1)
+
+
+def test_translate_with_a_task_manager_that_is_killed_and_with_ctrl_c(alone, parts, tmp_path):
     flink, job_server = parts
     quiet, killed = tmp_path / "quiet", tmp_path / "killed"
     with flink_cluster.running(flink, tmp_path / "cluster", 2, slots=2) as cluster:
         counts = electra(*translate_there(alone, cluster, job_server, quiet))
         assert counts["in"] == counts["out"] > 600
         process = start(*translate_there(alone, cluster, job_server, killed))
-        while len([*(killed / "_electra" / "units").glob("*.json")]) < 3:
-            assert process.poll() is None, process.communicate()
-            time.sleep(0.1)
+        await_receipts(process, killed, 3)
         cluster.kill_task_manager()
         _, errors = process.communicate()
         assert process.returncode == 0, errors
+
+        # Ctrl-C cancels the job on the cluster, and the same command goes on.
+        stopped = tmp_path / "stopped"
+        process = start(*translate_there(alone, cluster, job_server, stopped))
+        await_receipts(process, stopped, 3)
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate()
+        assert process.returncode == 130, errors
+        deadline = time.monotonic() + 60
+        while cluster.states()[0] != "CANCELED":
+            assert time.monotonic() < deadline, cluster.states()
+            time.sleep(0.5)
+        electra(*translate_there(alone, cluster, job_server, stopped))
     expected = contents(alone / "out", "_electra/memory")
     assert_same(contents(quiet, "_electra/memory"), expected)
     assert_same(contents(killed, "_electra/memory"), expected)
+    assert_same(contents(stopped, "_electra/memory"), expected)
 
 
 def test_a_cluster_that_is_not_there(alone, tmp_path):
