@@ -83,6 +83,19 @@ class Decoder(Stack):
             block.cross_attention.project_memory(memory, heads_first=True) for block in self.blocks
         ]
 
+    def wide_layers(self):
+        """Those of a step that make many columns of few."""
+        found = [
+            layer
+            for block in self.blocks
+            for layer in (
+                block.self_attention.key_value_dense,
+                block.feed_forward.inner_dense,
+                block.feed_forward.gate_dense,
+            )
+        ]
+        return [layer for layer in found if layer is not None]
+
     def empty_memory(self, batch, source_length):
         """Zeros of the shape of `memory_cache`."""
         shape = (batch, self.num_heads, source_length, self.d_model // self.num_heads)

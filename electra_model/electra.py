@@ -255,14 +255,11 @@ class Electra(keras.Model):
         are so low that they have no probability.
         """
         size = self.target_vocab_size
-        missing = BLOCK - size % BLOCK
-        table = tf.transpose(tf.convert_to_tensor(self.target_embedding.table))
-        # The padding also keeps TensorFlow from turning this into products with the transposed
-        # table, in whose last bits the number of rows shows.
-        columns = tf.pad(table, [[0, 0], [0, missing]])
+        missing = -size % BLOCK
+        rows = tf.pad(tf.convert_to_tensor(self.target_embedding.table), [[0, missing], [0, 0]])
         lowered = tf.reduce_sum(tf.one_hot(never, size, -1e9, 0.0), axis=0)
         bias = tf.pad(self.vocabulary_head.bias + lowered, [[0, missing]], constant_values=-1e9)
-        return lambda hidden: self.vocabulary_head.compared(hidden, columns, bias)
+        return lambda hidden: self.vocabulary_head.compared(hidden, rows, bias)
 
     def get_config(self):
         """The constructor's arguments."""

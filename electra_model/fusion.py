@@ -17,7 +17,7 @@ import contextlib
 import contextvars
 import dataclasses
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import tensorflow as tf
@@ -34,11 +34,13 @@ class Computation:
       dtype: of both sides of every matrix product with weights, "float32" or "bfloat16"; sums,
         normalisations, losses and the weights themselves are float32.
       alike: whether a row has the same bits wherever it stands among others, however many.
+      whole: whether there are always whole `ROWS_TOGETHER` of them.
     """
 
     fused: bool = False
     dtype: str = "float32"
     alike: bool = False
+    whole: bool = False
 
     @property
     def jit_compile(self) -> bool | None:
@@ -64,6 +66,13 @@ def computing(computation: Computation) -> Iterator[None]:
         _current.reset(token)
 
 
+@contextlib.contextmanager
+def in_whole_rows() -> Iterator[None]:
+    """Inside, rows come in whole `ROWS_TOGETHER`."""
+    with computing(dataclasses.replace(_current.get(), whole=True)):
+        yield
+
+
 def is_fused() -> bool:
     """Whether fused functions are compiled each on its own."""
     return _current.get().fused
@@ -83,6 +92,11 @@ def in_whole_vectors(x, filler: float):
     return tf.pad(x, padding, constant_values=filler)
 
 
+# Libraries multiply so many rows at once, or a divisor of it; those that are left over are added up
+# in another order (oneDNN, on a processor with AVX2: six rows at once).
+ROWS_TOGETHER = 48
+
+
 def product(x, kernel, transposed=False, bias=None) -> Any:
     """float [..., k] times float [k, n], or [n, k] where it is transposed -> [..., n], of the
     computation's dtype; with a bias float32 [n] it is added, and the result is float32."""
@@ -90,17 +104,46 @@ def product(x, kernel, transposed=False, bias=None) -> Any:
     inner, outer = kernel.shape[::-1] if transposed else kernel.shape
     if outer is None:
         outer = tf.shape(kernel)[0 if transposed else 1]
-    flat = tf.matmul(into_product(tf.reshape(x, [-1, inner])), kernel, transpose_b=transposed)
+    flat = into_product(tf.reshape(x, [-1, inner]))
+    rows: Any = tf.shape(flat)[0]
+    filled = _current.get().alike and not _current.get().whole
+    if filled:
+        flat = tf.pad(flat, [[0, -rows % ROWS_TOGETHER], [0, 0]])
+    flat = tf.matmul(flat, kernel, transpose_b=transposed)
     if bias is not None:
         # Before the shape changes: TensorFlow then adds it in the product.
         flat = tf.nn.bias_add(tf.cast(flat, tf.float32), bias)
+    if filled:
+        flat = flat[:rows]
     return tf.reshape(flat, tf.concat([tf.shape(x)[:-1], [outer]], axis=0))
+
+
+# Layer -> its kernel, transposed, while `with_transposed` lasts.
+_transposed: contextvars.ContextVar[dict[int, Any] | None] = contextvars.ContextVar(
+    "transposed", default=None
+)
+
+
+@contextlib.contextmanager
+def with_transposed(layers: Iterable[Any]) -> Iterator[None]:
+    """Inside, where rows are alike, `dense_product` multiplies by the transposed kernels of these
+    layers, which are made here, outside any loop. Of few rows, products with many more columns than
+    those have are half as fast the other way round: most of the time, the kernel is laid out
+    anew."""
+    token = _transposed.set({id(one): tf.transpose(one.kernel) for one in layers})
+    try:
+        yield
+    finally:
+        _transposed.reset(token)
 
 
 def dense_product(dense, x) -> tuple[Any, Any]:
     """float [..., k] -> the product with the kernel of a layer [..., n], and its bias if that is
     yet to be added: in the pass after the product where it is compiled, else by the product."""
     if is_alike():
+        kernel = (_transposed.get() or {}).get(id(dense))
+        if kernel is not None:
+            return product(x, kernel, transposed=True, bias=dense.bias), None
         return product(x, dense.kernel, bias=dense.bias), None
     return product(x, dense.kernel), dense.bias
 

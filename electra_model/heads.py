@@ -45,11 +45,10 @@ class VocabularyHead(keras.layers.Layer):
         """A product with the table, and a bias of this layer's own."""
         return product(self.vectors(x), table, transposed=True, bias=self.bias)
 
-    def compared(self, x, columns, bias):
-        """As `call`, with what stays the same in a loop made before it: the table the other way
-        round, [embedding_dim, vocabulary_size], and the bias, to which something was added. In
-        products with a transposed table the number of rows would show in the last bits."""
-        return product(self.vectors(x), columns, bias=bias)
+    def compared(self, x, rows, bias):
+        """As `call`, with what stays the same in a loop made before it: some of the table's rows,
+        [n, embedding_dim], and the bias, to which something was added."""
+        return product(self.vectors(x), rows, transposed=True, bias=bias)
 
     def get_config(self):
         """The constructor's arguments."""

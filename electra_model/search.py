@@ -12,6 +12,7 @@ How one sentence is searched is written in `greedy`, `beam` and `sampling`.
 from __future__ import annotations
 
 import dataclasses
+import math
 from typing import Any, Protocol
 
 import numpy as np
@@ -21,7 +22,13 @@ from electra_model import constraints, masks
 from electra_model.beam import Beam
 from electra_model.constraints import Given
 from electra_model.decoding import Decoding
-from electra_model.fusion import Computation, computing
+from electra_model.fusion import (
+    ROWS_TOGETHER,
+    Computation,
+    computing,
+    in_whole_rows,
+    with_transposed,
+)
 from electra_model.greedy import Greedy
 from electra_model.layers import empty
 from electra_model.sampling import Sampled
@@ -30,13 +37,13 @@ from electra_model.tokenizer import BOS_ID, MASK_ID, PAD_ID, UNK_ID
 
 # Hypotheses that are searched at once. More of them make larger matrix products, until keys and
 # values no longer fit into the processor's cache.
-ROWS = 256
-# Products of one row are computed in another order than those of more.
-_FEWEST_SLOTS = 2
+ROWS = 96
 # The start token, the unknown token and their like are never output.
 _NEVER = (PAD_ID, UNK_ID, BOS_ID, MASK_ID)
 # Room is made or taken away in such steps, so that it seldom is.
 _ROOM = 8
+# Sources have so many places at least: sums over fewer are added up in another order.
+_FEWEST_PLACES = 16
 # What the state has that is not of each slot. Of the cache it has several rows of each.
 _NOT_OF_SLOTS = ("next", "token_ids", "scores", "cache", *ShortlistLogits.OF_ALL_SLOTS)
 
@@ -114,7 +121,7 @@ def search(
             *(decoding.beam_size, decoding.alpha, longest),
             *(decoding.min_length, decoding.n_best),
         )
-    with computing(Computation(alike=True)):
+    with computing(Computation(alike=True)), with_transposed(model.decoder.wide_layers()):
         slots = max(1, ROWS // way.beam_size) if slots is None else slots
         return _Slots(model, source_ids, way, decoding, limits, longest, given or {}).run(slots)
 
@@ -135,7 +142,7 @@ class _Slots:
         self.logits: Any = self.shortlists or (lambda hidden, _: of_all(hidden))
 
     def run(self, slots) -> Hypotheses:
-        slots = tf.maximum(tf.minimum(slots, self.batch), _FEWEST_SLOTS)
+        slots = self._whole(tf.minimum(slots, self.batch))
         state = self._empty(slots)
         last: Any = tf.while_loop(
             lambda state: tf.logical_or(
@@ -147,6 +154,11 @@ class _Slots:
         )
         (state,) = last
         return Hypotheses(state["token_ids"][:-1], state["scores"][:-1])
+
+    def _whole(self, slots):
+        """At least so many slots, one or more, whose hypotheses are whole `ROWS_TOGETHER`."""
+        step = ROWS_TOGETHER // math.gcd(ROWS_TOGETHER, self.way.beam_size)
+        return (tf.maximum(slots, 1) + step - 1) // step * step
 
     def _empty(self, slots) -> dict[str, Any]:
         """All slots are free, with little room."""
@@ -192,7 +204,7 @@ class _Slots:
         )
         few = tf.reduce_sum(self._free(state)) * 2 > slots
         fewer = tf.logical_and(few, tf.equal(state["next"], self.batch))
-        fewer = tf.logical_and(fewer, slots > _FEWEST_SLOTS)
+        fewer = tf.logical_and(fewer, slots > self._whole(1))
         state = tf.cond(fewer, lambda: self._compacted(state), lambda: state)
         return [self._stepped(self._with_room(state, state["row"], state["position"]))]
 
@@ -212,7 +224,8 @@ class _Slots:
         state = self._with_room(state, taken, position)
         length_of_all = tf.shape(state["real"])[1]
         length = tf.minimum(tf.reduce_max(tf.gather(self.lengths, rows)), length_of_all)
-        source_ids = self.source_ids[state["next"] : state["next"] + count, :length]
+        length = tf.maximum(length, _FEWEST_PLACES)
+        source_ids = _wide(self.source_ids[state["next"] : state["next"] + count], 1, length)
         memory = self.model.decoder.memory_cache(self.model.encoder(source_ids))
         memory = [tuple(_wide(part, 2, length_of_all) for part in pair) for pair in memory]
         new = {
@@ -248,6 +261,7 @@ class _Slots:
 
         length, room = tf.shape(state["real"])[1], self._room(state)
         new_length = enough(tf.gather(self.lengths, inside), length)
+        new_length = tf.maximum(new_length, _FEWEST_PLACES)
         new_room = enough(position + 1, room)
         same = tf.logical_and(tf.equal(length, new_length), tf.equal(room, new_room))
         return tf.cond(same, lambda: state, lambda: self._resized(state, new_length, new_room))
@@ -280,10 +294,12 @@ class _Slots:
         filled: dict[str, Any] = {}
 
         def predict(tokens, output, ancestors):
-            hidden, filled["cache"] = self.model.decoder.step(
-                tokens, position, state["cache"], state["memory"], ancestors, state["real"]
-            )
-            probabilities = tf.nn.softmax(self.logits(hidden, state))
+            with in_whole_rows():
+                hidden, filled["cache"] = self.model.decoder.step(
+                    tokens, position, state["cache"], state["memory"], ancestors, state["real"]
+                )
+                logits = self.logits(hidden, state)
+            probabilities = tf.nn.softmax(logits)
             if self.decoding.no_repeat_ngram:
                 size = tf.shape(probabilities)[-1]
                 allowed = self._without_repeats(output, position, size, state["given"])
@@ -326,7 +342,7 @@ class _Slots:
         """Without the slots that are free, when no sentence waits for them."""
         slots = tf.shape(state["row"])[0]
         order: Any = tf.argsort(self._free(state), stable=True)
-        kept = order[: tf.maximum((slots + 1) // 2, _FEWEST_SLOTS)]
+        kept = order[: self._whole((slots + 1) // 2)]
         held = {name: state[name] for name in state if name not in _NOT_OF_SLOTS}
         smaller = tf.nest.map_structure(lambda part: tf.gather(part, kept), held)
 
@@ -355,7 +371,7 @@ def _wide(part, axis: int, size):
 
 
 # Of a name in the state, the axes besides the first whose size changes.
-_LOOSE = {"hypotheses": 2, "real": 1, "memory": 2, "columns": 1}
+_LOOSE = {"hypotheses": 2, "real": 1, "memory": 2}
 
 
 def _loose(state):
@@ -363,7 +379,7 @@ def _loose(state):
 
     def of(name, part):
         shape: list[Any] = list(part.shape)
-        if shape and name != "columns":
+        if shape:
             shape[0] = None
         if name in _LOOSE and len(shape) > _LOOSE[name]:
             shape[_LOOSE[name]] = None

@@ -12,12 +12,12 @@ from electra_model.scoring import BLOCK
 class ShortlistLogits:
     """The logits of the sentences in the slots, each over its own list.
 
-    never: tokens that have no probability. The state of the search has `columns` float32
-    [embedding_dim, n] and `bias` float32 [n], of the pieces that any of the lists has, and `own`
+    never: tokens that have no probability. The state of the search has `rows` float32
+    [n, embedding_dim] and `bias` float32 [n], of the pieces that any of the lists has, and `own`
     int32 [slots, LENGTH], where among them each slot's are.
     """
 
-    OF_ALL_SLOTS = ("columns", "bias")
+    OF_ALL_SLOTS = ("rows", "bias")
 
     def __init__(self, model, never):
         self.head = model.vocabulary_head
@@ -36,14 +36,14 @@ class ShortlistLogits:
         count: Any = tf.shape(numbers)[0]
         filled = tf.pad(numbers, [[0, -count % BLOCK]])
         return {
-            "columns": tf.transpose(tf.gather(self.table, filled)),
+            "rows": tf.gather(self.table, filled),
             "bias": tf.gather(self.bias, filled),
             "own": tf.gather(place, shortlist),
         }
 
     def __call__(self, hidden, state):
         """[slots, beam, d_model] -> [slots, beam, LENGTH]."""
-        logits = self.head.compared(hidden, state["columns"], state["bias"])
+        logits = self.head.compared(hidden, state["rows"], state["bias"])
         return tf.gather(logits, state["own"], axis=2, batch_dims=1)
 
 

@@ -10,6 +10,8 @@ what there is to do: what is packed for a parameter of a test is given a fixed t
 
 import os
 
+import electra_model  # noqa: F401  (it tells TensorFlow something, before any test imports that)
+
 if "PYTEST_XDIST_WORKER" in os.environ:  # before TensorFlow is imported
     for name in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
         os.environ.setdefault(name, "1")

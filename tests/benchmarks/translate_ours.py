@@ -20,6 +20,7 @@ def share(
     folder: str, sources: str, part: int, parts: int, threads: int, search: dict, ready, send
 ):
     """What one process does: loads, searches a few, waits for the others, searches its share."""
+    from electra_model.export import load_model  # before TensorFlow, which it tells something
     from pipelines import allocator
 
     allocator.keep_freed_memory()
@@ -28,7 +29,6 @@ def share(
     tf.config.threading.set_intra_op_parallelism_threads(threads)
     tf.config.threading.set_inter_op_parallelism_threads(threads)
     from electra_model.decoding import Decoding
-    from electra_model.export import load_model
 
     model = load_model(folder)
     arrays = np.load(sources)

@@ -40,6 +40,7 @@ class TableModel:
             empty_memory=lambda batch, length: [(tf.zeros([batch, 1, length, 1], tf.int32),)],
             empty_cache=lambda batch, beam, length: tf.zeros([batch * length, beam], tf.int32),
             step=self.step,
+            wide_layers=list,
         )
 
     def encoder(self, source_ids):

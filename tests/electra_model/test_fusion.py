@@ -1,13 +1,22 @@
 """Parts compiled on their own: the same numbers as the whole, and where products are made in
 bfloat16, numbers that are near them."""
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from electra_model.config import ModelConfig, PretrainConfig
 from electra_model.electra import Electra
-from electra_model.fusion import WHOLE_PROGRAM, Computation, computing, fused, product
+from electra_model.fusion import (
+    WHOLE_PROGRAM,
+    Computation,
+    computing,
+    dense_product,
+    fused,
+    product,
+    with_transposed,
+)
 from electra_model.pretraining import ReplacedTokenDetection
 
 FUSED = Computation(fused=True)
@@ -83,6 +92,27 @@ def test_nothing_is_compiled_unless_it_is_asked_for():
         listening(tf.constant(1.0))
         listening(tf.constant(2.0))
     assert seen[2:] == ["SymbolicTensor"], "traced once for both calls"
+
+
+@pytest.mark.parametrize("wide", [False, True])
+@pytest.mark.parametrize(("inner", "outer"), [(16, 32), (192, 768), (1024, 256)])
+def test_a_row_has_the_same_bits_among_any_number_of_others(inner, outer, wide):
+    draw = np.random.default_rng(1)
+    dense = keras.layers.Dense(outer)
+    dense.build((None, inner))
+    dense.kernel.assign(draw.normal(size=(inner, outer)))
+    x = draw.normal(size=(200, inner)).astype("float32")
+
+    @tf.function(input_signature=[tf.TensorSpec([None, inner])], autograph=False)
+    def multiplied(rows):
+        with computing(Computation(alike=True)), with_transposed([dense] if wide else []):
+            return dense_product(dense, rows)[0]
+
+    whole = multiplied(x).numpy()
+    np.testing.assert_allclose(whole, x @ dense.kernel.numpy(), rtol=1e-3, atol=1e-3)
+    for count in (*range(1, 50), 95, 96, 97, 144, 199):
+        np.testing.assert_array_equal(multiplied(x[:count]).numpy(), whole[:count])
+        np.testing.assert_array_equal(multiplied(x[-count:]).numpy(), whole[-count:])
 
 
 @pytest.mark.parametrize("transposed", [False, True])

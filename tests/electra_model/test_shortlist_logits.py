@@ -38,8 +38,8 @@ def test_only_the_pieces_of_some_list_are_multiplied():
     logits, _ = logits_and_model()
     state = logits.prepared(tf.constant(LISTS))
     wanted = len(np.unique(LISTS))
-    assert 10 < wanted < state["columns"].shape[1] <= wanted + 63
-    assert state["columns"].shape[1] % 64 == 0
+    assert 10 < wanted < state["rows"].shape[0] <= wanted + 63
+    assert state["rows"].shape[0] % 64 == 0
 
 
 def test_places_are_named():
