@@ -24,6 +24,7 @@ from . import (
     translate_sizes,
     translate_speed,
     warm_start,
+    worker_scaling,
 )
 
 RESULTS = pathlib.Path(__file__).with_name("RESULTS.md")
@@ -52,6 +53,7 @@ _SECTIONS = {
     "translate_pipeline": translate_pipeline.measure,
     "translate_sizes": translate_sizes.measure,
     "translate_kills": translate_kills.measure,
+    "workers": worker_scaling.measure,
     "learning": learning.measure,
     "warm_start": warm_start.measure,
     "other_tasks": other_tasks.measure,

@@ -24,7 +24,9 @@ class Written:
     tokens: int
 
 
-def prepare(text: pathlib.Path, output: pathlib.Path, kind: str = "unigram") -> list[str]:
+def prepare(
+    text: pathlib.Path, output: pathlib.Path, kind: str = "unigram", workers: int = WORKERS
+) -> list[str]:
     """The command that does our half: clean, drop duplicates, learn, tokenise, shuffle, write."""
     vocabulary: dict[str, object] = {"size": VOCABULARY}
     if kind != "unigram":
@@ -35,7 +37,7 @@ def prepare(text: pathlib.Path, output: pathlib.Path, kind: str = "unigram") -> 
         "target_lang": "de",
         "data": {"monolingual": {"en": [str(text)]}},
         "vocabulary": vocabulary,
-        "runner": {"name": "local", "workers": WORKERS},
+        "runner": {"name": "local", "workers": workers},
     }
     job = output / "job.yaml"
     job.write_text(json.dumps(settings))

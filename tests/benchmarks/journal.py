@@ -1,5 +1,6 @@
 """What long series of runs have found so far: a line of JSON for each run that is complete, so that
-a series may be stopped and gone on with."""
+a series may be stopped and gone on with. Those that take hours are kept beside this file, with the
+machine that each was made on."""
 
 import json
 import os
@@ -8,7 +9,14 @@ import sys
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
+from runners import processor
+
 T = TypeVar("T")
+
+
+def kept(name: str) -> pathlib.Path:
+    """The journal of a series that takes hours."""
+    return pathlib.Path(__file__).parent / "journals" / f"{name}.jsonl"
 
 
 def complete(
@@ -17,7 +25,7 @@ def complete(
     """Makes those of the runs that are missing, of those that `BENCH_RUNS` names where it is set;
     returns name -> row of all that are complete."""
     for name in missing(journal, chosen(runs)):
-        add(journal, {"run": name, **take(runs[name])})
+        add(journal, {"run": name, "machine": processor.model(), **take(runs[name])})
     return read(journal)
 
 

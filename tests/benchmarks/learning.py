@@ -1,7 +1,7 @@
 """What is learned in so many minutes: ours and PyTorch's from the same pairs, on the same machine.
 
 What a minute is, is measured first, alone (`rates`); the trainings then make as many updates. Each
-run adds a line to `learning.jsonl` when it is complete; a run that is there is not done again, so
+run adds a line to its journal when it is complete; a run that is there is not done again, so
 that a series may be stopped and gone on with. `BENCH_RUNS=electra-9,prenorm-9` chooses.
 """
 
@@ -64,7 +64,7 @@ RUNS = {
 
 def measure(folder: pathlib.Path) -> list[str]:
     """Lines of the table for RESULTS.md, heading first; makes the runs that are not there yet."""
-    found = folder / "learning.jsonl"
+    found = journal.kept("learning")
     for name in journal.missing(found, journal.chosen(RUNS)):
         _lengths(folder, RUNS[name])  # all rates first: they need the machine alone
     return table(journal.complete(found, RUNS, lambda one: take(folder, one)))
@@ -162,10 +162,11 @@ def table(rows: dict[str, dict[str, Any]]) -> list[str]:
         "training; marian: Hugging Face's from scratch, 8,000 pieces. Ours has the preset tiny and",
         "4,000 pieces, its matrix products in bfloat16 where the processor has units for it.",
         "Updates and target tokens are those of the last training. prenorm-9 was trained by the",
-        "clock.",
+        "clock. Only runs of one machine can be compared: the Xeon has units for bfloat16.",
         "",
-        "| run | minutes | settings | updates | target tokens | BLEU, chrF greedy | with beam 4 |",
-        "|---|---|---|---|---|---|---|",
+        "| run | machine | minutes | settings | updates | target tokens | BLEU, chrF greedy "
+        "| with beam 4 |",
+        "|---|---|---|---|---|---|---|---|",
     ]
     for name in RUNS:
         for row in rows.get(name, {"at": []})["at"]:
@@ -176,7 +177,7 @@ def table(rows: dict[str, dict[str, Any]]) -> list[str]:
                 for way in ("greedy", "beam")
             )
             lines.append(
-                f"| {name} | {row['minutes']:g} | {settings} | {row['updates']:,} | "
-                f"{row['tokens']:,.0f} | {greedy} | {beam} |"
+                f"| {name} | {rows[name]['machine']} | {row['minutes']:g} | {settings} | "
+                f"{row['updates']:,} | {row['tokens']:,.0f} | {greedy} | {beam} |"
             )
     return lines

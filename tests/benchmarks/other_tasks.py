@@ -3,7 +3,7 @@ counted n-grams.
 
 Summaries: the long description of a package of Debian to its line of synopsis, from the
 distribution's index. Continuations: of documentation, whose files `BENCH_TEXTS` names. Each run
-adds a line to `other_tasks.jsonl`; a run that is there is not done again.
+adds a line to its journal; a run that is there is not done again.
 """
 
 import json
@@ -35,7 +35,7 @@ RUNS = {task: task for task in ("summarise", "generate")}
 
 def measure(folder: pathlib.Path) -> list[str]:
     """Lines of the table for RESULTS.md, heading first; makes the runs that are not there yet."""
-    found = folder / "other_tasks.jsonl"
+    found = journal.kept("other_tasks")
     for task in journal.missing(found, journal.chosen(RUNS)):
         _updates(folder, task)  # all rates first: they need the machine alone
     return table(journal.complete(found, RUNS, lambda task: take(folder, task)))

@@ -76,7 +76,7 @@ def plan(place: pathlib.Path, count: int) -> dict[str, Any]:
         InputFile(path, pathlib.Path(path).name, "text", None, "0" * 64, 1, plain=path)
         for path in paths
     ]
-    files = translation_plan._cut(made, "0" * 16, UNIT_BYTES)
+    files = translation_plan.cut(made, "0" * 16, UNIT_BYTES)
     whole = translation_plan.TranslatePlan(
         output=str(place / f"out-{count}"),
         settings={},

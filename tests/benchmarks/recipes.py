@@ -1,6 +1,6 @@
 """Which settings learn most in so many minutes: the search behind the defaults.
 
-Each run adds a line to `recipes.jsonl` when it is complete; a run that is there is not done again.
+Each run adds a line to its journal when it is complete; a run that is there is not done again.
 `BENCH_RUNS=usual,batch-1024` chooses; `BENCH_MINUTES` is the length of a training.
 """
 
@@ -40,7 +40,7 @@ RECIPES: dict[str, dict[str, Any]] = {
 
 def measure(folder: pathlib.Path) -> list[str]:
     """Lines of the table for RESULTS.md, heading first; makes the runs that are not there yet."""
-    found = folder / "recipes.jsonl"
+    found = journal.kept("recipes")
     return table(journal.complete(found, RECIPES, lambda settings: take(folder, settings)))
 
 

@@ -31,10 +31,10 @@ def test_a_series_goes_on_behind_the_runs_that_are_complete(tmp_path):
     names = ["prenorm-9", "electra-9"]
     assert journal.missing(found, names) == names
     scores = {"minutes": 9, "updates": 7, "tokens": 1000, "greedy": [14.44, 33.2]}
-    journal.add(found, {"run": "prenorm-9", "at": [scores]})
+    journal.add(found, {"run": "prenorm-9", "machine": "a Xeon", "at": [scores]})
     assert journal.missing(found, names) == ["electra-9"]
     rows = learning.table(journal.read(found))
-    assert rows[-1] == "| prenorm-9 | 9 | - | 7 | 1,000 | 14.4, 33.2 | - |"
+    assert rows[-1] == "| prenorm-9 | a Xeon | 9 | - | 7 | 1,000 | 14.4, 33.2 | - |"
 
 
 def test_a_recipe_is_named_by_its_settings():

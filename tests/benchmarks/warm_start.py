@@ -1,7 +1,7 @@
 """What pretraining spares: the same encoder-decoder with its encoder pretrained by replaced-token
 detection, and at random, until both translate the validation pairs equally well.
 
-Each run adds a line to `warm_start.jsonl` when it is complete; a run that is there is not done
+Each run adds a line to its journal when it is complete; a run that is there is not done
 again.
 """
 
@@ -75,7 +75,7 @@ RUNS = {
 def measure(folder: pathlib.Path) -> list[str]:
     """Lines of the table for RESULTS.md, heading first; makes the runs that are not there yet, of
     those that `BENCH_RUNS` names where it is set."""
-    found = folder / "warm_start.jsonl"
+    found = journal.kept("warm_start")
 
     def take(run: tuple[str, Series]) -> dict[str, Any]:
         start, one = run
