@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import functools
 import glob as local_glob
 import hashlib
+import itertools
 import json
 import os
 import re
@@ -35,11 +37,25 @@ def join(folder: str, *names: str) -> str:
     return "/".join([folder.rstrip("/"), *names])
 
 
-def _filesystems():
+# Of each kind of store, the extra that reaches it.
+_EXTRAS = {"gs": "gcp", "s3": "s3"}
+
+
+def _filesystems(path: str):
+    """Raises `InputError` for a store that nothing is installed for."""
     from apache_beam.io.filesystems import FileSystems
 
     if FileSystems._pipeline_options is None:  # some stores ask for them, even for empty ones
         use_options({})
+    try:
+        FileSystems.get_filesystem(path)
+    except ValueError:
+        scheme = path.partition("://")[0]
+        extra = _EXTRAS.get(scheme)
+        remedy = "object stores are gs:// and s3://"
+        if extra:
+            remedy = f"{scheme}:// is reached with pip install 'electra-pipelines[{extra}]'"
+        raise InputError(f"{path}: cannot be reached: {remedy}") from None
     return FileSystems
 
 
@@ -58,7 +74,9 @@ def open_read(path: str) -> BinaryIO:
     from apache_beam.io.filesystem import CompressionTypes
 
     with _named_if_missing(path):
-        return _filesystems().open(path, compression_type=CompressionTypes.UNCOMPRESSED)  # type: ignore[return-value]
+        return _filesystems(path).open(  # type: ignore[return-value]
+            path, compression_type=CompressionTypes.UNCOMPRESSED
+        )
 
 
 @contextlib.contextmanager
@@ -92,20 +110,20 @@ def read_json(path: str) -> dict[str, Any]:
 
 def exists(path: str) -> bool:
     """True when the file or folder is there."""
-    return _filesystems().exists(path) if is_remote(path) else os.path.exists(path)
+    return _filesystems(path).exists(path) if is_remote(path) else os.path.exists(path)
 
 
 def size(path: str) -> int:
     """Bytes of one file."""
     if not is_remote(path):
         return os.path.getsize(path)
-    return _filesystems().match([path])[0].metadata_list[0].size_in_bytes
+    return _filesystems(path).match([path])[0].metadata_list[0].size_in_bytes
 
 
 def sizes(folder: str) -> dict[str, int]:
     """Name -> bytes of the files directly in a folder; none where there is no such folder."""
     if is_remote(folder):
-        found = _filesystems().match([join(folder, "*")])[0].metadata_list
+        found = _filesystems(folder).match([join(folder, "*")])[0].metadata_list
         return {entry.path.rpartition("/")[2]: entry.size_in_bytes for entry in found}
     listed: dict[str, int] = {}
     with contextlib.suppress(FileNotFoundError), os.scandir(folder) as entries:
@@ -116,17 +134,25 @@ def sizes(folder: str) -> dict[str, int]:
     return listed
 
 
-def below(folder: str) -> list[str]:
-    """All files of an object store whose names begin with the folder's, sorted."""
-    found = _filesystems().match([join(folder, "**")])[0].metadata_list
-    return sorted(entry.path for entry in found)
+def tree_size(folder: str) -> int:
+    """Bytes of all files below a local folder; 0 where there is none."""
+    return sum(sum(sizes(place).values()) for place, _, _ in os.walk(folder))
+
+
+def below(folder: str) -> dict[str, str]:
+    """Path -> stamp of all files of an object store whose names begin with the folder's, sorted."""
+    found = _filesystems(folder).match([join(folder, "**")])[0].metadata_list
+    return {entry.path: _stamp(entry) for entry in sorted(found, key=lambda one: one.path)}
+
+
+def _stamp(entry) -> str:
+    return f"{entry.size_in_bytes}:{entry.last_updated_in_seconds}"
 
 
 def stamp(path: str) -> str:
     """Size and time of change: two equal stamps of a path mean that the file was not changed."""
     if is_remote(path):
-        found = _filesystems().match([path])[0].metadata_list[0]
-        return f"{found.size_in_bytes}:{found.last_updated_in_seconds}"
+        return _stamp(_filesystems(path).match([path])[0].metadata_list[0])
     status = os.stat(path)
     return f"{status.st_size}:{status.st_mtime_ns}"
 
@@ -146,7 +172,9 @@ def write_atomic(path: str, data: bytes | Iterable[bytes], *, last: bool = True)
         if path.startswith("s3://") and data == b"":
             _write_empty_to_s3(path)
             return digest.hexdigest()
-        with _filesystems().create(path, compression_type=CompressionTypes.UNCOMPRESSED) as stream:
+        with _filesystems(path).create(
+            path, compression_type=CompressionTypes.UNCOMPRESSED
+        ) as stream:
             for chunk in chunks:
                 digest.update(chunk)
                 stream.write(chunk)
@@ -176,7 +204,7 @@ def _write_empty_to_s3(path: str) -> None:
     from apache_beam.io.aws.s3io import S3IO, parse_s3_path
 
     bucket, name = parse_s3_path(path)
-    store = S3IO(options=_filesystems()._pipeline_options)
+    store = S3IO(options=_filesystems(path)._pipeline_options)
     store.client.client.put_object(Bucket=bucket, Key=name, Body=b"")
 
 
@@ -206,6 +234,14 @@ def make_folder(folder: str) -> None:
     sync_folder(parent)
 
 
+def copy(path: str, target: str) -> None:
+    """Gives a file a second place; `target` is as before or complete."""
+    with open_read(path) as stream:
+        first = stream.read(1 << 20)
+        rest = iter(functools.partial(stream.read, 1 << 20), b"")
+        write_atomic(target, itertools.chain([first], rest) if first else b"")
+
+
 def sha256(path: str) -> str:
     """Of the stored bytes, read in blocks."""
     digest = hashlib.sha256()
@@ -222,7 +258,7 @@ def remove(path: str) -> None:
 
         try:
             if exists(path):
-                _filesystems().delete([path])
+                _filesystems(path).delete([path])
         except BeamIOError:
             if exists(path):
                 raise
@@ -234,7 +270,7 @@ def remove(path: str) -> None:
 def rename(path: str, target: str) -> None:
     """Gives one file another name; an object store copies it."""
     if is_remote(path):
-        _filesystems().rename([path], [target])
+        _filesystems(path).rename([path], [target])
     else:
         os.replace(path, target)
 
@@ -244,7 +280,7 @@ def remove_tree(folder: str) -> None:
     if is_remote(folder):
         # A store has no folders, only names that begin alike.
         if paths := below(folder):
-            _filesystems().delete(paths)
+            _filesystems(folder).delete([*paths])
     else:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -288,7 +324,7 @@ def _check_name(path: str, key: str) -> None:
 def _match(pattern: str, key: str) -> list[str]:
     if is_remote(pattern):
         return sorted(
-            metadata.path for metadata in _filesystems().match([pattern])[0].metadata_list
+            metadata.path for metadata in _filesystems(pattern).match([pattern])[0].metadata_list
         )
     if os.path.isfile(pattern):
         return [pattern]  # named outright, whatever its name begins with

@@ -32,7 +32,7 @@ def copied(folder: str, fingerprint: str) -> str:
                 made = os.path.join(making, "model")
                 for path in files.below(folder):
                     name = path.removeprefix(folder.rstrip("/") + "/")
-                    files.write_atomic(os.path.join(made, name), files.read_bytes(path), last=False)
+                    files.copy(path, os.path.join(made, name))
                 os.rename(made, target)
         return target
     finally:

@@ -12,7 +12,7 @@ from typing import Any
 from electra_model.errors import InputError, WorkError
 from pipelines import files
 
-from . import recipe_files, stages, work
+from . import folder_lock, recipe_files, stages, work
 from .job import JobConfig, load_job
 from .languages import canonical
 from .progress import clock, say
@@ -37,7 +37,7 @@ def run(target: str, folder: str, workers: int, write: Callable[[str], None]) ->
     started = time.monotonic()
     if files.is_remote(folder):
         raise InputError(f"--workdir: the demo works in a local folder; found {folder}")
-    with work.locked(folder, "--workdir"):
+    with folder_lock.locked(folder, "--workdir"):
         # The job file first: one for another language must be told before its corpus is replaced.
         job = _job(canonical(target), folder, workers)
         corpus = _corpus(target, folder)

@@ -2,6 +2,7 @@
 kill. The stores are real servers on this machine."""
 
 import json
+import time
 
 import pytest
 
@@ -77,6 +78,70 @@ def test_prepare_as_on_this_machine_and_after_a_kill(store, tmp_path):
         assert [name for name in differ if not name.startswith(naming)] == []
     again = commands.electra(variables, "prepare", there / "job.yaml")
     assert again["status"] == "complete"
+
+
+def training_text(work, corpus, docs):
+    return (
+        job_text(work, corpus)
+        + f"""
+dataset: {{window_length: 16, max_tokens: 24, valid_fraction: 0.05}}
+model:
+  {{d_model: 16, num_heads: 2, dff: 32, num_layers: 1, num_decoder_layers: 1, max_length: 24}}
+pretrain: {{steps: 20, batch_tokens: 256}}
+train: {{steps: 1200, batch_tokens: 256, buckets: [24], checkpoint_minutes: 0.02}}
+translate: {{input: ["{docs}/*.txt"], output: "{work}/out", beam_size: 1}}
+runner: {{name: local, workers: 1}}
+"""
+    ).replace("dataset: {unit_megabytes: 0.02}\n", "")
+
+
+def losses(metrics):
+    return [
+        (line["step"], line["loss"])
+        for line in map(json.loads, metrics.decode().splitlines())
+        if "loss" in line
+    ]
+
+
+def test_the_whole_job_with_its_work_folder_in_the_store(store, tmp_path):
+    """Killed while it trains, gone on with as on another machine, and all is as without a store."""
+    variables, root = store
+    text = "".join(f"{sentence(n)}\t{sentence(n * 7)}\n" for n in range(600))
+    docs = "".join(f"{sentence(n)}\n" for n in range(40))
+    for folder, name, content in (("corpus", "a.tsv", text), ("docs", "b.txt", docs)):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / name).write_text(content)
+        bucket.write(variables, f"{folder_of(root)}/{folder}/{name}", content)
+    here, there = tmp_path / "here.yaml", tmp_path / "there.yaml"
+    here.write_text(training_text(tmp_path / "made", tmp_path / "corpus", tmp_path / "docs"))
+    there.write_text(training_text(f"{root}/made", f"{root}/corpus", f"{root}/docs"))
+    made = f"{folder_of(root)}/made"
+
+    commands.electra({}, "run", here)
+    process = commands.start({**variables, "TMPDIR": str(tmp_path)}, "run", there)
+    while not any(name.endswith(".npz") for name in bucket.names(variables, f"{made}/train")):
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.1)
+    process.kill()
+    process.communicate()
+    assert "complete.json" not in bucket.names(variables, f"{made}/train")
+    (other := tmp_path / "another machine").mkdir()
+    counts = commands.electra({**variables, "TMPDIR": str(other)}, "run", there)
+
+    assert counts["stages"]["report"]["report"] == f"{root}/made/report.html"
+    expected, found = local_files(tmp_path / "made"), bucket.contents(variables, made)
+    assert losses(found["train/metrics.jsonl"]) == losses(expected["train/metrics.jsonl"])
+    same = ("model/model.json", "evaluation/test.hyp.txt", "out/b.txt", "pretrain/warm.json")
+    for name in {*same} & expected.keys():
+        assert found[name] == expected[name], name
+    assert {"report.html", "run.json", "evaluation/scores.json"} <= found.keys()
+    assert sorted(name for name in found if name.startswith("train/checkpoints")) == sorted(
+        name for name in expected if name.startswith("train/checkpoints")
+    )
+    # The copy is gone with the run.
+    assert [path for path in other.rglob("*") if "electra-work" in str(path)] == []
+    again = commands.electra(variables, "run", there)["stages"]
+    assert {again[name]["status"] for name in ("prepare", "train", "evaluate")} == {"complete"}
 
 
 def test_translate_as_on_this_machine_and_after_a_kill(store, tmp_path):

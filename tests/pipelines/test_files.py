@@ -22,6 +22,14 @@ def test_write_is_all_or_nothing(tmp_path):
     assert files.sha256(path) == hashlib.sha256(b"ab").hexdigest()
 
 
+def test_a_store_that_nothing_is_installed_for():
+    with pytest.raises(InputError) as caught:
+        files.exists("ftp://host/name")
+    assert str(caught.value) == (
+        "ftp://host/name: cannot be reached: object stores are gs:// and s3://"
+    )
+
+
 def test_globs_folders_and_repetitions(tmp_path):
     for name in ("b.txt", "a.txt", ".hidden", "_private"):
         (tmp_path / name).write_text("x")

@@ -168,7 +168,9 @@ def test_init_plan_and_the_last_line(electra, tmp_path):
     (tmp_path / "corpus").mkdir()
     for name in ("train", "valid", "test"):
         (tmp_path / "corpus" / f"{name}.tsv").write_text("Good morning\tGuten Morgen\n")
-    status, lines, errors = electra("plan", "first.yaml", "--set", "pretrain={steps: 0}")
+    status, lines, errors = electra(
+        "plan", "first.yaml", "--no-measure", "--set", "pretrain={steps: 0}"
+    )
     assert (status, errors) == (0, [])
     assert lines[:6] == [
         "en-de, work folder work/first, runner local with 2 workers",
@@ -196,7 +198,7 @@ def test_init_plan_and_the_last_line(electra, tmp_path):
 
 
 def test_two_runs_at_once(electra, tmp_path):
-    from runners.work import locked
+    from runners.folder_lock import locked
 
     (tmp_path / "train.tsv").write_text("Good morning\tGuten Morgen\n")
     with locked(str(tmp_path / "work")):

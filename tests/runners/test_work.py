@@ -178,29 +178,6 @@ def test_the_record(tmp_path, making):
     assert entry["seconds"] >= 0 and entry["peak_memory_bytes"] > 10_000_000
 
 
-def test_the_lock(tmp_path):
-    folder = str(tmp_path / "work")
-    with work.locked(folder), work.locked(folder):
-        assert (tmp_path / "work" / ".lock").read_text() == f"{os.getpid()}\n"
-        if (child := os.fork()) == 0:
-            work._held.clear()
-            try:
-                with work.locked(folder):
-                    os._exit(0)
-            except WorkError:
-                os._exit(7)
-        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
-    with work.locked(folder):
-        pass
-
-
-def test_a_folder_that_cannot_be_locked(tmp_path):
-    (tmp_path / "taken").write_text("a file")
-    with pytest.raises(InputError, match="workdir: cannot write to .*taken.*: File exists"):
-        with work.locked(str(tmp_path / "taken")):
-            pass
-
-
 def test_stages_that_a_job_does_not_have(tmp_path):
     reasons = {one.name: one.absent(job(tmp_path, train={"steps": 0}, pretrain={"minutes": 0}))
                for one in stages.STAGES}  # fmt: skip
@@ -223,19 +200,12 @@ def test_the_settings_of_all_stages_are_keys_of_the_job(tmp_path):
         assert stages._settings(stage, one) == stages._settings(stage, changed)
 
 
-@pytest.mark.parametrize(
-    ("names", "first"),
-    [
-        (["train"], "train"),
-        (["report"], "report"),
-        ([one.name for one in stages.STAGES], "pretrain"),
-    ],
-)
-def test_a_training_in_an_object_store_is_refused_at_once(tmp_path, names, first):
-    inside = job(tmp_path, workdir="gs://bucket/work", data={"train": ["gs://bucket/a.tsv"]})
-    with pytest.raises(InputError) as caught:
-        work.do_stages(inside, [stages.BY_NAME[name] for name in names])
-    assert str(caught.value) == (
-        f"workdir: gs://bucket/work is an object store, and {first} works in a folder on a disk; "
-        "run `electra prepare` there, copy the folder, and name the copy"
+def test_several_workers_need_a_folder_that_they_share(tmp_path, monkeypatch):
+    workers = {"cluster": {"worker": ["a:1", "b:1"]}, "task": {"type": "worker", "index": 1}}
+    monkeypatch.setenv("TF_CONFIG", json.dumps(workers))
+    train = {"strategy": "multi_worker"}
+    inside = job(
+        tmp_path, workdir="gs://bucket/work", data={"train": ["gs://bucket/a.tsv"]}, train=train
     )
+    with pytest.raises(InputError, match="workdir: gs://bucket/work is an object store, of which"):
+        work._joins(inside, [stages.BY_NAME["train"]])
