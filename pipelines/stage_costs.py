@@ -34,7 +34,7 @@ _SECONDS = {
 _FIXED_SECONDS = {"vocabulary": 2.0, "shortlist": 20.0}
 
 # Text to its compressed form: gzip makes a third of English, xz a quarter to a fifth.
-_UNFOLDING = 4
+UNFOLDING = 4
 
 NAMES = (*_SECONDS, *_FIXED_SECONDS)
 # The stages that every job has.
@@ -51,6 +51,10 @@ _MOST_TASKS = {"dedup": 1, "near": 1, "vocabulary": 1, "shortlist": 1, "words": 
 _MEGABYTES_PER_SECOND = (8.0, 20.0)
 START_SECONDS = 10.0
 MOST_START_SECONDS = 40.0
+# Where the stages were measured: until the first begins, and what each takes besides its work.
+STARTED_SECONDS = 3.5
+STAGE_SECONDS = 0.4
+
 # Of one core, where `clean.wrong_language` looks at the texts.
 _IDENTIFIED_PER_SECOND = (1.0, 2.0)
 
@@ -65,7 +69,12 @@ class StageCost:
 
 def text_bytes(units: Sequence[Unit]) -> int:
     """About how many bytes of text the units hold: what is compressed is taken times four."""
-    return sum(unit.size * (_UNFOLDING if unit.compression else 1) for unit in units)
+    return sum(unit.size * (UNFOLDING if unit.compression else 1) for unit in units)
+
+
+def grows(name: str) -> bool:
+    """Whether what a stage takes depends on the size of the input."""
+    return name in _SECONDS
 
 
 def costs(names: Sequence[str], size: int, workers: int) -> list[StageCost]:

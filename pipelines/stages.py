@@ -144,6 +144,15 @@ class RunStage(beam.PTransform):
         )
 
 
+def do_here(stage: Stage, config: PrepareConfig) -> None:
+    """Does a stage without a pipeline, in this process. Earlier stages must be complete."""
+    tasks = list(_PlanFn(stage, config).process(None))
+    work = _WorkFn(stage, config)
+    receipts = [receipt for task in tasks for _, receipt in work.process(task)]
+    for _ in _CloseFn(stage, config).process((0, receipts)):
+        pass
+
+
 def task_fingerprint(stage: Stage, task: Task) -> str:
     """Of everything that the task's result depends on."""
     return units.fingerprint(stage.name, task.id, task.payload)

@@ -100,19 +100,7 @@ def build_translate(
     )
     written = planned_files.write(plan)
     if written.pending:
-        handler = TranslationHandler(
-            str(config.model),
-            plan.settings["model"]["fingerprint"],
-            translation_engine.decoding_of(config),
-            config.unit_segments,
-            load or translation_engine.loader(config, plan.output),
-            task,
-            language,
-            memory.place_of(config, plan.output, plan.settings),
-            _guard(config, plan.settings["model"]),
-            functools.partial(details.told, wanted=config.details) if config.details else None,
-            _judge(plan.settings),
-        )
+        handler = handler_of(config, plan.settings, plan.output, load)
         done = (
             pipeline
             | "ListUnits" >> beam.Create(written.pending)
@@ -133,6 +121,29 @@ def build_translate(
         | "AssembleFiles" >> beam.Map(_assemble, small, written.digest, AsIter(done))
     )
     return pipeline | "Start" >> beam.Create([small]) | "Finish" >> beam.Map(_finish, AsIter(made))
+
+
+def handler_of(
+    config: TranslateConfig,
+    settings: dict[str, Any],
+    output: str,
+    load: Callable[[str], TranslationModel] | None = None,
+) -> TranslationHandler:
+    """What translates units in a process, under the settings of a plan (`TranslatePlan.settings`).
+    load: as of `build_translate`."""
+    return TranslationHandler(
+        str(config.model),
+        settings["model"]["fingerprint"],
+        translation_engine.decoding_of(config),
+        config.unit_segments,
+        load or translation_engine.loader(config, output),
+        settings["model"]["task"] or "",
+        settings["model"]["source_lang"] or "",
+        memory.place_of(config, output, settings),
+        _guard(config, settings["model"]),
+        functools.partial(details.told, wanted=config.details) if config.details else None,
+        _judge(settings),
+    )
 
 
 def _guard(config: TranslateConfig, model: dict[str, Any]) -> inference.Guard | None:
@@ -170,28 +181,32 @@ class _ReadUnitFn(beam.DoFn):
     ) -> None:
         self._text_field = text_field
         self._language = language
+        self._task = task
         self._target = target
-        self._whole = tasks.of(task).whole_texts
 
     def process(self, element: PlannedUnit) -> Iterator[UnitText]:
         """Reads one unit."""
-        if whole_files.is_document(element.file):
-            yield whole_files.read(element, self._language, self._target)
-            return
-        segments: list[str] = []
-        rows = []
-        for raw, text, error in _rows(element, self._text_field):
-            if text is None:
-                rows.append(_Row(raw, (), error or "missing_field"))
-                continue
-            layout = (
-                whole_texts.lay_out(text)
-                if self._whole
-                else segmentation.split_text(text, self._language)
-            )
-            segments += layout.segments
-            rows.append(_Row(raw, layout.gaps, None))
-        yield UnitText(tuple(segments), _UnitRows(element, tuple(rows)))
+        yield read_unit(element, self._text_field, self._language, self._task, self._target)
+
+
+def read_unit(
+    planned: PlannedUnit, text_field: str, language: str, task: str | None, target: str
+) -> UnitText:
+    """What is to be translated of one unit; it knows all of its rows. The others: see
+    `TranslatePlan.settings`, of the model."""
+    if whole_files.is_document(planned.file):
+        return whole_files.read(planned, language, target)
+    whole = tasks.of(task).whole_texts
+    segments: list[str] = []
+    rows = []
+    for raw, text, error in _rows(planned, text_field):
+        if text is None:
+            rows.append(_Row(raw, (), error or "missing_field"))
+            continue
+        layout = whole_texts.lay_out(text) if whole else segmentation.split_text(text, language)
+        segments += layout.segments
+        rows.append(_Row(raw, layout.gaps, None))
+    return UnitText(tuple(segments), _UnitRows(planned, tuple(rows)))
 
 
 def _rows(planned: PlannedUnit, text_field: str) -> Iterator[tuple[bytes, str | None, str | None]]:

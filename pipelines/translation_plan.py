@@ -55,7 +55,7 @@ from .units import Unit
 OUTPUT_VERSION = 5
 
 # What a sentence takes, on the average of many texts; units are cut by bytes.
-_BYTES_PER_SEGMENT = 60
+BYTES_PER_SEGMENT = 60
 
 # Open folders of the runs of this process: the lock of each lasts as long as the process, whatever
 # ends it.
@@ -134,7 +134,7 @@ def plan_translate(config: TranslateConfig) -> TranslatePlan:
     card = inference.read_model_card(config.model)
     tasks.of(card.get("task"), f"{files.join(config.model, 'model.json')}: task")
     translation_engine.check(config, card)
-    settings = _settings(config, card)
+    settings = settings_of(config, card)
     paths = translation_inputs.find_inputs(config.input)
     names = translation_inputs.output_names(paths)
     translation_inputs.check_places(config.input, paths, output, names)
@@ -163,7 +163,7 @@ def _examined(
     earlier = Earlier.read(output)
     standing = earlier.standing(output, names)
     rejected = read_rejected(output)
-    unit_bytes = config.unit_segments * _BYTES_PER_SEGMENT
+    unit_bytes = config.unit_segments * BYTES_PER_SEGMENT
 
     made, kept = [], {}
     for path, name in zip(paths, names, strict=True):
@@ -188,7 +188,7 @@ def _examined(
                     unit_bytes,
                 )
             )
-    planned = _cut(made, fingerprint, unit_bytes)
+    planned = cut(made, fingerprint, unit_bytes)
     pending = {
         unit.key: unit
         for file in planned
@@ -213,7 +213,8 @@ def _examined(
     )
 
 
-def _settings(config: TranslateConfig, card: dict[str, Any]) -> dict[str, Any]:
+def settings_of(config: TranslateConfig, card: dict[str, Any]) -> dict[str, Any]:
+    """What translations depend on besides the inputs; card: what `model.json` says."""
     decoding = translation_engine.decoding_of(config).settings()
     return {
         "output_version": OUTPUT_VERSION,
@@ -228,7 +229,7 @@ def _settings(config: TranslateConfig, card: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _cut(made: list[InputFile], fingerprint: str, unit_bytes: int) -> tuple[PlannedFile, ...]:
+def cut(made: list[InputFile], fingerprint: str, unit_bytes: int) -> tuple[PlannedFile, ...]:
     """The files with their units. A unit's key does not depend on the other files of the run."""
     of_path: dict[str, list[Unit]] = {}
     filled = []

@@ -80,8 +80,7 @@ class Commands(click.Group):
 @LOG_FORMAT
 @DEBUG
 def electra() -> None:
-    """Train models that translate, summarise or continue texts, and run them on document sets,
-    offline.
+    """Train models that translate, summarise or continue texts, and run them, offline.
 
     A job is described by one YAML file; `electra init NAME` writes one to start from.
     """
@@ -236,12 +235,13 @@ def export_command(model_dir: str, to: str, output: str, quantization: str) -> N
 @_command("plan")
 @JOB
 @SET
-def plan_command(job_file: str, overrides: tuple[str, ...]) -> None:
+@click.option("--measure/--no-measure", default=True, help="Measure for some ten seconds.")
+def plan_command(job_file: str, overrides: tuple[str, ...], measure: bool) -> None:
     """What `electra run` would do, how long and how much."""
     from . import planning
     from .job import load_job
 
-    result("plan", planning.show(load_job(job_file, overrides), click.echo))
+    result("plan", planning.show(load_job(job_file, overrides), click.echo, measures=measure))
 
 
 @_command("doctor")

@@ -12,19 +12,12 @@ from electra_model import ctranslate2_format
 from electra_model.errors import InputError, printable
 from pipelines import files, tasks
 
-from . import engines, machine_checks, stage_checks
+from . import engines, machine_checks, network_sizes, stage_checks
 from .job import JobConfig, load_job
 from .machine_checks import Finding
 from .progress import counted, size
 
 _LEAST_DISK = 5e9  # of a job of the smallest size, measured
-
-# Of a worker that translates: what it is held to; a small model takes somewhat less.
-_WORKER_BYTES = 1.5e9
-# Of a training, for each parameter: itself, its gradient, two moments, an average, and a copy in a
-# checkpoint that is written; and what the libraries and the activations of a batch take.
-_TRAINING_BYTES_A_PARAMETER = 24
-_TRAINING_BYTES = 2e9
 
 
 def examine(
@@ -152,14 +145,15 @@ def _engine(job: JobConfig) -> Iterator[Finding]:
             yield "ok", "runner", f"{runner.name} can be used from here"
     else:
         workers = runner.workers or 1
-        if free and workers * _WORKER_BYTES > free:
+        needed = workers * network_sizes.WORKER_BYTES
+        if free and needed > free:
             yield (
                 "warn",
                 "runner",
-                f"{counted(workers, 'worker')} may take {size(workers * _WORKER_BYTES)}, and "
-                f"{size(free)} are free; lower runner.workers",
+                f"{counted(workers, 'worker')} may take {size(needed)}, and {size(free)} are free; "
+                "lower runner.workers",
             )
-    needed = _TRAINING_BYTES + _TRAINING_BYTES_A_PARAMETER * _parameters(job)
+    needed = network_sizes.training_bytes(job)
     if free and job.data.train and needed > free:
         yield (
             "warn",
@@ -167,15 +161,6 @@ def _engine(job: JobConfig) -> Iterator[Finding]:
             f"a model of preset {job.model.preset} may take {size(needed)}, and {size(free)} are "
             "free; lower model.preset or train.batch_tokens",
         )
-
-
-def _parameters(job: JobConfig) -> int:
-    """About how many the network has."""
-    sizes = job.model.sizes()
-    width, inside = sizes["d_model"], sizes["dff"]
-    layers = sizes["num_layers"] * (4 * width * width + 2 * width * inside)
-    layers += sizes["num_decoder_layers"] * (8 * width * width + 2 * width * inside)
-    return layers + job.vocabulary.size * width
 
 
 def _same_vocabulary(job: JobConfig, folder: str) -> Iterator[Finding]:

@@ -10,6 +10,7 @@ from electra_model.config import LoopConfig, TrainConfig
 from electra_model.errors import InputError
 from pipelines import files, stage_costs
 from pipelines.foresight import Outlook
+from pipelines.prepare_sample import PrepareSample
 from pipelines.units import Unit
 
 from .job import RESOLVED_NAME, JobConfig, load_job
@@ -55,6 +56,32 @@ def of_prepare(
         more = extra if one.stage == "clean" else (0.0, 0.0)
         least += (cost.seconds * fast + more[0]) * share * one.sure
         most += (cost.seconds * slow + more[1]) * share
+    return least, most
+
+
+def of_prepare_measured(
+    outlooks: Sequence[Outlook],
+    units: Sequence[Unit],
+    workers: int,
+    sample: PrepareSample,
+) -> Seconds:
+    """As `of_prepare`, from a part of the input that was prepared a moment ago."""
+    size = stage_costs.text_bytes(units)
+    there = [one for one in outlooks if one.stage in stage_costs.NAMES]
+    names = [one.stage for one in there]
+    usual = {cost.name: cost.seconds for cost in stage_costs.costs(names, sample.text_bytes, 1)}
+    growing = [name for name in sample.seconds if stage_costs.grows(name)]
+    factor = sum(map(sample.seconds.__getitem__, growing)) / sum(usual[name] for name in growing)
+    least = most = stage_costs.STARTED_SECONDS
+    for one, cost in zip(there, stage_costs.costs(names, size, workers), strict=True):
+        share = one.todo / one.total if one.todo is not None and one.total else 1.0
+        seconds = cost.seconds * factor
+        if not stage_costs.grows(one.stage):
+            seconds = sample.seconds.get(one.stage, cost.seconds)
+        seconds += stage_costs.STAGE_SECONDS
+        seconds *= 0.0 if one.todo == 0 else share
+        least += seconds * one.sure
+        most += seconds
     return least, most
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import json
 from collections.abc import Callable, Sequence
@@ -13,7 +14,7 @@ from pipelines import files, foresight, tasks
 from pipelines.foresight import Outlook
 from pipelines.prepare import PreparePlan
 
-from . import durations, engines, job_inputs, stages
+from . import durations, engines, foretold, job_inputs, stages
 from .durations import Seconds
 from .job import JobConfig
 from .progress import clock, counted, say, size
@@ -25,72 +26,141 @@ _WHOLE = 0.9
 _ALL_DONE = "all of it is done; what is left is to say so"
 
 
-def show(job: JobConfig, write: Callable[[str], None]) -> dict[str, Any]:
+@dataclasses.dataclass
+class _Row:
+    """A stage as it is shown. guess: seconds, as far as they are known without measuring."""
+
+    stage: str
+    decision: str
+    reason: str
+    guess: Seconds | None = None
+
+
+def show(job: JobConfig, write: Callable[[str], None], *, measures: bool = False) -> dict[str, Any]:
     """Writes what would be done and why, a line for each stage; of prepare also for its own.
+
+    measures: also how long it would take and what it would need, from some ten seconds of measuring
+    (`forecast`), which is kept in the work folder.
 
     Raises `InputError` for a missing input, like the run itself.
 
     Returns:
       {"workdir", "stages": {name: "run", "skip" or "perhaps"}, "prepare": [{"stage", "todo",
       "total", "why"}] (see `pipelines.foresight`), "seconds": {name: [least, most]} of stages whose
-      time can be told, "warnings": of the inputs}. "perhaps": the stage is complete, but a stage
-      before it would run and may change its input.
+      time can be told, "warnings": of the inputs}, and "foretold" where it was measured
+      (`Forecast.to_json`). "perhaps": the stage is complete, but a stage before it would run and
+      may change its input.
     """
     engines.reach_stores(job.runner)
     plan = job_inputs.check_texts(job)
     warnings = job_inputs.warnings_of(job, plan)
     job_inputs.check_documents(job)
-    earlier = _seconds(job)
-    decided: dict[str, str] = {}
-    prepare: list[Outlook] = []
-    seconds: dict[str, Seconds] = {}
-    upstream_runs = False
+    rows, outlooks = _decided(job, plan)
+    seconds = {row.stage: row.guess for row in rows if row.guess is not None}
+    told: dict[str, Any] = {}
+    if measures:
+        measured, found = _forecast(job, plan, rows, seconds)
+        warnings = [*warnings, *measured.problems]
+        told = {"foretold": found.to_json()}
+        seconds |= found.seconds
     what = tasks.in_words(job.task, job.source_lang, job.target_lang)
     lines = [f"{what}, work folder {job.workdir}, runner {_runner(job)}"]
-    for stage in stages.STAGES:
-        state = stages.look(stage, job)
-        if state.runs:
-            decision = "run"
-        elif state.status == "complete" and upstream_runs:
-            decision = "perhaps"
-        else:
-            decision = "skip"
-        decided[stage.name] = decision
-        reason = state.reason
-        if decision == "perhaps":
-            reason = "complete; again only if its input changes"
-        if stage.name == "prepare" and decision == "run" and plan is not None:
-            prepare = foresight.foresee(job_inputs.prepare_config(job), plan)
-            if all(one.todo == 0 for one in prepare):
-                lines.append(f"  {stage.name:<10} {decision:<8} {_ALL_DONE}")
-                continue
-        upstream_runs = upstream_runs or decision != "skip"
-        guessed = None if decision == "skip" else _guess(stage.name, job, prepare, plan)
-        if guessed is not None:
-            least, most = guessed
-            seconds[stage.name] = guessed if decision == "run" else (0.0, most)
-        parts = [reason, _size(stage.name, job) if decision != "skip" else ""]
-        if stage.name in earlier and decision != "skip":
-            parts.append(f"took {clock(earlier[stage.name])} before")
-        if guessed is not None and guessed != _named_minutes(stage.name, job):
-            measured = stage.name != "prepare" or durations.tells_much(durations.pace_of(job))
-            parts.append(_time(*guessed, measured=measured))
+    earlier = _seconds(job)
+    for row in rows:
+        time = _told_time(row, job, seconds.get(row.stage), measures)
+        parts = [row.reason, *_details(row, job, earlier), time]
         shown = "; ".join(part for part in parts if part)
-        lines.append(f"  {stage.name:<10} {decision:<8} {shown}")
-        if stage.name == "prepare":
-            lines += [f"    {line}" for line in in_words(prepare)]
+        lines.append(f"  {row.stage:<10} {row.decision:<8} {shown}")
+        if row.stage == "prepare" and row.reason != _ALL_DONE:
+            lines += [f"    {line}" for line in in_words(outlooks)]
+    if measures:
+        lines += _in_all(found)
     for line in [*lines, *(f"  warning: {warning}" for warning in warnings)]:
         write(printable(line))
     return {
         "workdir": job.workdir,
-        "stages": decided,
-        "prepare": [one.to_json() for one in prepare],
+        "stages": {row.stage: row.decision for row in rows},
+        "prepare": [one.to_json() for one in outlooks],
         "seconds": {name: [round(value) for value in both] for name, both in seconds.items()},
         "warnings": warnings,
+        **told,
     }
 
 
-def foretold(name: str, job: JobConfig, plan: PreparePlan | None) -> Seconds | None:
+def _decided(job: JobConfig, plan: PreparePlan | None) -> tuple[list[_Row], list[Outlook]]:
+    """What becomes of each stage, and of the stages of prepare where it runs."""
+    rows: list[_Row] = []
+    outlooks: list[Outlook] = []
+    upstream_runs = False
+    for stage in stages.STAGES:
+        state = stages.look(stage, job)
+        if state.runs:
+            row = _Row(stage.name, "run", state.reason)
+        elif state.status == "complete" and upstream_runs:
+            row = _Row(stage.name, "perhaps", "complete; again only if its input changes")
+        else:
+            row = _Row(stage.name, "skip", state.reason)
+        rows.append(row)
+        if stage.name == "prepare" and row.decision == "run" and plan is not None:
+            outlooks = foresight.foresee(job_inputs.prepare_config(job), plan)
+            if all(one.todo == 0 for one in outlooks):
+                row.reason = _ALL_DONE
+                continue
+        upstream_runs = upstream_runs or row.decision != "skip"
+        if row.decision != "skip" and (guess := _guess(stage.name, job, outlooks, plan)):
+            row.guess = guess if row.decision == "run" else (0.0, guess[1])
+    return rows, outlooks
+
+
+def _details(row: _Row, job: JobConfig, earlier: dict[str, float]) -> list[str]:
+    if row.decision == "skip" or row.reason == _ALL_DONE:
+        return []
+    before = f"took {clock(earlier[row.stage])} before" if row.stage in earlier else ""
+    return [_size(row.stage, job), before]
+
+
+def _told_time(row: _Row, job: JobConfig, seconds: Seconds | None, measures: bool) -> str:
+    if seconds is None or (not measures and seconds == _named_minutes(row.stage, job)):
+        return ""
+    known = measures or row.stage != "prepare" or durations.tells_much(durations.pace_of(job))
+    return _time(*seconds, measured=known)
+
+
+def _forecast(
+    job: JobConfig, plan: PreparePlan | None, rows: Sequence[_Row], seconds: dict[str, Seconds]
+) -> tuple[Any, Any]:
+    """What was measured, and the forecast, which is kept."""
+    from . import forecast
+
+    say("plan: measuring for some ten seconds (--no-measure leaves it out)")
+    wanted = [row.stage for row in rows if row.decision == "run" and row.reason != _ALL_DONE]
+    measured = forecast.measure(job, plan, wanted)
+    if measured.prepare is not None and plan is not None:
+        workers = engines.for_prepare(job.runner, plan.units).workers or 1
+        outlooks = foresight.foresee(job_inputs.prepare_config(job), plan)
+        seconds = seconds | {
+            "prepare": durations.of_prepare_measured(
+                outlooks, plan.units, workers, measured.prepare
+            )
+        }
+    found = forecast.of(job, measured, wanted, seconds, plan)
+    foretold.keep(job, found.to_json())
+    return measured, found
+
+
+def _in_all(forecast: Any) -> list[str]:
+    parts = []
+    least, most = forecast.total_seconds
+    if most:
+        parts.append(_time(least, most, measured=True).removeprefix("will take "))
+    if forecast.peak_bytes:
+        parts.append(f"up to {size(forecast.peak_bytes)} of memory")
+    if disk := sum(forecast.disk_bytes.values()):
+        parts.append(f"about {size(disk)} on the disk")
+    return [f"  in all     {', '.join(parts)}"] if parts else []
+
+
+def foretold_seconds(name: str, job: JobConfig, plan: PreparePlan | None) -> Seconds | None:
     """The seconds that `show` tells of a stage that is about to run, for `run.json`; None where
     nothing is known. Of prepare, whose `plan` it is given, it says what it goes on from."""
     if plan is None:

@@ -38,19 +38,24 @@ _DISTRIBUTIONS = (
 
 
 class RunRecord:
-    """The content of `workdir/run.json`, written again at each step."""
+    """The content of `workdir/run.json`, written again at each step.
 
-    def __init__(self, job: JobConfig) -> None:
+    foretold: of the whole run (`Forecast.to_json`), if anything was.
+    """
+
+    def __init__(self, job: JobConfig, foretold: dict[str, Any] | None = None) -> None:
         self._workdir, self._path = job.workdir, job.path("run.json")
         stages = files.read_json(self._path).get("stages")
         self.stages: dict[str, Any] = stages if isinstance(stages, dict) else {}
-        settings = plain({**dataclasses.asdict(job), "model": job.model.settings()})
+        settings = _settings(job)
         self._facts = {
             "config_fingerprint": fingerprint(settings),
             "seeds": {name: settings[name]["seed"] for name in ("dataset", "pretrain", "train")},
             "versions": versions(),
             "machine": machine(),
         }
+        if foretold:
+            self._facts["foretold"] = foretold
 
     @contextlib.contextmanager
     def stage(
@@ -87,6 +92,15 @@ class RunRecord:
         text = json.dumps({**self._facts, "stages": self.stages}, indent=2, default=str) + "\n"
         files.write_atomic(self._path, text.encode())
         prometheus_file.write(self._workdir, self.stages)
+
+
+def fingerprint_of(job: JobConfig) -> str:
+    """Of all settings of a job."""
+    return fingerprint(_settings(job))
+
+
+def _settings(job: JobConfig) -> dict[str, Any]:
+    return plain({**dataclasses.asdict(job), "model": job.model.settings()})
 
 
 class MemoryWatch:

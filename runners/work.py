@@ -2,68 +2,27 @@
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
-import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from electra_model import checkpoint
 from electra_model.errors import InputError, WorkError
 from pipelines import files
 
-from . import cluster, engines, interrupts, prepare_words, stages
+from . import cluster, engines, foretold, interrupts, prepare_words, stages, stored_work
 from .cluster import Member
+from .folder_lock import locked
 from .job import JobConfig, save_resolved
 from .progress import clock, counted, say
 from .run_record import RunRecord
 from .stages import Stage
+from .stored_work import StoredWork
 
 # Where files are written that have no stage of their own to sweep up behind a kill.
 _FOLDERS = (
     *("", ".stages", "prepare", "vocabulary", "vocabulary/source", "vocabulary/target"),
     *("dataset", "dataset/rejected", "dataset/samples", "dataset/provenance", "evaluation"),
 )
-
-_held: set[str] = set()  # real paths of the folders that this process has locked
-
-
-@contextlib.contextmanager
-def locked(folder: str, key: str = "workdir") -> Iterator[None]:
-    """Keeps a folder to this process while the context lasts; makes the folder.
-
-    The lock goes with the process, whatever ends it. Within one process it may be taken again. An
-    object store has none.
-
-    Raises:
-      WorkError: another process has it. InputError: the folder cannot be made or written to.
-    """
-    real = os.path.realpath(folder)
-    if files.is_remote(folder) or real in _held:
-        yield
-        return
-    path = os.path.join(folder, ".lock")
-    try:
-        os.makedirs(folder, exist_ok=True)
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
-    except OSError as error:
-        raise InputError(f"{key}: cannot write to {folder!r}: {error.strerror}") from None
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            holder = os.read(descriptor, 32).decode(errors="replace").strip() or "unknown"
-            raise WorkError(
-                f"{folder}: another electra command works there (process {holder}); "
-                "wait for it or end it"
-            ) from None
-        os.ftruncate(descriptor, 0)
-        os.write(descriptor, f"{os.getpid()}\n".encode())
-        _held.add(real)
-        yield
-    finally:
-        _held.discard(real)
-        os.close(descriptor)
 
 
 def do_stages(job: JobConfig, wanted: Sequence[Stage]) -> dict[str, Any]:
@@ -75,12 +34,22 @@ def do_stages(job: JobConfig, wanted: Sequence[Stage]) -> dict[str, Any]:
     if (worker := _joins(job, wanted)) is not None:
         return {stage.name: _join(stage, job, worker) for stage in wanted}
     interrupts.keeps(lambda: _holds_work(job) or launch.holds_receipts(job.path("prepare")))
-    with locked(job.workdir):
+    with locked(job.workdir), stored_work.copy_of(job) as copy:
         for folder in _FOLDERS:
             files.remove_temporaries(job.path(folder))
         save_resolved(job)
-        record = RunRecord(job)
-        return {stage.name: _do(stage, job, record) for stage in wanted}
+        record = RunRecord(job, foretold.kept(job))
+        return {stage.name: _do_where_it_can(stage, job, record, copy) for stage in wanted}
+
+
+def _do_where_it_can(
+    stage: Stage, job: JobConfig, record: RunRecord, copy: StoredWork | None
+) -> dict[str, Any]:
+    """Of a work folder in an object store, all but pipelines work in a copy."""
+    if copy is None or stage.name in stages.PIPELINES:
+        return _do(stage, job, record)
+    with copy.at_work() as there:
+        return copy.named(_do(stage, there, record))
 
 
 def _holds_work(job: JobConfig) -> bool:
@@ -96,12 +65,6 @@ def _check(job: JobConfig, wanted: Sequence[Stage]) -> None:
     """Raises `InputError` for what would only be found after hours."""
     from . import job_inputs
 
-    beside = [stage.name for stage in wanted if stage.name not in stages.PIPELINES]
-    if files.is_remote(job.workdir) and beside and (len(wanted) == 1 or job.data.train):
-        raise InputError(
-            f"workdir: {job.workdir} is an object store, and {beside[0]} works in a folder on a "
-            "disk; run `electra prepare` there, copy the folder, and name the copy"
-        )
     reasons = [stage.absent(job) for stage in wanted if stage.name != "report"]
     if stages.NO_DATA in reasons and all(reasons):
         raise InputError(f"data.train: {stages.NO_DATA}; name the files to learn from")
@@ -119,6 +82,11 @@ def _joins(job: JobConfig, wanted: Sequence[Stage]) -> Member | None:
     if not shared:
         return None
     worker = cluster.member()
+    if worker.workers > 1 and files.is_remote(job.workdir):
+        raise InputError(
+            f"workdir: {job.workdir} is an object store, of which each worker would have a copy of "
+            "its own; name a folder that all workers share"
+        )
     if worker.workers > 1 and len(wanted) > 1:
         if all(not stages.look(stage, job).runs for stage in shared):
             return None
@@ -161,10 +129,12 @@ def _do(stage: Stage, job: JobConfig, record: RunRecord) -> dict[str, Any]:
         if stage.name in stages.PIPELINES:
             engines.check(job.runner)
         say(f"{stage.name}: {stage.title}{again}")
-        foretold = _foretold(stage, job, checked.get("checked"))
+        seconds = _seconds_foretold(stage, job, checked.get("checked"))
         stages.begin(stage, job)
-        with record.stage(stage.name, foretold) as entry:
+        with record.stage(stage.name, seconds) as entry:
             counts = entry["counts"] = stage.run(job, **checked)
+            if (written := foretold.disk_bytes(job, stage.name)) is not None:
+                entry["disk_bytes"] = written
     except OSError as error:
         name = f"{error.filename}: " if error.filename else ""
         raise WorkError(f"{stage.name} failed: {name}{error.strerror or error}") from error
@@ -175,14 +145,16 @@ def _do(stage: Stage, job: JobConfig, record: RunRecord) -> dict[str, Any]:
     return {"status": "done", **counts}
 
 
-def _foretold(stage: Stage, job: JobConfig, plan: Any) -> tuple[float, float] | None:
-    """How long `electra plan` would have said that it takes; of those that it says anything of.
-    An object store is too slow to be asked for all that is there."""
+def _seconds_foretold(stage: Stage, job: JobConfig, plan: Any) -> tuple[float, float] | None:
+    """How long `electra plan` said that it takes, or would have said without measuring; of those
+    that it says anything of. An object store is too slow to be asked for all that is there."""
+    told = foretold.kept(job).get("seconds", {}).get(stage.name)
     if stage.name not in ("prepare", "pretrain", "train") or files.is_remote(job.workdir):
-        return None
+        return told
     from . import planning
 
-    return planning.foretold(stage.name, job, plan)
+    known = planning.foretold_seconds(stage.name, job, plan)  # which says what it goes on from
+    return known if told is None else told
 
 
 def _in_words(counts: dict[str, Any]) -> str:
