@@ -40,10 +40,11 @@ def copy_of(job: JobConfig) -> Iterator[StoredWork | None]:
     name = f"electra-work-{os.getuid()}-{fingerprint(job.workdir)}"
     folder = os.path.join(tempfile.gettempdir(), name)
     with locked(folder):
-        _empty(folder)  # of what a run left there that was killed
-        yield StoredWork(job, folder)
-        _empty(folder)
-    files.remove_tree(folder)
+        try:
+            _empty(folder)  # of what a run left there that was killed
+            yield StoredWork(job, folder)
+        finally:
+            files.remove_tree(folder)
 
 
 def _empty(folder: str) -> None:
