@@ -1,9 +1,9 @@
 """A work folder in an object store, for what needs a disk: a copy of it on this machine's.
 
 Before a stage that trains, scores or reports, what is new in the store is fetched; what the stage
-writes is put back while it works and when it ends, however it ends, in the order in which it was
-written. A file of a store is whole or absent. So a training that is killed goes on from the last
-checkpoint in the store, on any machine.
+writes is put back while it works and when it ends, however it ends: first what is added to, then the
+rest in the order in which it was written. A file of a store is whole or absent. So a training that
+is killed goes on from the last checkpoint in the store, on any machine.
 """
 
 from __future__ import annotations
@@ -145,7 +145,7 @@ class StoredWork:
         """Returns how many files were new, or are gone."""
         now = _below(self._folder)
         new = [name for name, stamp in now.items() if self._here.get(name) != stamp]
-        for name in sorted(new, key=self._written_at):
+        for name in sorted(new, key=self._turn):
             path = os.path.join(self._folder, name)
             with contextlib.suppress(FileNotFoundError):  # an old checkpoint, removed meanwhile
                 files.copy(path, self._path_there(name))
@@ -156,7 +156,10 @@ class StoredWork:
             del self._here[name]
         return len(new) + len(gone)
 
-    def _written_at(self, name: str) -> int:
+    def _turn(self, name: str) -> tuple[bool, int]:
+        """By when it was written; what is added to before all, for a checkpoint goes on behind the
+        lines that are there."""
+        grows = name.endswith(".jsonl") or "/tensorboard/" in name
         with contextlib.suppress(FileNotFoundError):
-            return os.stat(os.path.join(self._folder, name)).st_mtime_ns
-        return 0
+            return not grows, os.stat(os.path.join(self._folder, name)).st_mtime_ns
+        return not grows, 0

@@ -131,13 +131,12 @@ def test_the_whole_job_with_its_work_folder_in_the_store(store, tmp_path):
     assert counts["stages"]["report"]["report"] == f"{root}/made/report.html"
     expected, found = local_files(tmp_path / "made"), bucket.contents(variables, made)
     assert losses(found["train/metrics.jsonl"]) == losses(expected["train/metrics.jsonl"])
-    same = ("model/model.json", "evaluation/test.hyp.txt", "out/b.txt", "pretrain/warm.json")
-    for name in {*same} & expected.keys():
-        assert found[name] == expected[name], name
+    cards = [json.loads(files["model/model.json"]) for files in (found, expected)]
+    assert cards[0]["fingerprint"] == cards[1]["fingerprint"]
+    assert found["out/b.txt"] == expected["out/b.txt"]
     assert {"report.html", "run.json", "evaluation/scores.json"} <= found.keys()
-    assert sorted(name for name in found if name.startswith("train/checkpoints")) == sorted(
-        name for name in expected if name.startswith("train/checkpoints")
-    )
+    checkpoints = sorted(name for name in found if name.startswith("train/checkpoints"))
+    assert len(checkpoints) == 3 and checkpoints[-1].endswith("step-000001200.npz")
     # The copy is gone with the run.
     assert [path for path in other.rglob("*") if "electra-work" in str(path)] == []
     again = commands.electra(variables, "run", there)["stages"]
