@@ -1,9 +1,9 @@
 """A work folder in an object store, for what needs a disk: a copy of it on this machine's.
 
 Before a stage that trains, scores or reports, what is new in the store is fetched; what the stage
-writes is put back while it works and when it ends, however it ends: first what is added to, then the
-rest in the order in which it was written. A file of a store is whole or absent. So a training that
-is killed goes on from the last checkpoint in the store, on any machine.
+writes is put back while it works and when it ends, however it ends: first what is added to, then
+the rest in the order in which it was written. A file of a store is whole or absent. So a training
+that is killed goes on from the last checkpoint in the store, on any machine.
 """
 
 from __future__ import annotations
