@@ -185,12 +185,12 @@ def read_model_card(model_dir: str) -> dict[str, Any]:
 
 def load_exported_model(model_dir: str) -> TranslationModel:
     """The model of a model folder. Imports TensorFlow."""
+    import tensorflow as tf
+
     from electra_model import threads
     from electra_model.export import load_model
 
     threads.one_core_each()
-    import tensorflow as tf
-
     # On a GPU, products would be rounded to ten bits, and some outputs be others than on a CPU.
     tf.config.experimental.enable_tensor_float_32_execution(False)
     return load_model(local_model(model_dir))

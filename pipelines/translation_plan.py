@@ -52,7 +52,7 @@ from .translation_inputs import InputFile
 from .units import Unit
 
 # Part of every fingerprint: raised by any change of what the same input and model are made into.
-OUTPUT_VERSION = 5
+OUTPUT_VERSION = 6
 
 # What a sentence takes, on the average of many texts; units are cut by bytes.
 BYTES_PER_SEGMENT = 60

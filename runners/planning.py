@@ -279,7 +279,7 @@ def _size(name: str, job: JobConfig) -> str:
 
 def _length(config: LoopConfig) -> str:
     if config.minutes is not None:
-        return f"{config.minutes:g} minutes"
+        return f"{config.minutes:g} minute{'' if config.minutes == 1 else 's'}"
     return "1 update" if config.updates == 1 else f"{config.updates} updates"
 
 
