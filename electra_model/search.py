@@ -42,8 +42,10 @@ ROWS = 96
 _NEVER = (PAD_ID, UNK_ID, BOS_ID, MASK_ID)
 # Room is made or taken away in such steps, so that it seldom is.
 _ROOM = 8
-# Sources have so many places at least: sums over fewer are added up in another order.
-_FEWEST_PLACES = 16
+# Sources have so many places at least, and in such steps: over fewer, or over an odd number of
+# them, sums are added up in another order.
+_FEWEST_PLACES = 12
+_PLACES = 4
 # What the state has that is not of each slot. Of the cache it has several rows of each.
 _NOT_OF_SLOTS = ("next", "token_ids", "scores", "cache", *ShortlistLogits.OF_ALL_SLOTS)
 
@@ -224,7 +226,7 @@ class _Slots:
         state = self._with_room(state, taken, position)
         length_of_all = tf.shape(state["real"])[1]
         length = tf.minimum(tf.reduce_max(tf.gather(self.lengths, rows)), length_of_all)
-        length = tf.maximum(length, _FEWEST_PLACES)
+        length = tf.maximum(-(-length // _PLACES) * _PLACES, _FEWEST_PLACES)
         source_ids = _wide(self.source_ids[state["next"] : state["next"] + count], 1, length)
         memory = self.model.decoder.memory_cache(self.model.encoder(source_ids))
         memory = [tuple(_wide(part, 2, length_of_all) for part in pair) for pair in memory]
@@ -261,7 +263,7 @@ class _Slots:
 
         length, room = tf.shape(state["real"])[1], self._room(state)
         new_length = enough(tf.gather(self.lengths, inside), length)
-        new_length = tf.maximum(new_length, _FEWEST_PLACES)
+        new_length = tf.maximum(new_length, _rounded(_FEWEST_PLACES))
         new_room = enough(position + 1, room)
         same = tf.logical_and(tf.equal(length, new_length), tf.equal(room, new_room))
         return tf.cond(same, lambda: state, lambda: self._resized(state, new_length, new_room))
