@@ -51,12 +51,17 @@ def of_prepare(
     if identifies and not tells_much(pace):
         extra = stage_costs.seconds_of_identifying(size, workers)
     for one, cost in zip(stages, costs, strict=True):
-        share = one.todo / one.total if one.todo is not None and one.total else 1.0
-        share = 0.0 if one.todo == 0 else share
         more = extra if one.stage == "clean" else (0.0, 0.0)
-        least += (cost.seconds * fast + more[0]) * share * one.sure
-        most += (cost.seconds * slow + more[1]) * share
+        least += (cost.seconds * fast + more[0]) * _share(one) * one.sure
+        most += (cost.seconds * slow + more[1]) * _share(one)
     return least, most
+
+
+def _share(one: Outlook) -> float:
+    """Of a stage, what is to be done."""
+    if one.todo == 0:
+        return 0.0
+    return one.todo / one.total if one.todo is not None and one.total else 1.0
 
 
 def of_prepare_measured(
@@ -74,12 +79,10 @@ def of_prepare_measured(
     factor = sum(map(sample.seconds.__getitem__, growing)) / sum(usual[name] for name in growing)
     least = most = stage_costs.STARTED_SECONDS
     for one, cost in zip(there, stage_costs.costs(names, size, workers), strict=True):
-        share = one.todo / one.total if one.todo is not None and one.total else 1.0
         seconds = cost.seconds * factor
         if not stage_costs.grows(one.stage):
             seconds = sample.seconds.get(one.stage, cost.seconds)
-        seconds += stage_costs.STAGE_SECONDS
-        seconds *= 0.0 if one.todo == 0 else share
+        seconds = (seconds + stage_costs.STAGE_SECONDS) * _share(one)
         least += seconds * one.sure
         most += seconds
     return least, most
@@ -154,13 +157,13 @@ def of_training(job: JobConfig, name: str) -> Seconds | None:
     last = timed[-1] if timed else {"step": 0, "elapsed_seconds": 0.0}
     if config.minutes is not None:
         seconds = config.minutes * 60
-        return _exactly(seconds - last["elapsed_seconds"] if same else seconds)
+        return exactly(seconds - last["elapsed_seconds"] if same else seconds)
     if not timed or former is None:
         return None
     if tokens_of_update(getattr(former, name)) != tokens_of_update(config):
         return None
     steps = (config.updates or 0) - (last["step"] if same else 0)
-    return _exactly(steps * last["elapsed_seconds"] / last["step"])
+    return exactly(steps * last["elapsed_seconds"] / last["step"])
 
 
 def tokens_of_update(config: LoopConfig) -> int:
@@ -168,7 +171,8 @@ def tokens_of_update(config: LoopConfig) -> int:
     return config.batch_tokens * (config.accumulate if isinstance(config, TrainConfig) else 1)
 
 
-def _exactly(seconds: float) -> Seconds:
+def exactly(seconds: float) -> Seconds:
+    """At least and at most so many."""
     return max(0.0, seconds), max(0.0, seconds)
 
 

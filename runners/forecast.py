@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import resource
 import tempfile
 from collections.abc import Collection, Iterator
 from typing import Any
@@ -20,8 +19,8 @@ from pipelines.prepare import PreparePlan
 from pipelines.prepare_sample import PrepareSample
 from pipelines.translation_sample import TranslationSample
 
-from . import job_inputs, network_sizes, training_pace, translation_pace
-from .durations import Seconds
+from . import job_inputs, network_sizes, run_record, training_pace, translation_pace
+from .durations import Seconds, exactly
 from .job import JobConfig
 from .translation_pace import TranslationPace
 
@@ -72,7 +71,7 @@ def measure(job: JobConfig, plan: PreparePlan | None, wanted: Collection[str]) -
                 config = job_inputs.prepare_config(job)
                 place = files.join(folder, "prepare")
                 found["prepare"] = prepare_sample.measure(config, plan, place)
-                found["prepare_bytes"] = _resident()
+                found["prepare_bytes"] = run_record.peak_bytes()
         for stage in _TRAININGS:
             if stage in wanted and getattr(job, stage).updates is not None:
                 found["updates"][stage] = training_pace.seconds_of_update(job, stage)
@@ -97,10 +96,6 @@ def _measure_translation(job: JobConfig, folder: str, found: dict[str, Any]) -> 
         found["translation"] = translation_pace.of_model(config, card, drawn.segments, folder)
     else:
         found["translation"] = translation_pace.of_sizes(job, drawn.segments)
-
-
-def _resident() -> int:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 @dataclasses.dataclass(frozen=True)
@@ -158,22 +153,18 @@ def of(
     workers = job.runner.workers or threads.processors()
     if pace is not None and measured.documents is not None:
         work = measured.documents.all_segments / pace.per_second
-        found["translate"] = _exactly(_WORKERS_START + pace.start_seconds + work)
+        found["translate"] = exactly(_WORKERS_START + pace.start_seconds + work)
     if pace is not None and sample is not None and plan is not None and "evaluate" in wanted:
         rows = sum(u.size for u in plan.units if u.role == "test") * sample.records
         characters = sample.text_bytes / sample.records / 2
         rate = pace.per_second * pace.characters / characters
         # Behind a training the libraries are there.
         start = pace.start_seconds / (2 if "train" in wanted else 1)
-        found["evaluate"] = _exactly(start + rows / sample.text_bytes / rate)
+        found["evaluate"] = exactly(start + rows / sample.text_bytes / rate)
     if "report" in wanted:
         found["report"] = _REPORT
     peak = _peak(job, measured, wanted, workers)
     return Forecast(found, peak, _disk(job, measured, wanted, plan))
-
-
-def _exactly(seconds: float) -> Seconds:
-    return seconds, seconds
 
 
 def _compile_seconds(job: JobConfig, stage: str) -> float:

@@ -59,7 +59,7 @@ def show(job: JobConfig, write: Callable[[str], None], *, measures: bool = False
     seconds = {row.stage: row.guess for row in rows if row.guess is not None}
     told: dict[str, Any] = {}
     if measures:
-        measured, found = _forecast(job, plan, rows, seconds)
+        measured, found = _forecast(job, plan, rows, outlooks, seconds)
         warnings = [*warnings, *measured.problems]
         told = {"foretold": found.to_json()}
         seconds |= found.seconds
@@ -127,7 +127,11 @@ def _told_time(row: _Row, job: JobConfig, seconds: Seconds | None, measures: boo
 
 
 def _forecast(
-    job: JobConfig, plan: PreparePlan | None, rows: Sequence[_Row], seconds: dict[str, Seconds]
+    job: JobConfig,
+    plan: PreparePlan | None,
+    rows: Sequence[_Row],
+    outlooks: Sequence[Outlook],
+    seconds: dict[str, Seconds],
 ) -> tuple[Any, Any]:
     """What was measured, and the forecast, which is kept."""
     from . import forecast
@@ -137,7 +141,6 @@ def _forecast(
     measured = forecast.measure(job, plan, wanted)
     if measured.prepare is not None and plan is not None:
         workers = engines.for_prepare(job.runner, plan.units).workers or 1
-        outlooks = foresight.foresee(job_inputs.prepare_config(job), plan)
         seconds = seconds | {
             "prepare": durations.of_prepare_measured(
                 outlooks, plan.units, workers, measured.prepare

@@ -11,6 +11,7 @@ import importlib.metadata
 import json
 import os
 import platform
+import resource
 import threading
 import time
 from collections.abc import Iterator
@@ -54,6 +55,7 @@ class RunRecord:
             "versions": versions(),
             "machine": machine(),
         }
+        self.foretold = foretold or {}
         if foretold:
             self._facts["foretold"] = foretold
 
@@ -150,6 +152,11 @@ def _resident_bytes(process: int) -> int:
             return int(stream.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
     except (OSError, IndexError, ValueError):
         return 0
+
+
+def peak_bytes() -> int:
+    """The most memory that this process has had."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 def versions() -> dict[str, str]:

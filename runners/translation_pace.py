@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import resource
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -14,6 +13,7 @@ from pipelines import sampling, translate, translation_plan
 from pipelines.config import TranslateConfig
 from pipelines.inference import UnitText
 
+from . import run_record
 from .job import JobConfig
 
 # Translated first, so that everything is loaded and traced; then so many to find out how many
@@ -23,7 +23,7 @@ _FEW = 48
 _SECONDS = 4.0
 
 # Characters of a token; tokens of an output for each of its source.
-CHARACTERS = 4.0
+_CHARACTERS = 4.0
 _LONGER = 1.1
 
 
@@ -82,7 +82,7 @@ def of_sizes(job: JobConfig, segments: Sequence[str]) -> TranslationPace:
 
     def translated(some: Sequence[str]) -> int:
         most = job.model.max_length
-        lengths = np.array([min(most, 1 + int(len(text) / CHARACTERS)) for text in some])
+        lengths = np.array([min(most, 1 + int(len(text) / _CHARACTERS)) for text in some])
         lengths = np.sort(lengths)[::-1]
         ids = draw.integers(8, job.vocabulary.size, (len(some), lengths[0]))
         ids[np.arange(lengths[0]) >= lengths[:, None]] = 0
@@ -102,19 +102,21 @@ def _measured(
     mixed = [segments[place] for place in sampling.order(len(segments))]
     translated(mixed[:_WARM])
     start_seconds = time.monotonic() - began
-    some, seconds, size = mixed[:_FEW], 0.0, 0
-    for count in (_FEW, 0):
-        count = count or int(len(some) / seconds * _SECONDS)
-        some = mixed[:count]
-        began = time.monotonic()
-        size = translated(some)
-        seconds = time.monotonic() - began
-        if seconds > _SECONDS / 2 or count >= len(mixed):
-            break
+    some = mixed[:_FEW]
+    seconds, size = _timed(translated, some)
+    if seconds < _SECONDS / 2 and len(mixed) > _FEW:
+        some = mixed[: int(_FEW / seconds * _SECONDS)]
+        seconds, size = _timed(translated, some)
     return TranslationPace(
         start_seconds=start_seconds,
         per_second=len(some) / seconds,
         characters=sum(map(len, some)) / len(some),
         growth=size / max(1, sum(len(text.encode()) for text in some)),
-        memory_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+        memory_bytes=run_record.peak_bytes(),
     )
+
+
+def _timed(translated: Callable[[Sequence[str]], int], some: Sequence[str]) -> tuple[float, int]:
+    began = time.monotonic()
+    size = translated(some)
+    return time.monotonic() - began, size

@@ -129,7 +129,7 @@ def _do(stage: Stage, job: JobConfig, record: RunRecord) -> dict[str, Any]:
         if stage.name in stages.PIPELINES:
             engines.check(job.runner)
         say(f"{stage.name}: {stage.title}{again}")
-        seconds = _seconds_foretold(stage, job, checked.get("checked"))
+        seconds = _seconds_foretold(stage, job, checked.get("checked"), record)
         stages.begin(stage, job)
         with record.stage(stage.name, seconds) as entry:
             counts = entry["counts"] = stage.run(job, **checked)
@@ -145,10 +145,12 @@ def _do(stage: Stage, job: JobConfig, record: RunRecord) -> dict[str, Any]:
     return {"status": "done", **counts}
 
 
-def _seconds_foretold(stage: Stage, job: JobConfig, plan: Any) -> tuple[float, float] | None:
+def _seconds_foretold(
+    stage: Stage, job: JobConfig, plan: Any, record: RunRecord
+) -> tuple[float, float] | None:
     """How long `electra plan` said that it takes, or would have said without measuring; of those
     that it says anything of. An object store is too slow to be asked for all that is there."""
-    told = foretold.kept(job).get("seconds", {}).get(stage.name)
+    told = record.foretold.get("seconds", {}).get(stage.name)
     if stage.name not in ("prepare", "pretrain", "train") or files.is_remote(job.workdir):
         return told
     from . import planning
