@@ -29,7 +29,7 @@ ENTRYPOINT ["/opt/apache/beam/boot"]
 FROM base AS flink-worker
 USER 10001
 WORKDIR /tmp
-ENTRYPOINT ["python", "-m", "runners.worker_pool"]
+ENTRYPOINT ["python", "-m", "runners.engines.worker_pool"]
 
 FROM base AS electra
 USER 10001

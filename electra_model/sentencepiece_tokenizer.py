@@ -1,7 +1,8 @@
 """Pieces of a SentencePiece model (Kudo and Richardson 2018): unigram or BPE.
 
 With bytes to fall back on, a character without a piece becomes its UTF-8 bytes, and no text is
-unknown. White space is folded once more by a rule inside the model (see `pipelines.vocabulary`).
+unknown. White space is folded once more by a rule inside the model (see
+`pipelines.vocabularies.vocabulary`).
 """
 
 from __future__ import annotations

@@ -19,9 +19,9 @@ from electra_model.config import MOST_TOKENS, STRICT, identity
 from electra_model.decoding import Sampling
 from electra_model.tokenizer import SIDES, SPECIAL_PIECES, WORD_START
 
-from .checks_config import ChecksConfig as ChecksConfig
-from .clean_config import CleanConfig as CleanConfig
-from .details_config import Wanted
+from .cleaning.clean_config import CleanConfig as CleanConfig
+from .quality.checks_config import ChecksConfig as ChecksConfig
+from .translation.details_config import Wanted
 
 # SentencePiece's names of the bytes that characters without a piece become.
 _BYTE_PIECE = re.compile(r"<0x[0-9A-F]{2}>")

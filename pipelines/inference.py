@@ -21,10 +21,12 @@ from apache_beam.ml.inference.base import ModelHandler
 from electra_model.decoding import Sampling
 from electra_model.errors import InputError, WorkError
 
-from . import files, model_folder, segmentation, tasks, whole_texts
+from . import files, tasks
+from .texts import segmentation, whole_texts
+from .translation import model_folder
 
 if TYPE_CHECKING:
-    from .memory import MemoryPlace
+    from .memory.memory import MemoryPlace
 
 # Of Beam's counters: "remembered", segments that the memory answered, and "translated".
 METRICS = "electra_translate"

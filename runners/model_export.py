@@ -8,7 +8,7 @@ from typing import Any
 from electra_model import ctranslate2_format
 from electra_model.errors import InputError
 
-from .progress import say
+from .terminal.progress import say
 
 
 def export(model_dir: str, to: str, output: str, quantization: str = "float32") -> dict[str, Any]:

@@ -10,7 +10,7 @@ def write_small_model(folder: pathlib.Path) -> pathlib.Path:
     from electra_model.export import save_model
     from electra_model.sentencepiece_tokenizer import SentencePieceTokenizer
     from pipelines.config import VocabularyConfig
-    from pipelines.vocabulary import train_pieces
+    from pipelines.vocabularies.vocabulary import train_pieces
 
     words = "the quick brown fox jumps over a lazy dog and runs home . , ! ?".split()
     pieces = train_pieces([(word, 9) for word in words], VocabularyConfig(size=64))

@@ -66,8 +66,9 @@ def tree_of(module):
 def test_there_is_something_to_check():
     assert {name.split(".")[0] for name in MODULES} == set(PACKAGES)
     assert len(MODULES) > 60
-    relative = ast.parse("from .job import JobConfig").body[0]
-    assert imported(relative, "runners.training") == ["runners.job", "runners.job.JobConfig"]
+    relative = ast.parse("from ..jobs.job import JobConfig").body[0]
+    named = ["runners.jobs.job", "runners.jobs.job.JobConfig"]
+    assert imported(relative, "runners.training.training") == named
     nested = ast.parse(
         "def f():\n  import keras\nif TYPE_CHECKING:\n  import tensorflow\nimport os"
     )

@@ -4,8 +4,8 @@ import ast
 import re
 from pathlib import Path
 
-from pipelines.clean_config import rule_names
-from runners.report_sections import RULES
+from pipelines.cleaning.clean_config import rule_names
+from runners.report.report_sections import RULES
 
 ROOT = Path(__file__).parents[1]
 

@@ -22,7 +22,7 @@ import dataclasses
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 
-from .. import segmentation
+from ..texts import segmentation
 from . import numbered_tags
 from .document_parts import Encode, Part, Piece, as_it_is, text_piece
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Sequence
 
-from .. import quality, segmentation
 from ..inference import Outcome, mean_score
+from ..quality import quality
+from ..texts import segmentation
 from . import numbered_tags
 
 # What an outcome that was put together from pieces is marked with.

@@ -13,16 +13,18 @@ from typing import TYPE_CHECKING, Any
 
 from electra_model.errors import InputError, WorkError
 
-from .. import certificate, details, files, tasks
+from .. import files, tasks
 from ..inference import UnitText, UnitTranslation
-from ..mirror import Answer
-from ..translation_inputs import InputFile
+from ..quality import certificate
+from ..translation import details
+from ..translation.translation_inputs import InputFile
 from ..units import Unit
 from . import registry
+from .mirror import Answer
 from .skeleton import Skeleton, Text
 
 if TYPE_CHECKING:
-    from ..translation_plan import PlannedUnit
+    from ..translation.translation_plan import PlannedUnit
 
 # The text has a translation, but its tags or its line would not be those of the source.
 STRUCTURE_LOST = "structure_lost"

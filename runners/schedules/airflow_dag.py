@@ -24,7 +24,7 @@ def stage(name: str, parallelism: int) -> BeamRunPythonPipelineOperator:
         runner="FlinkRunner",
         py_interpreter=PYTHON,
         py_options=["-m"],
-        py_file="runners.beam_job",
+        py_file="runners.engines.beam_job",
         pipeline_options={"job": JOB, "stage": name, "parallelism": parallelism, **FLINK},
         execution_timeout=datetime.timedelta(hours=8),
     )

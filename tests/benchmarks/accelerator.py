@@ -19,7 +19,7 @@ from electra_model.config import ModelConfig, PretrainConfig, TrainConfig
 from electra_model.electra import Electra
 from electra_model.optimizer import build_optimizer
 from electra_model.pretraining import ReplacedTokenDetection
-from runners.training_steps import compiled, pretraining_step, training_step
+from runners.training.training_steps import compiled, pretraining_step, training_step
 
 VOCABULARY = 8000
 LENGTH = 64

@@ -20,7 +20,7 @@ def rate(vocabulary: str, path: str, number: int, processes: int, barrier, resul
     import tensorflow as tf
 
     from electra_model.tokenizer import WORD_START, Tokenizer
-    from pipelines.normalize import normalize_texts
+    from pipelines.texts.normalize import normalize_texts
 
     # The processes share the cores as those of the others do.
     tf.config.threading.set_intra_op_parallelism_threads(1)

@@ -7,9 +7,9 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 
-from pipelines import protected_spans
 from pipelines.config import ChecksConfig
-from pipelines.quality import Checker
+from pipelines.quality.quality import Checker
+from pipelines.texts import protected_spans
 
 from .training_data import lines_of, pairs_of
 

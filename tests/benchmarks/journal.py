@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
-from runners import processor
+from runners.health import processor
 
 T = TypeVar("T")
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from electra_model.tokenizer import Tokenizer
-from runners.scores import corpus_scores
+from runners.evaluation.scores import corpus_scores
 
 from . import journal, peers, rates
 from .job_settings import run_stage, told

@@ -22,8 +22,8 @@ import time
 
 import pyarrow as pa
 
-from pipelines import banding, minhash, near_duplicates
-from pipelines.normalize import normalize_texts
+from pipelines.deduplication import banding, minhash, near_duplicates
+from pipelines.texts.normalize import normalize_texts
 
 from . import document_text, peers
 

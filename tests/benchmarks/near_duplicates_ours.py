@@ -12,9 +12,11 @@ import apache_beam as beam
 import numpy as np
 import pyarrow as pa
 
-from pipelines import clean, dedup, near_duplicates, prepare, stages
+from pipelines import prepare, stages
+from pipelines.cleaning import clean
 from pipelines.config import CleanConfig, DataConfig, PrepareConfig
-from runners import engines
+from pipelines.deduplication import dedup, near_duplicates
+from runners.engines import engines
 
 RULES = CleanConfig(near_duplicate=0.8, near_duplicate_shingle=5, min_letters_share=False)
 

@@ -18,8 +18,8 @@ import numpy as np
 
 from electra_model import features
 from electra_model.tokenizer import BOS_ID, EOS_ID, MASK_ID, PAD_ID, UNK_ID, Tokenizer
-from runners.input_data import read_split
-from runners.scores import PERPLEXITIES, SCORING, corpus_scores, perplexities
+from runners.evaluation.scores import PERPLEXITIES, SCORING, corpus_scores, perplexities
+from runners.training.input_data import read_split
 
 from . import journal, rates
 from .job_settings import run_stage

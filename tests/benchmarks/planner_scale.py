@@ -13,9 +13,11 @@ import sys
 import time
 from typing import Any
 
-from pipelines import clean, config, planned_files, stages, translation_plan, units
+from pipelines import config, stages, units
+from pipelines.cleaning import clean
 from pipelines.formats import registry
-from pipelines.translation_inputs import InputFile
+from pipelines.translation import planned_files, translation_plan
+from pipelines.translation.translation_inputs import InputFile
 
 from .measuring import fresh
 

@@ -5,7 +5,7 @@ import platform
 import re
 from importlib.metadata import version
 
-from runners import processor
+from runners.health import processor
 
 _HEAD = """# Results
 

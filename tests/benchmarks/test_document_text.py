@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from pipelines.normalize import normalize_texts
+from pipelines.texts.normalize import normalize_texts
 from tests.benchmarks import document_text
 from tests.benchmarks.document_text import Words
 

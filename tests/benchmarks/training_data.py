@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from electra_model import features
-from runners.input_data import read_split
+from runners.training.input_data import read_split
 
 from .measuring import fresh, run
 from .prepare_speed import fetched

@@ -15,9 +15,9 @@ from electra_model.electra import Electra
 from electra_model.optimizer import build_optimizer
 from electra_model.pretraining import ReplacedTokenDetection
 from pipelines import allocator
-from runners.devices import Copy, devices_for
-from runners.input_data import PairData, WindowData
-from runners.training_steps import compiled, pretraining_step, training_step
+from runners.training.devices import Copy, devices_for
+from runners.training.input_data import PairData, WindowData
+from runners.training.training_steps import compiled, pretraining_step, training_step
 
 from .training_data import WINDOW_LENGTH
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from pipelines import segmentation
+from pipelines.texts import segmentation
 
 from .measuring import Measured, fresh, run
 from .translate_sizes import WORKERS, translate

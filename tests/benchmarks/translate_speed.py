@@ -17,7 +17,7 @@ import numpy as np
 import sentencepiece
 
 from electra_model.tokenizer import MASK_ID
-from runners.scores import corpus_scores
+from runners.evaluation.scores import corpus_scores
 
 from . import peers
 from .learning import test_pairs

@@ -13,7 +13,7 @@ from electra_model.errors import InputError
 from electra_model.export import load_model, missing_file, read_metadata, save_model
 from electra_model.tokenizer import Tokenizer
 from pipelines.config import VocabularyConfig
-from pipelines.vocabulary import tokenizer_of, train_pieces
+from pipelines.vocabularies.vocabulary import tokenizer_of, train_pieces
 
 SOURCE = np.array([[7, 9, 5, 3], [8, 6, 3, 0]], np.int32)
 TARGET = np.array([[2, 11, 12], [2, 15, 0]], np.int32)

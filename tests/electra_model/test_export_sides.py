@@ -11,7 +11,7 @@ from electra_model.electra import Electra
 from electra_model.errors import InputError
 from electra_model.export import load_model, missing_file, save_model
 from pipelines.config import VocabularyConfig
-from pipelines.vocabulary import tokenizer_of, train_pieces
+from pipelines.vocabularies.vocabulary import tokenizer_of, train_pieces
 
 SOURCES = ["the dog sees the tree", "moon \u2603", "", "the river " * 9]
 

@@ -8,7 +8,7 @@ from electra_model.errors import InputError
 from electra_model.sentencepiece_tokenizer import SentencePieceTokenizer
 from electra_model.tokenizer import EOS_ID, UNK_ID
 from pipelines.config import VocabularyConfig
-from pipelines.vocabulary import train_pieces
+from pipelines.vocabularies.vocabulary import train_pieces
 
 WORDS = [("house", 9), ("houses", 7), ("Haus", 8), ("Häuser", 5), ("the", 20), ("das", 18)]
 

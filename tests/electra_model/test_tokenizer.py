@@ -11,7 +11,7 @@ from electra_model import tokenizer as tokenizer_module
 from electra_model.errors import InputError
 from electra_model.tokenizer import EOS_ID, FIRST_PIECE_ID, UNK_ID, Tokenizer
 from pipelines.config import VocabularyConfig
-from pipelines.vocabulary import tokenizer_of, train_pieces
+from pipelines.vocabularies.vocabulary import tokenizer_of, train_pieces
 
 WORDS = [
     ("house", 9),

@@ -6,7 +6,7 @@ import re
 
 import numpy as np
 
-from pipelines import protected_spans
+from pipelines.texts import protected_spans
 from tests.pipelines import shouting
 
 MASKS = re.compile(r"\{\d+\}")

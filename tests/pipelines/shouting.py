@@ -9,10 +9,11 @@ import numpy as np
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
-from pipelines import translate, translation_output
+from pipelines import translate
 from pipelines.config import TranslateConfig
 from pipelines.inference import Decoding, TranslationHandler
 from pipelines.translate import build_translate, plan_translate
+from pipelines.translation import translation_output
 
 ROOT = str(pathlib.Path(__file__).parents[2])
 

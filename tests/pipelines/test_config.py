@@ -11,7 +11,7 @@ from pipelines.config import (
     TranslateConfig,
     flat_settings,
 )
-from pipelines.shards import length_buckets
+from pipelines.dataset.shards import length_buckets
 
 
 @pytest.mark.parametrize(

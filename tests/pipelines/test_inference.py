@@ -7,10 +7,11 @@ import pytest
 
 from electra_model.decoding import Sampling
 from electra_model.errors import InputError, WorkError
-from pipelines import inference, second_tries
-from pipelines.checks_config import ChecksConfig
+from pipelines import inference
 from pipelines.inference import Decoding, Outcome, TranslationHandler, UnitText
-from pipelines.quality import Checker
+from pipelines.quality.checks_config import ChecksConfig
+from pipelines.quality.quality import Checker
+from pipelines.translation import second_tries
 from tests.pipelines import shouting
 
 DECODING = Decoding(beam_size=4, length_penalty=0.6)

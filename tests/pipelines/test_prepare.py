@@ -10,7 +10,7 @@ import pytest
 from electra_model import features
 from electra_model.tokenizer import EOS_ID, Tokenizer
 from pipelines import prepare
-from runners import engines
+from runners.engines import engines
 from tests.pipelines.small_jobs import (
     make_config,
     read_info,

@@ -7,7 +7,7 @@ import pytest
 
 from electra_model.errors import InputError
 from pipelines import prepare
-from runners import report_sections
+from runners.report import report_sections
 from tests.pipelines.small_jobs import make_config, read_rejected, run, sentences
 
 PAIRS = sentences(240)

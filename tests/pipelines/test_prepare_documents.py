@@ -6,7 +6,8 @@ import os
 import pytest
 
 from electra_model.errors import InputError
-from pipelines import clean, prepare
+from pipelines import prepare
+from pipelines.cleaning import clean
 from pipelines.units import Parts
 from tests.pipelines.small_jobs import (
     make_config,

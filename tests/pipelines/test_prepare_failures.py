@@ -12,7 +12,10 @@ import time
 import pytest
 
 from electra_model.errors import InputError, WorkError
-from pipelines import failure, foresight, prepare, remedies
+from pipelines import prepare
+from pipelines.cleaning import remedies
+from pipelines.dataset import failure
+from pipelines.foresight import foresight
 from tests.pipelines.small_jobs import (
     killed_config,
     make_config,

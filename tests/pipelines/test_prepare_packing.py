@@ -8,9 +8,10 @@ import pytest
 
 from electra_model import features
 from electra_model.errors import InputError, WorkError
-from pipelines import completion, ledgers, prepare
+from pipelines import prepare
+from pipelines.dataset import completion, ledgers
 from pipelines.records import Ledger
-from runners import engines
+from runners.engines import engines
 from tests.pipelines.small_jobs import (
     make_config,
     read_info,

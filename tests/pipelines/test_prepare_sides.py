@@ -10,9 +10,10 @@ import tensorflow as tf
 from electra_model import features
 from electra_model.errors import InputError
 from electra_model.tokenizer import UNK_ID, Tokenizer
-from pipelines import completion, prepare, publish
+from pipelines import prepare
 from pipelines.config import VocabularyConfig
-from runners import engines
+from pipelines.dataset import completion, publish
+from runners.engines import engines
 from tests.pipelines.small_jobs import (
     make_config,
     read_info,

@@ -3,8 +3,9 @@ import pytest
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
 from electra_model.errors import WorkError
-from pipelines import foresight, stages
+from pipelines import stages
 from pipelines.config import PrepareConfig
+from pipelines.foresight import foresight
 from pipelines.stages import RunStage, Stage, Task, load_index
 
 DONE = []

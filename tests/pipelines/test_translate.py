@@ -16,8 +16,9 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
 from electra_model.errors import InputError, WorkError
-from pipelines import inference, segmentation
+from pipelines import inference
 from pipelines.formats import lines
+from pipelines.texts import segmentation
 from pipelines.translate import build_translate, plan_translate
 from tests.pipelines import shouting
 from tests.pipelines.shouting import ROOT, config, rejected, snapshot
@@ -208,7 +209,8 @@ def test_input_that_changes_under_the_run_fails_it(place, how):
 SLOWLY = """
 import sys, time
 from pipelines import files
-from pipelines import inference, segmentation
+from pipelines import inference
+from pipelines.texts import segmentation
 from pipelines.config import TranslateConfig
 from tests.pipelines import shouting
 from tests.pipelines.shouting import ROOT, config, rejected, snapshot

@@ -2,7 +2,7 @@ import itertools
 
 import pytest
 
-from runners.job import make_job
+from runners.jobs.job import make_job
 from tests.remembering import remember
 
 remember()
@@ -60,7 +60,7 @@ def toy_job(folder, **sections):
 @pytest.fixture(scope="session")
 def prepared_job(tmp_path_factory):
     """The toy job with its dataset and vocabulary made by the real pipeline."""
-    from runners import launch
+    from runners.engines import launch
 
     job = toy_job(tmp_path_factory.mktemp("toy"))
     launch.run_prepare(job)

@@ -128,7 +128,7 @@ def running(
             cluster.add_task_manager()
         processes.append(
             _process(
-                [sys.executable, "-m", "runners.worker_pool", "--port", str(pool)],
+                [sys.executable, "-m", "runners.engines.worker_pool", "--port", str(pool)],
                 folder / "pool.log",
             )
         )

@@ -14,8 +14,9 @@ def main(processors, job_file, names):
         (one,) = tf.config.list_physical_devices("CPU")
         parts = [tf.config.LogicalDeviceConfiguration()] * processors
         tf.config.set_logical_device_configuration(one, parts)
-    from runners import replay, stages, work
-    from runners.job import load_job
+    from runners.jobs import stages, work
+    from runners.jobs.job import load_job
+    from runners.training import replay
 
     job = load_job(job_file, [])
     for name in names:

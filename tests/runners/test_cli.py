@@ -8,7 +8,8 @@ import time
 import pytest
 
 from electra_model.errors import WorkError
-from runners import cli, interrupts
+from runners import cli
+from runners.terminal import interrupts
 
 JOB = (
     "workdir: work\nsource_lang: en\ntarget_lang: de\ndata: {train: [train.tsv]}\n"
@@ -107,7 +108,8 @@ WRONG = [
 ONE_BY_ONE = """
 import json, os, sys
 import pipelines.prepare
-from runners import cli, stages, work
+from runners import cli
+from runners.jobs import stages, work
 for number, arguments in enumerate(json.loads(sys.argv[1])):
     if (child := os.fork()) == 0:
         for stream, name in ((1, "output"), (2, "errors")):
@@ -198,7 +200,7 @@ def test_init_plan_and_the_last_line(electra, tmp_path):
 
 
 def test_two_runs_at_once(electra, tmp_path):
-    from runners.folder_lock import locked
+    from runners.jobs.folder_lock import locked
 
     (tmp_path / "train.tsv").write_text("Good morning\tGuten Morgen\n")
     with locked(str(tmp_path / "work")):

@@ -4,7 +4,7 @@ import functools
 import json
 
 from pipelines import translate
-from runners import document_command
+from runners.jobs import document_command
 from tests.pipelines import losing, shouting
 
 

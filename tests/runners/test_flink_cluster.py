@@ -14,7 +14,8 @@ import time
 
 import pytest
 
-from runners import corpus, recipe_files
+from runners.corpora import corpus
+from runners.jobs import recipe_files
 from tests.runners import flink_cluster, flink_parts
 
 pytestmark = [pytest.mark.flink, pytest.mark.timeout(900)]

@@ -5,7 +5,8 @@ import pytest
 from click.testing import CliRunner
 
 from electra_model.errors import InputError
-from runners import cli, doctor
+from runners import cli
+from runners.health import doctor
 from runners.model_export import export
 from tests.small_model import write_small_model
 

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from runners import document_command, stages, work
-from runners.job import make_job
+from runners.jobs import document_command, stages, work
+from runners.jobs.job import make_job
 from tests.pipelines.small_jobs import sentences
 
 SIZES = dict(d_model=16, num_heads=2, dff=32, num_layers=1, num_decoder_layers=1, max_length=16)

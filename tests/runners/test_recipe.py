@@ -9,8 +9,8 @@ import pytest
 
 import runners
 from pipelines import config
-from pipelines.clean_config import DocumentConfig
-from runners import job_yaml
+from pipelines.cleaning.clean_config import DocumentConfig
+from runners.jobs import job_yaml
 
 RECIPE = (pathlib.Path(runners.__file__).parent / "recipes" / "translate.yaml").read_text()
 SECTIONS = {

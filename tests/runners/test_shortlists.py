@@ -10,7 +10,9 @@ from electra_model.errors import InputError
 from electra_model.export import load_model
 from electra_model.shortlist import load
 from electra_model.tokenizer import Tokenizer
-from runners import launch, stages, training
+from runners.engines import launch
+from runners.jobs import stages
+from runners.training import training
 from tests.runners.conftest import toy_job, toy_pairs
 
 

@@ -8,8 +8,8 @@ import numpy as np
 
 from electra_model.averaging import MovingAverage
 from electra_model.config import LoopConfig, TrainConfig
-from runners.kept_weights import KeptWeights
-from runners.training_loop import TrainingLoop
+from runners.training.kept_weights import KeptWeights
+from runners.training.training_loop import TrainingLoop
 
 
 class Toy:

@@ -29,7 +29,7 @@ def build_pairs():
     from electra_model.config import TrainConfig
     from electra_model.electra import Electra
     from electra_model.optimizer import build_optimizer
-    from runners.devices import Copy
+    from runners.training.devices import Copy
 
     model = Electra.from_config_and_vocabulary(sizes(), 30, seed=1)
     weights = model.trainable_variables
@@ -38,8 +38,8 @@ def build_pairs():
 
 def train(devices):
     """Three updates of two batches each, of two lengths."""
-    from runners.replicas import Update
-    from runners.training_steps import accumulating_step
+    from runners.training.replicas import Update
+    from runners.training.training_steps import accumulating_step
 
     copies = devices.copies(build_pairs)
 
@@ -65,9 +65,9 @@ def pretrain(devices):
     from electra_model.config import PretrainConfig
     from electra_model.optimizer import build_optimizer
     from electra_model.pretraining import ReplacedTokenDetection
-    from runners.devices import Copy
-    from runners.replicas import Update
-    from runners.training_steps import pretraining_step
+    from runners.training.devices import Copy
+    from runners.training.replicas import Update
+    from runners.training.training_steps import pretraining_step
 
     def build():
         model = ReplacedTokenDetection(sizes(), PretrainConfig(), 30, seed=1)
@@ -107,7 +107,7 @@ def main(processors, trainings, strategies):
         parts = [tf.config.LogicalDeviceConfiguration()] * processors
         tf.config.set_logical_device_configuration(one, parts)
     from electra_model.config import TrainConfig
-    from runners.devices import Word, devices_for
+    from runners.training.devices import Word, devices_for
 
     told = {}
     for strategy in strategies:

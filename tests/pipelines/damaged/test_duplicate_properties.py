@@ -10,7 +10,10 @@ import tempfile
 import hypothesis
 from hypothesis import strategies
 
-from pipelines import clean, dedup, near_duplicates, prepare, split, stages
+from pipelines import prepare, stages
+from pipelines.cleaning import clean
+from pipelines.deduplication import dedup, near_duplicates
+from pipelines.splitting import split
 from pipelines.units import Parts
 from tests.pipelines.small_jobs import make_config
 

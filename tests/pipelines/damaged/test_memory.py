@@ -85,7 +85,8 @@ def test_a_line_without_end(tmp_path, ending):
 
 CLEAN = """
 import os, re, sys, threading
-from pipelines import clean, files, units
+from pipelines import files, units
+from pipelines.cleaning import clean
 from pipelines.config import PrepareConfig
 from pipelines.formats import registry
 path, folder = sys.argv[1:]

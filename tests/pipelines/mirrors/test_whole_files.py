@@ -11,11 +11,12 @@ import numpy as np
 import pytest
 
 from electra_model.errors import InputError, WorkError
-from pipelines import inference, translation_inputs
+from pipelines import inference
 from pipelines.mirrors import registry, whole_files
 from pipelines.mirrors.html_tokens import tokens
 from pipelines.mirrors.numbered_tags import structure
 from pipelines.translate import plan_translate
+from pipelines.translation import translation_inputs
 from tests.pipelines import shouting
 from tests.pipelines.mirrors import documents
 from tests.pipelines.mirrors.taking_apart import same, taken, translated

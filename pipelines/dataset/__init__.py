@@ -1,0 +1,1 @@
+"""Sequences of words to shards of training records, and the books of what came in and went out."""

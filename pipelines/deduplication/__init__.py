@@ -1,0 +1,1 @@
+"""Records that are equal, and records that share most of their wording."""

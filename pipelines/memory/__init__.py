@@ -1,0 +1,1 @@
+"""What was translated before is not translated again."""

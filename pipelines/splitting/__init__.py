@@ -1,0 +1,1 @@
+"""Clean records to training, validation and test data that give nothing away of each other."""

@@ -1,0 +1,1 @@
+"""What a translation run plans, reads and writes; `pipelines.translate` puts it together."""

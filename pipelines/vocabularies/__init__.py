@@ -1,0 +1,1 @@
+"""Counted words to a vocabulary of pieces, and the words of a corpus cut into them."""

@@ -1,0 +1,1 @@
+"""Parallel corpora from the translation catalogues of pinned packages."""

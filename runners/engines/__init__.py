@@ -1,0 +1,1 @@
+"""Where pipelines run: in this process, in worker processes, on Flink, on Dataflow."""

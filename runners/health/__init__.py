@@ -1,0 +1,1 @@
+"""What is wrong with this machine, this job file, a folder; and the remedy."""

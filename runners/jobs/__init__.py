@@ -1,0 +1,1 @@
+"""A job: its file, its stages in order, its folder and its record."""

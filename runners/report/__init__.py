@@ -1,0 +1,1 @@
+"""`report.html`: one page a person can look at, that needs nothing but itself."""

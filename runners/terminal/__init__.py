@@ -1,0 +1,1 @@
+"""What a person sees while work goes on: progress, lines and logs; and how they stop it."""
