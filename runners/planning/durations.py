@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from electra_model.config import LoopConfig, TrainConfig
@@ -45,16 +45,34 @@ def of_prepare(
         which a pace that says enough has met already.
     """
     size = stage_costs.text_bytes(units)
-    stages = [one for one in outlooks if one.stage in stage_costs.NAMES]
-    costs = stage_costs.costs([one.stage for one in stages], size, workers)
-    (least, most), (fast, slow) = _start(pace), _factors(pace, size, workers)
+    fast, slow = _factors(pace, size, workers)
     extra = (0.0, 0.0)
     if identifies and not tells_much(pace):
         extra = stage_costs.seconds_of_identifying(size, workers)
+
+    def seconds_of(name: str, usual: float) -> Seconds:
+        more = extra if name == "clean" else (0.0, 0.0)
+        return usual * fast + more[0], usual * slow + more[1]
+
+    return _of_stages(outlooks, size, workers, _start(pace), seconds_of)
+
+
+def _of_stages(
+    outlooks: Sequence[Outlook],
+    size: int,
+    workers: int,
+    start: Seconds,
+    seconds_of: Callable[[str, float], Seconds],
+) -> Seconds:
+    """The start, and of every stage the part that is to be done of its `seconds_of`: its name and
+    its usual seconds (`stage_costs.costs`) to at least and at most."""
+    stages = [one for one in outlooks if one.stage in stage_costs.NAMES]
+    costs = stage_costs.costs([one.stage for one in stages], size, workers)
+    least, most = start
     for one, cost in zip(stages, costs, strict=True):
-        more = extra if one.stage == "clean" else (0.0, 0.0)
-        least += (cost.seconds * fast + more[0]) * _share(one) * one.sure
-        most += (cost.seconds * slow + more[1]) * _share(one)
+        fast, slow = seconds_of(one.stage, cost.seconds)
+        least += fast * _share(one) * one.sure
+        most += slow * _share(one)
     return least, most
 
 
@@ -72,21 +90,17 @@ def of_prepare_measured(
     sample: PrepareSample,
 ) -> Seconds:
     """As `of_prepare`, from a part of the input that was prepared a moment ago."""
-    size = stage_costs.text_bytes(units)
-    there = [one for one in outlooks if one.stage in stage_costs.NAMES]
-    names = [one.stage for one in there]
-    usual = {cost.name: cost.seconds for cost in stage_costs.costs(names, sample.text_bytes, 1)}
     growing = [name for name in sample.seconds if stage_costs.grows(name)]
-    factor = sum(map(sample.seconds.__getitem__, growing)) / sum(usual[name] for name in growing)
-    least = most = stage_costs.STARTED_SECONDS
-    for one, cost in zip(there, stage_costs.costs(names, size, workers), strict=True):
-        seconds = cost.seconds * factor
-        if not stage_costs.grows(one.stage):
-            seconds = sample.seconds.get(one.stage, cost.seconds)
-        seconds = (seconds + stage_costs.STAGE_SECONDS) * _share(one)
-        least += seconds * one.sure
-        most += seconds
-    return least, most
+    usually = sum(cost.seconds for cost in stage_costs.costs(growing, sample.text_bytes, 1))
+    factor = sum(map(sample.seconds.__getitem__, growing)) / usually
+
+    def seconds_of(name: str, usual: float) -> Seconds:
+        grows = stage_costs.grows(name)
+        seconds = usual * factor if grows else sample.seconds.get(name, usual)
+        return exactly(seconds + stage_costs.STAGE_SECONDS)
+
+    start = exactly(stage_costs.STARTED_SECONDS)
+    return _of_stages(outlooks, stage_costs.text_bytes(units), workers, start, seconds_of)
 
 
 def _start(pace: dict[str, Any]) -> Seconds:

@@ -19,7 +19,10 @@ from pipelines.foresight import prepare_sample, stage_costs, translation_sample
 from pipelines.foresight.prepare_sample import PrepareSample
 from pipelines.foresight.translation_sample import TranslationSample
 from pipelines.prepare import PreparePlan
+from pipelines.translation import translation_plan
 
+from ..engines import engines
+from ..engines.engine_config import RunnerConfig
 from ..jobs import job_inputs, run_record
 from ..jobs.job import JobConfig
 from . import network_sizes, training_pace, translation_pace
@@ -152,7 +155,6 @@ def of(
             compiling = _compile_seconds(job, stage)
             found[stage] = found[stage][0] + compiling, found[stage][1] + compiling
     pace, sample = measured.translation, measured.prepare
-    workers = job.runner.workers or threads.processors()
     if pace is not None and measured.documents is not None:
         work = measured.documents.all_segments / pace.per_second
         found["translate"] = exactly(_WORKERS_START + pace.start_seconds + work)
@@ -165,8 +167,8 @@ def of(
         found["evaluate"] = exactly(start + rows / sample.text_bytes / rate)
     if "report" in wanted:
         found["report"] = _REPORT
-    peak = _peak(job, measured, wanted, workers)
-    return Forecast(found, peak, _disk(job, measured, wanted, plan))
+    peak, disk = _peak(job, measured, wanted, plan), _disk(job, measured, wanted, plan)
+    return Forecast(found, peak, disk)
 
 
 def _compile_seconds(job: JobConfig, stage: str) -> float:
@@ -175,15 +177,26 @@ def _compile_seconds(job: JobConfig, stage: str) -> float:
     return _COMPILING[0] + _COMPILING[1] * shapes
 
 
-def _peak(job: JobConfig, measured: Measured, wanted: Collection[str], workers: int) -> float:
+def _peak(
+    job: JobConfig, measured: Measured, wanted: Collection[str], plan: PreparePlan | None
+) -> float:
     """Of the stage that takes the most. What a training has taken its process keeps."""
     trains = any(stage in wanted and not getattr(job, stage).skipped for stage in _TRAININGS)
     kept = network_sizes.training_bytes(job) if trains else 0.0
-    found: list[float] = [measured.prepare_bytes * (1 + workers), kept]
-    if measured.translation is not None:
-        at_work = measured.translation.memory_bytes * workers
+    found: list[float] = [kept]
+    if plan is not None:
+        runner = engines.for_prepare(job.runner, plan.units)
+        found.append(measured.prepare_bytes * (1 + _workers(runner)))
+    if measured.translation is not None and measured.documents is not None:
+        unit_bytes = job.translate.unit_segments * translation_plan.BYTES_PER_SEGMENT
+        runner = engines.for_translate(job.runner, measured.documents.all_bytes // unit_bytes)
+        at_work = measured.translation.memory_bytes * _workers(runner)
         found.append(at_work + max(kept, _PIPELINE_BYTES))
     return max(found)
+
+
+def _workers(runner: RunnerConfig) -> int:
+    return runner.workers or threads.processors()
 
 
 def _disk(
