@@ -1,5 +1,6 @@
 """`make bench`: runs every comparison; each writes its own section of RESULTS.md when it is done.
-Only ratios within one run mean anything. `accelerator` needs a GPU and is run by name alone.
+Only ratios within one run mean anything. What needs hours, a GPU or a processor with units for
+bfloat16 is run by name alone.
 
 `python -m tests.benchmarks sizes` runs that one alone and leaves the other sections as they are.
 """
@@ -48,7 +49,8 @@ _SECTIONS = {
     "documents_wordpiece": lambda folder: document_speed.measure(folder, "wordpiece"),
     "sizes": document_sizes.measure,
     "near_duplicates": near_duplicates.measure,
-    "training": training_speed.measure,
+    "training": lambda folder: training_speed.measure(folder, "float32"),
+    "training_bfloat16": lambda folder: training_speed.measure(folder, "bfloat16"),
     "translate": translate_speed.measure,
     "translate_pipeline": translate_pipeline.measure,
     "translate_sizes": translate_sizes.measure,
@@ -66,6 +68,7 @@ _SECTIONS = {
 _BY_NAME_ALONE = {
     "accelerator",
     "judging",
+    "training_bfloat16",
     "translate_kills",
     "learning",
     "warm_start",

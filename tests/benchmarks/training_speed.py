@@ -19,15 +19,14 @@ VOCABULARIES = (8000, 16_000)
 PAIR_TOKENS = 4096
 WINDOW_TOKENS = 2048
 OURS = "electra"
-PRECISIONS = ("float32", "bfloat16")
 _HERE = pathlib.Path(__file__).parent
 
 Name = tuple[str, str]  # of those that are compared: who, and in what precision
 Arm = Callable[[], Mapping[str, float]]
 
 
-def arms(folder: pathlib.Path, vocabulary: int, what: str) -> dict[Name, Arm]:
-    """Those that are compared; `what`: "pairs" or "windows"."""
+def arms(folder: pathlib.Path, vocabulary: int, what: str, precision: str) -> dict[Name, Arm]:
+    """Those that are compared, ours in this precision; `what`: "pairs" or "windows"."""
     work = prepared(folder, vocabulary)
     python = peers.peer_python(folder, "trainers")
     tokens = PAIR_TOKENS if what == "pairs" else WINDOW_TOKENS
@@ -36,55 +35,57 @@ def arms(folder: pathlib.Path, vocabulary: int, what: str) -> dict[Name, Arm]:
     def arm(*command: str) -> Arm:
         return lambda: json.loads(run([*command, *numbers]).output)
 
-    compared: dict[Name, Arm] = {}
-    for precision in PRECISIONS:
-        module = [sys.executable, "-m", "tests.benchmarks.training_ours", what, precision]
-        compared[OURS, precision] = arm(*module)
+    module = [sys.executable, "-m", "tests.benchmarks.training_ours", what, precision]
+    compared: dict[Name, Arm] = {(OURS, precision): arm(*module)}
+    for its in dict.fromkeys(("float32", precision)):
         names = {"electra": "ElectraForPreTraining + ElectraForMaskedLM"}
         if what == "pairs":
             names = {"marian": "Marian, eager"}
-            if precision == "float32":
+            if its == "float32":
                 names["marian-compiled"] = "Marian, torch.compile"
         for name, full in names.items():
-            peer = [python, str(_HERE / "training_peer.py"), name, precision]
-            compared[full, precision] = arm(*peer)
+            compared[full, its] = arm(python, str(_HERE / "training_peer.py"), name, its)
     return compared
 
 
-def measure(folder: pathlib.Path) -> list[str]:
+def measure(folder: pathlib.Path, precision: str) -> list[str]:
     """Lines of the table for RESULTS.md, heading first; makes the runs that are not in the journal
-    yet, whose removal begins anew."""
+    yet, whose removal begins anew.
+
+    precision: of our matrix products, "float32", or "bfloat16", in which only processors with units
+    for it are fast.
+    """
     found = folder / "training.jsonl"
     lines = [
-        f"## Training on 2 cores: tokens a second, {ROUNDS} rounds in turn of {SECONDS} s each",
+        f"## Training on 2 cores, {precision}: tokens a second, rounds of {SECONDS} s",
         "",
-        "AdamW, dropout 0.1, clipped gradients, real pairs and windows; time to compile is not",
-        "counted. bfloat16: matrix products, by `torch.autocast` in PyTorch; what `auto` takes on",
-        "this processor. The encoder-decoder is our preset `small` (width 256, 1,024 inside, 6 + 2",
-        f"layers, tied tables), a batch {PAIR_TOKENS:,} padded tokens of the longer side; target",
-        "tokens without padding are counted. Ours pads to the bucket; the peer sorts by length and",
-        "pads to the longest. Pretraining is of the published small size with its generator,",
-        f"{WINDOW_TOKENS:,} tokens in windows of {WINDOW_LENGTH}. The limit is the time of the",
-        "matrix products alone, of a batch of 128 pairs of length 32.",
+        f"{ROUNDS} rounds in turn. AdamW, dropout 0.1, clipped gradients, real pairs and windows;",
+        "time to compile is not counted. bfloat16: matrix products, by `torch.autocast` in",
+        "PyTorch; what `auto` takes where the processor has units for it. The encoder-decoder is",
+        "our preset `small` (width 256, 1,024 inside, 6 + 2 layers, tied tables), a batch",
+        f"{PAIR_TOKENS:,} padded tokens of the longer side; target tokens without padding are",
+        "counted. Ours pads to the bucket; the peer sorts by length and pads to the longest.",
+        f"Pretraining is of the published small size with its generator, {WINDOW_TOKENS:,} tokens",
+        f"in windows of {WINDOW_LENGTH}. The limit is the time of the matrix products alone, of a",
+        "batch of 128 pairs of length 32.",
         "",
         "| | products | pieces | tokens/s, median | least to most | padding | "
-        "ours, same precision | ours, bfloat16 |",
-        "|---|---|---|---|---|---|---|---|",
+        "times as fast is electra |",
+        "|---|---|---|---|---|---|---|",
     ]
     notes = []
     for what, vocabularies in (("pairs", VOCABULARIES), ("windows", VOCABULARIES[:1])):
         for vocabulary in vocabularies:
-            compared = arms(folder, vocabulary, what)
+            compared = arms(folder, vocabulary, what, precision)
             turns: dict[Name, list[Mapping[str, Any]]] = {name: [] for name in compared}
             for number in range(ROUNDS):
                 for name, arm in compared.items():
-                    key = f"{what} {vocabulary} {', '.join(name)} {number}"
+                    key = f"{precision}: {what} {vocabulary} {', '.join(name)} {number}"
                     if journal.missing(found, [key]):
                         journal.add(found, {"run": key, **arm()})
                     turns[name].append(journal.read(found)[key])
             lines += rows(vocabulary, turns)
-            for precision in PRECISIONS:
-                notes += note(what, precision, vocabulary, turns[OURS, precision])
+            notes += note(what, precision, vocabulary, turns[OURS, precision])
     return [*lines, "", *notes]
 
 
@@ -94,16 +95,15 @@ def rate(turn: Mapping[str, float]) -> float:
 
 
 def rows(vocabulary: int, turns: Mapping[Name, list[Mapping[str, Any]]]) -> list[str]:
-    """A line of the table for each of those that are compared."""
+    """A line of the table for each of those that are compared, ours first."""
     lines = []
+    ours = next(iter(turns.values()))
     for (name, precision), found in turns.items():
         rates = [rate(turn) for turn in found]
-        ratios = " | ".join(
-            f"{ratio(turns[OURS, ours], found):.2f}" for ours in (precision, "bfloat16")
-        )
         lines.append(
             f"| {name} | {precision} | {vocabulary:,} | {statistics.median(rates):,.0f} | "
-            f"{min(rates):,.0f} to {max(rates):,.0f} | {padding(found[0]):.0%} | {ratios} |"
+            f"{min(rates):,.0f} to {max(rates):,.0f} | {padding(found[0]):.0%} | "
+            f"{ratio(ours, found):.2f} |"
         )
     return lines
 
