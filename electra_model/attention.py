@@ -143,7 +143,7 @@ def _heads(x, cosines, sines, heads, heads_first):
     return ops.transpose(turned, (0, 2, 1, 3)) if heads_first else turned
 
 
-def weights(products, mask, rate=0.0, seed=None, part=0):
+def weights(products, mask, rate=0.0, seed=None):
     """Products of queries and keys float [batch, heads, query_length, key_length] -> the scores,
     each row of which sums to 1, and what dropout leaves of them.
 
@@ -153,7 +153,7 @@ def weights(products, mask, rate=0.0, seed=None, part=0):
 
     def forward(products):
         alpha = _softmax(_masked(products, mask))
-        return alpha, alpha if seed is None else _kept(alpha, seed, rate=rate, part=part)
+        return alpha, alpha if seed is None else _kept(alpha, seed, rate=rate)
 
     if not is_fused():
         return forward(products)
@@ -163,7 +163,7 @@ def weights(products, mask, rate=0.0, seed=None, part=0):
         alpha, kept = forward(products)
 
         def gradient(_, kept_gradient):
-            return _gradient(alpha, kept_gradient, seed, rate=rate, part=part)
+            return _gradient(alpha, kept_gradient, seed, rate=rate)
 
         return (alpha, kept), gradient
 
@@ -184,15 +184,15 @@ def _masked(products, mask):
 
 
 @fused
-def _kept(alpha, seed, *, rate, part):
-    return randomness.dropped(alpha, rate, seed, part)
+def _kept(alpha, seed, *, rate):
+    return randomness.dropped(alpha, rate, seed)
 
 
 @fused
-def _gradient(alpha, kept_gradient, seed, *, rate, part):
+def _gradient(alpha, kept_gradient, seed, *, rate):
     """Of the products, through dropout and softmax."""
     alpha_32 = tf.cast(alpha, tf.float32)
-    passed = randomness.dropped(tf.cast(kept_gradient, tf.float32), rate, seed, part)
+    passed = randomness.dropped(tf.cast(kept_gradient, tf.float32), rate, seed)
     weighed = alpha_32 * passed
     total = tf.reduce_sum(weighed, axis=-1, keepdims=True)
     return tf.cast(weighed - alpha_32 * total, alpha.dtype)

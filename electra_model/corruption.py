@@ -17,12 +17,12 @@ def sample_tokens(logits, temperature, seeds):
     No gradient passes: the generator is trained by its own loss only, as published.
     """
     cooled = tf.stop_gradient(logits) / temperature
-    return tf.stop_gradient(_sampled(cooled, seeds.next(), part=seeds.part))
+    return tf.stop_gradient(_sampled(cooled, seeds.next()))
 
 
 @fused
-def _sampled(logits, seed, *, part):
-    noise = randomness.gumbel(keras.ops.shape(logits), seed, part)
+def _sampled(logits, seed):
+    noise = randomness.gumbel(keras.ops.shape(logits), seed)
     return tf.argmax(logits + noise, axis=-1, output_type=tf.int32)
 
 

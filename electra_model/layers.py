@@ -88,7 +88,7 @@ class FeedForward(keras.layers.Layer):
         gate, gate_bias = None, None
         if self.gate_dense is not None:
             gate, gate_bias = dense_product(self.gate_dense, x)
-        rate, seed, part = randomness.draw(self.dropout, seeds)
+        rate, seed = randomness.draw(self.dropout, seeds)
         inner = _activated(
             *dense_product(self.inner_dense, x),
             gate,
@@ -96,7 +96,6 @@ class FeedForward(keras.layers.Layer):
             seed,
             activation=self.activation,
             rate=rate,
-            part=part,
         )
         return dense_product(self.outer_dense, inner)
 
@@ -108,7 +107,7 @@ class FeedForward(keras.layers.Layer):
 
 
 @fused
-def _activated(inner, bias, gate, gate_bias, seed, *, activation, rate, part):
+def _activated(inner, bias, gate, gate_bias, seed, *, activation, rate):
     inner = biased(inner, bias)
     if gate is not None:
         inner = ops.silu(biased(gate, gate_bias)) * inner
@@ -118,15 +117,15 @@ def _activated(inner, bias, gate, gate_bias, seed, *, activation, rate, part):
         inner = ops.silu(inner)
     else:
         inner = ops.gelu(inner, approximate=False)
-    return into_product(randomness.dropped(inner, rate, seed, part))
+    return into_product(randomness.dropped(inner, rate, seed))
 
 
 @fused
-def _added(x, output, bias, seed, *, rate, part):
+def _added(x, output, bias, seed, *, rate):
     output = ops.cast(output, x.dtype)
     if bias is not None:
         output = output + bias
-    return x + randomness.dropped(output, rate, seed, part)
+    return x + randomness.dropped(output, rate, seed)
 
 
 class _Block(keras.layers.Layer):
@@ -164,8 +163,8 @@ class _Block(keras.layers.Layer):
 
     def after(self, norm, x, output, seeds, bias=None):
         """The residual sum that comes out of a sub-block. bias: what its output still lacks."""
-        rate, seed, part = randomness.draw(self.dropout, seeds)
-        total = _added(x, output, bias, seed, rate=rate, part=part)
+        rate, seed = randomness.draw(self.dropout, seeds)
+        total = _added(x, output, bias, seed, rate=rate)
         return total if self.norm == "pre" else normalized(norm, total)
 
     def attend(self, attention, norm, x, memory, mask, seeds, rotation=None):

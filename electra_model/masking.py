@@ -37,7 +37,7 @@ def mask_tokens(token_ids, mask_fraction, seeds):
         raise ValueError("mask_tokens needs a fixed length, to hide the same number in every row")
     count = _most_hidden(mask_fraction, length)
     shape = tf.shape(token_ids)
-    noise: Any = randomness.uniform((shape[0], length), seeds.next(), seeds.part)
+    noise: Any = randomness.uniform((shape[0], length), seeds.next())
     _, positions = tf.math.top_k(tf.where(_is_ordinary(token_ids), noise, -1.0), k=count)
     rank = tf.range(count, dtype=tf.float32)[None, :]
     chosen = rank < hidden_counts(token_ids, mask_fraction)[:, None]

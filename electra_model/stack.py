@@ -109,11 +109,11 @@ class Stack(keras.layers.Layer):
         rotation = None
         if isinstance(self.position_encoding, RotaryPositions):
             rotation, encoded = encoded, None
-        rate, seed, part = randomness.draw(self.dropout, seeds)
+        rate, seed = randomness.draw(self.dropout, seeds)
         if self.embedding_norm is not None:
-            x = normalized(self.embedding_norm, _placed(x, encoded, None, rate=0.0, part=0))
-            return self._projected(_placed(x, None, seed, rate=rate, part=part)), rotation
-        return _placed(self._projected(x), encoded, seed, rate=rate, part=part), rotation
+            x = normalized(self.embedding_norm, _placed(x, encoded, None, rate=0.0))
+            return self._projected(_placed(x, None, seed, rate=rate)), rotation
+        return _placed(self._projected(x), encoded, seed, rate=rate), rotation
 
     def _projected(self, x):
         return x if self.projection is None else linear(self.projection, x)
@@ -142,7 +142,7 @@ class Stack(keras.layers.Layer):
 
 
 @fused
-def _placed(x, encoded, seed, *, rate, part):
+def _placed(x, encoded, seed, *, rate):
     """Positions added, and dropout."""
     x = x if encoded is None else x + ops.cast(encoded, x.dtype)
-    return randomness.dropped(x, rate, seed, part)
+    return randomness.dropped(x, rate, seed)

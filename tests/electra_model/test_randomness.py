@@ -16,41 +16,49 @@ def murmur(x):
     return x ^ x >> 16
 
 
-def uint32(number):
-    return tf.constant(number, tf.uint32)
+def draw_of(number, part=0):
+    return tf.constant([number, part], tf.uint32)
+
+
+def own(stream):
+    """The number of its own of the next draw; the part is 0."""
+    number, part = map(int, stream.next())
+    assert part == 0
+    return number
 
 
 def test_bits_agree_with_python_integers():
-    bits = np.asarray(randomness.random_bits((2, 3), uint32(12345)))
-    expected = [murmur(n * 0x9E3779B9 % 2**32 ^ 12345) for n in range(6)]
-    assert bits.reshape(-1).tolist() == expected
+    bits = np.asarray(randomness.random_bits((2, 3), draw_of(12345)))
+    expected = [murmur(n * 0x9E3779B9 % 2**32 ^ 12345) for n in range(18)]
+    assert bits.reshape(-1).tolist() == expected[:6]
+    behind = np.asarray(randomness.random_bits((2, 3), draw_of(12345, part=2)))
+    assert behind.reshape(-1).tolist() == expected[12:]
 
 
 def test_seeds_of_a_stream_are_distinct_and_repeatable():
     stream, again, other = (randomness.SeedStream(seed) for seed in (7, 7, 8))
-    drawn = [int(stream.next()) for _ in range(200)]
-    assert drawn == [int(again.next()) for _ in range(200)]
-    assert len(set(drawn) | {int(other.next()) for _ in range(200)}) == 400
+    drawn = [own(stream) for _ in range(200)]
+    assert drawn == [own(again) for _ in range(200)]
+    assert len(set(drawn) | {own(other) for _ in range(200)}) == 400
     assert drawn[1] == murmur((7 + 2 * 0x9E3779B9) % 2**32)
 
 
 def test_a_seed_may_be_large_or_negative_or_a_tensor():
     # Step number plus seed times a factor can leave the range of int32, where it wraps.
-    assert int(randomness.SeedStream(3_000_009_000).next()) == int(
-        randomness.SeedStream(tf.constant(-1_294_958_296)).next()
-    )
+    large, wrapped = 3_000_009_000, tf.constant(-1_294_958_296)
+    assert own(randomness.SeedStream(large)) == own(randomness.SeedStream(wrapped))
 
 
 def test_uniform_never_reaches_its_ends():
     for seed in (LOWEST_SEED, HIGHEST_SEED):
-        value = float(randomness.uniform((1,), uint32(seed))[0])
+        value = float(randomness.uniform((1,), draw_of(seed))[0])
         assert 0.0 < value < 1.0
-        assert np.isfinite(np.asarray(randomness.gumbel((1,), uint32(seed)))).all()
-    assert int(randomness.random_bits((1,), uint32(HIGHEST_SEED))[0]) == 2**32 - 1
+        assert np.isfinite(np.asarray(randomness.gumbel((1,), draw_of(seed)))).all()
+    assert int(randomness.random_bits((1,), draw_of(HIGHEST_SEED))[0]) == 2**32 - 1
 
 
 def test_uniform_is_even():
-    draws = np.asarray(randomness.uniform((100, 200), uint32(5)))
+    draws = np.asarray(randomness.uniform((100, 200), draw_of(5)))
     counts, _ = np.histogram(draws, bins=10, range=(0, 1))
     assert (abs(counts - 2000) < 200).all()
     assert abs(np.corrcoef(draws[:, :-1].ravel(), draws[:, 1:].ravel())[0, 1]) < 0.03
@@ -58,7 +66,7 @@ def test_uniform_is_even():
 
 def test_gumbel_noise_samples_the_softmax():
     probabilities = np.array([0.5, 0.3, 0.15, 0.05])
-    noise = np.asarray(randomness.gumbel((20_000, 4), uint32(1)))
+    noise = np.asarray(randomness.gumbel((20_000, 4), draw_of(1)))
     drawn = np.bincount((np.log(probabilities) + noise).argmax(axis=1), minlength=4) / 20_000
     np.testing.assert_allclose(drawn, probabilities, atol=0.015)
 
