@@ -1,8 +1,11 @@
 import random
 
+import pytest
+
 from tests.benchmarks import near_duplicates
 
 
+@pytest.mark.slow
 def test_planted_copies_are_measured_through_the_stages(tmp_path, monkeypatch):
     """Our half of the comparison, as `make bench` runs it."""
     monkeypatch.setattr(near_duplicates, "ROUNDS", 1)

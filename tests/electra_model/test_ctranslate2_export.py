@@ -142,6 +142,7 @@ def test_other_numbers_are_another_model(loaded, tmp_path):
     assert np.array_equal(np.asarray(loaded.model.embedding.table), before)
 
 
+@pytest.mark.slow
 def test_a_model_folder_is_not_overwritten(saved, loaded, tmp_path):
     (tmp_path / "broken").mkdir()
     (tmp_path / "broken" / "model.json").write_text("[")

@@ -72,7 +72,7 @@ def lengths_of(theirs, texts, beam_size, length_penalty=0.0):
     return map(len, found)
 
 
-@pytest.mark.parametrize("beam_size", [1, 4])
+@pytest.mark.parametrize("beam_size", [pytest.param(1, marks=pytest.mark.slow), 4])
 def test_the_search_finds_what_ours_finds(pair, texts, beam_size):
     ours, theirs, _ = pair
     expected, scores = ours.translate(texts, beam_size=beam_size, length_penalty=0.0)
@@ -119,7 +119,7 @@ def test_outputs_are_bounded_and_never_empty(pair, texts):
     assert all(found[1:-1])
 
 
-@pytest.mark.parametrize("compute_type", ["float32", "int8"])
+@pytest.mark.parametrize("compute_type", ["float32", pytest.param("int8", marks=pytest.mark.slow)])
 def test_a_text_does_not_depend_on_its_neighbours(pair, texts, compute_type):
     """In a process of its own, for the library computes as it was told first."""
     program = """

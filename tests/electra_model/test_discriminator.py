@@ -104,6 +104,7 @@ def test_it_is_kept_in_bytes(alone, tokenizer):
         Discriminator(wider, tokenizer.size, False).restore_bytes(data)
 
 
+@pytest.mark.slow
 def test_it_goes_with_the_model(over_pairs, saved, tokenizer, tmp_path):
     plain, model, metadata = saved
     sizes = ModelConfig(**metadata["model"])

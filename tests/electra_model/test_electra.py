@@ -222,6 +222,7 @@ def matrix(tokenizer, texts, length):
     return rows
 
 
+@pytest.mark.slow
 def test_200_steps_on_20_sentences(tokenizer, sentences):
     """The loss falls below a twentieth of where it begins, in two shapes with one trace, and the
     same seed gives the same numbers."""

@@ -109,6 +109,7 @@ def test_the_saved_model_needs_tensorflow_alone(saved, loaded, sentences, tmp_pa
     assert len(found["target_ids"][0]) == np.shape(found["decoder_self"])[-1]
 
 
+@pytest.mark.slow
 def test_a_model_of_other_settings_with_a_list_of_pieces(sentences, tmp_path):
     """Rotary positions, gates, narrow embeddings and other normalisations, on both sides."""
     words = sorted({word for pair in sentences for word in " ".join(pair).split()})
@@ -227,6 +228,7 @@ def test_what_is_no_model_is_not_overwritten(saved, tokenizer, tiny_config, tmp_
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "letters"]
 
 
+@pytest.mark.slow
 def test_what_a_kill_has_left_is_in_nobodys_way(saved, tokenizer, one_bucket, tmp_path):
     folder, model, _ = saved
     place = shutil.copytree(folder, tmp_path / "model")
@@ -240,6 +242,7 @@ def test_what_a_kill_has_left_is_in_nobodys_way(saved, tokenizer, one_bucket, tm
     assert missing_file(place) == "spm.model or vocab.txt"
 
 
+@pytest.mark.slow
 def test_a_model_is_replaced_and_its_fingerprint_follows_the_weights(
     saved, tokenizer, tiny_config, tmp_path
 ):

@@ -62,6 +62,7 @@ def test_the_folder_and_its_description(folder, sides):
     ]
 
 
+@pytest.mark.slow
 def test_each_side_has_its_tokenizer(folder, sides):
     loaded = load_model(folder)
     assert loaded.tokenizer.fingerprint() == sides[0].fingerprint()
@@ -75,14 +76,8 @@ def test_each_side_has_its_tokenizer(folder, sides):
 
 
 # Of "bpe" the tokenizer in the saved model is SentencePiece's as well.
-@pytest.mark.parametrize(
-    "kind",
-    [
-        pytest.param("sentencepiece", marks=pytest.mark.slow),
-        pytest.param("bpe", marks=pytest.mark.slow),
-        "wordpiece",
-    ],
-)
+@pytest.mark.parametrize("kind", ["sentencepiece", "bpe", "wordpiece"])
+@pytest.mark.slow
 def test_two_vocabularies_of_one_kind_stay_apart(kind, sentences, one_bucket, tmp_path):
     """A saved model finds what it decodes with by name, and the names must differ.
 
@@ -150,6 +145,7 @@ def test_a_description_without_fingerprints(folder, tmp_path, vocabulary):
     assert refused(copy).startswith(f"{copy}/model.json: cannot be read (")
 
 
+@pytest.mark.slow
 def test_a_model_with_two_vocabularies_is_replaced(folder, sides, one_bucket, tmp_path):
     """A folder that a kill left without its description is still known as a model's."""
     copy = shutil.copytree(folder, tmp_path / "model")

@@ -118,7 +118,10 @@ def test_a_generator_that_is_not_finite_is_refused(tensors):
         generator.load(card_of(data), data, "step-1")
 
 
-@pytest.mark.parametrize("temperature", [0.5, 1.0, 3.0])
+@pytest.mark.parametrize(
+    "temperature",
+    [pytest.param(0.5, marks=pytest.mark.slow), 1.0, pytest.param(3.0, marks=pytest.mark.slow)],
+)
 def test_draws_follow_the_softmax_at_the_temperature(alone, sample, temperature):
     """4,096 draws, each with the logits that it was drawn from.
 

@@ -83,6 +83,7 @@ def test_a_bound_on_the_output(loaded, texts):
     assert ids.shape == (64, 1, 3) and scores.shape == (64, 1)
 
 
+@pytest.mark.slow
 def test_the_best_outputs_of_a_text(loaded, texts):
     found = loaded.n_best(texts[:12], 3, beam_size=3)
     outputs, scores = loaded.translate(texts[:12], beam_size=3)
@@ -119,6 +120,7 @@ def test_how_words_look_at_those_of_the_source(loaded, texts):
         np.testing.assert_allclose(sums, by_piece[:-1, :-1].sum(axis=1), atol=1e-5)
 
 
+@pytest.mark.slow
 def test_what_is_drawn_is_a_function_of_text_and_seed(loaded, texts):
     def drawn(some, seed):
         return loaded.translate(some, sampling=Sampling(top_k=8, temperature=1.5, seed=seed))[0]

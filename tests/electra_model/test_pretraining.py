@@ -173,6 +173,7 @@ def test_so_it_is_with_factorised_embeddings_gates_and_other_norms(positions):
     assert np.isfinite(float(output.loss))
 
 
+@pytest.mark.slow
 def test_200_steps_on_20_windows():
     """Both losses fall, the discriminator finds what was replaced, and the same seed gives the
     same numbers; one trace."""

@@ -134,7 +134,9 @@ def test_greedy_is_the_likeliest_token_each_time(electra):
     assert ids[:, 0].tolist() == prefixes[:, 1:].tolist()
 
 
-@pytest.mark.parametrize(("beam_size", "changes"), [(1, {}), (3, {}), (3, ROTARY)])
+@pytest.mark.parametrize(
+    ("beam_size", "changes"), [(1, {}), pytest.param(3, {}, marks=pytest.mark.slow), (3, ROTARY)]
+)
 def test_the_score_is_that_of_the_output(make_model, electra, beam_size, changes):
     if changes:
         electra = surer(make_model(num_decoder_layers=2, **changes))
@@ -155,7 +157,9 @@ def test_beam_is_at_least_as_good_as_greedy(electra):
     assert (beam > greedy + 1e-3).any()
 
 
-@pytest.mark.parametrize("decoding", [Decoding(1), Decoding(3, n_best=2)])
+@pytest.mark.parametrize(
+    "decoding", [pytest.param(Decoding(1), marks=pytest.mark.slow), Decoding(3, n_best=2)]
+)
 def test_a_graph_gives_the_same_for_all_shapes(electra, decoding):
     for sources, longest in ((SOURCES, 6), (SOURCES[:2, :4], 8)):
         found = search(electra, tf.constant(sources), decoding, longest)
@@ -192,10 +196,10 @@ def many():
 
 DECODINGS = [
     Decoding(1),
-    Decoding(4, n_best=3),
+    pytest.param(Decoding(4, n_best=3), marks=pytest.mark.slow),
     Decoding(3, no_repeat_ngram=2, min_length=5),
     Decoding(sampling=Sampling(top_k=10)),
-    Decoding(1, shortlist=True),
+    pytest.param(Decoding(1, shortlist=True), marks=pytest.mark.slow),
     Decoding(3, no_repeat_ngram=2, shortlist=True),
 ]
 
@@ -248,7 +252,7 @@ def test_outputs_have_the_pieces_of_their_lists_only(many, decoding):
         assert set(row.tolist()) <= set(allowed.tolist())
 
 
-@pytest.mark.parametrize("beam_size", [1, 3])
+@pytest.mark.parametrize("beam_size", [pytest.param(1, marks=pytest.mark.slow), 3])
 def test_with_all_pieces_in_the_lists_outputs_are_what_they_are_without(electra, beam_size):
     every = np.arange(30, dtype=np.int32)
     lists = Shortlist(every, np.zeros((30, 1), np.int32)).of_sources(SOURCES)
@@ -274,7 +278,7 @@ def test_the_best_outputs_come_first_and_differ(many):
     assert np.array_equal(best[:, 0], ids[:, 0])
 
 
-@pytest.mark.parametrize("beam_size", [1, 3])
+@pytest.mark.parametrize("beam_size", [pytest.param(1, marks=pytest.mark.slow), 3])
 def test_no_output_is_shorter_than_allowed(many, beam_size):
     free, bound = (
         outputs_of(many[0], many[1], Decoding(beam_size, min_length=n), 24)[0] for n in (2, 20)
@@ -284,6 +288,7 @@ def test_no_output_is_shorter_than_allowed(many, beam_size):
 
 @pytest.mark.parametrize("alpha", [0.0, 0.6])
 @pytest.mark.parametrize("beam_size", [1, 3])
+@pytest.mark.slow
 def test_where_there_is_no_room_for_the_shortest_output_it_ends_with_the_room(
     many, beam_size, alpha
 ):
@@ -291,7 +296,7 @@ def test_where_there_is_no_room_for_the_shortest_output_it_ends_with_the_room(
     assert (ids[:, 0, -1] == EOS_ID).all() and (scores > -100).all()
 
 
-@pytest.mark.parametrize("beam_size", [1, 3])
+@pytest.mark.parametrize("beam_size", [pytest.param(1, marks=pytest.mark.slow), 3])
 def test_tokens_in_the_same_order_come_once(many, beam_size):
     free, without = (
         outputs_of(many[0], many[1], Decoding(beam_size, no_repeat_ngram=n), 16)[0][:, 0]
@@ -305,7 +310,7 @@ def test_tokens_in_the_same_order_come_once(many, beam_size):
     assert any(map(repeats, free)) and not any(map(repeats, without))
 
 
-@pytest.mark.parametrize("beam_size", [1, 3])
+@pytest.mark.parametrize("beam_size", [pytest.param(1, marks=pytest.mark.slow), 3])
 def test_outputs_begin_as_they_are_told_to(electra, beam_size):
     prefix = np.array([[7, 8, 9], [11, 0, 0], [0, 0, 0]] * 2, np.int32)
     ids = outputs_of(electra, SOURCES, Decoding(beam_size), 8, {"prefix": prefix})[0][:, 0]

@@ -21,7 +21,8 @@ print(json.dumps([before, threads.lanes(), threading.get_intra_op_parallelism_th
 """
 
 
-@pytest.mark.parametrize("when", [pytest.param("early", marks=pytest.mark.slow), "late"])
+@pytest.mark.parametrize("when", ["early", "late"])
+@pytest.mark.slow
 def test_operations_keep_to_a_core_unless_tensorflow_runs_already(when):
     done = subprocess.run(
         [sys.executable, "-c", SCRIPT, when], capture_output=True, text=True, check=True
@@ -40,7 +41,9 @@ print(json.dumps([threads.lanes(), tf.config.threading.get_intra_op_parallelism_
 """
 
 
-@pytest.mark.parametrize(("said", "lanes"), [("3", 3), ("", None), ("many", None)])
+@pytest.mark.parametrize(
+    ("said", "lanes"), [("3", 3), pytest.param("", None, marks=pytest.mark.slow), ("many", None)]
+)
 def test_searches_run_side_by_side_each_on_one_core(said, lanes):
     done = subprocess.run(
         [sys.executable, "-c", ALONE],

@@ -211,6 +211,7 @@ IN_A_FRESH_PROCESS = """
 """
 
 
+@pytest.mark.slow
 def test_a_saved_model_needs_tensorflow_alone(tokenizer, tmp_path):
     module = tf.Module()
     module.layer = tokenizer.layer

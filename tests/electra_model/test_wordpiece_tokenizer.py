@@ -53,6 +53,7 @@ def test_any_word_over_the_alphabet_comes_back(tokenizer):
     assert [text.decode() for text in decoded] == texts
 
 
+@pytest.mark.slow
 def test_a_very_long_word(tokenizer):
     text = "houses" * 10_000
     values, _ = tokenizer.encode_columns([text])

@@ -25,7 +25,7 @@ print(os.environ["XLA_FLAGS"])
     "who, flag, found",
     [
         pytest.param("ours", "", False, id="ours"),
-        pytest.param("tensorflow", "", True, id="tensorflow alone"),
+        pytest.param(*("tensorflow", "", True), id="tensorflow alone", marks=pytest.mark.slow),
         pytest.param(
             *("ours", "=LIBRARY_FUSION_TYPE_REDUCE", True),
             id="where the user wants it",

@@ -260,6 +260,7 @@ def test_what_is_lost_is_made_again(prepared):
     assert tree(config) == before
 
 
+@pytest.mark.slow
 def test_changed_settings_redo_what_depends_on_them(tmp_path):
     train = write_tsv(tmp_path / "train.tsv", sentences(90))
     first = make_config(tmp_path, train=[train], dataset={"records_per_shard": 30})
@@ -301,6 +302,7 @@ def test_validation_data_split_off(tmp_path):
     assert sum(per_source[key] for key in valid) == info["splits"]["valid"]["records"]
 
 
+@pytest.mark.slow
 def test_more_validation_data_than_before_are_split_off(tmp_path):
     """Groups beyond those that an earlier run had to know of are asked for again."""
     config = make_config(

@@ -92,6 +92,7 @@ def test_books_balance(documents):
     assert page["path"].endswith("/b.htm") and page["row"] == 0
 
 
+@pytest.mark.slow
 def test_what_is_a_row_of_text_is_a_setting(documents):
     counts = {}
     for text_rows in ("line", "paragraph", "document"):

@@ -136,6 +136,7 @@ def test_a_dataset_that_is_complete_is_left_alone(job):
     assert os.path.exists(lost)
 
 
+@pytest.mark.slow
 def test_from_separate_to_joint_and_back(job):
     """What is made in a folder does not depend on what was made there before."""
     separate = dataclasses.replace(job, workdir=job.workdir + "-turns")

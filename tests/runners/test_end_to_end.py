@@ -69,6 +69,7 @@ def electra(folder, *arguments):
     return json.loads(output.splitlines()[-1]), errors.splitlines()
 
 
+@pytest.mark.slow
 def test_the_whole_job_with_a_kill_in_the_middle(folder):
     command = start(folder, "run", "job.yaml")
     deadline = time.monotonic() + 120

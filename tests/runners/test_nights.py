@@ -81,6 +81,7 @@ def folder(tmp_path):
     return tmp_path
 
 
+@pytest.mark.slow
 def test_three_nights(folder):
     docs = folder / "docs"
     write(docs / "a.jsonl", texts(0, 20))
@@ -112,6 +113,7 @@ def test_three_nights(folder):
     assert outputs(folder) == after
 
 
+@pytest.mark.slow
 def test_a_night_that_was_cut_short(folder):
     write(folder / "docs" / "a.jsonl", texts(0, 200))
     process = start(folder)

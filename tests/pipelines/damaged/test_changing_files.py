@@ -176,7 +176,7 @@ sys.exit(cli.main(["prepare", "job.yaml", "--set", "runner.workers=" + sys.argv[
 
 
 @pytest.mark.timeout(120)
-@pytest.mark.parametrize("workers", ["1", "2"])
+@pytest.mark.parametrize("workers", ["1", pytest.param("2", marks=pytest.mark.slow)])
 def test_a_full_disk(tmp_path, workers):
     """In a file system of 128 kB that only the process sees."""
     write_tsv(tmp_path / "train.tsv", sentences(5000))

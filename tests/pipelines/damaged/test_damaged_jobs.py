@@ -152,6 +152,7 @@ NAMES = [
 
 
 @pytest.mark.timeout(120)
+@pytest.mark.slow
 def test_names_of_files(tmp_path):
     paths = [str(tmp_path / name) for name in NAMES]
     for path in paths:

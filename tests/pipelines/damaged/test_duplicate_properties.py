@@ -8,6 +8,7 @@ import pathlib
 import tempfile
 
 import hypothesis
+import pytest
 from hypothesis import strategies
 
 from pipelines import prepare, stages
@@ -96,6 +97,7 @@ def _do(config, stage):
     test=strategies.lists(PAIRS, max_size=3),
     draw=strategies.randoms(use_true_random=False),
 )
+@pytest.mark.slow
 def test_what_others_make_go(train, test, draw):
     def prepared(pairs):
         with tempfile.TemporaryDirectory() as folder:

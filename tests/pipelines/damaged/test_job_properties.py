@@ -5,6 +5,7 @@ import pathlib
 import tempfile
 
 import hypothesis
+import pytest
 from hypothesis import strategies
 
 from tests.pipelines.damaged.test_reader_properties import CHARACTERS
@@ -60,6 +61,7 @@ def made(config):
     suppress_health_check=list(hypothesis.HealthCheck),
 )
 @hypothesis.given(rows=ROWS, draw=strategies.randoms(use_true_random=False))
+@pytest.mark.slow
 def test_jobs(rows, draw):
     rows = ["\t".join(pair) for pair in SOUND] + rows
     with tempfile.TemporaryDirectory() as folder:

@@ -118,6 +118,7 @@ print(*chunk["rejected"], max(peak) - peak[0])
         pytest.param("\U0001f600 ä\u0301 <!-- &amp;", marks=pytest.mark.slow),
     ],
 )
+@pytest.mark.slow
 def test_cleaning_a_text_of_31_megabytes(tmp_path, piece):
     path = tmp_path / "a.txt"
     repeated = piece.encode() * (MEGABYTE // len(piece.encode()))

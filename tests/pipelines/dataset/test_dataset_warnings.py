@@ -106,6 +106,7 @@ def test_files_with_their_sides_exchanged(tmp_path, both):
         )
 
 
+@pytest.mark.slow
 def test_texts_in_another_language_than_the_job_says(tmp_path):
     english = "The settings of this program could not be saved because the disk is full, number {}."
     german = "Die Einstellungen dieses Programms wurden nicht gespeichert, Festplatte voll, Nr. {}."

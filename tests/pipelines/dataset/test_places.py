@@ -6,12 +6,14 @@ import json
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 
 from pipelines.cleaning.rejections import SAMPLES
 from pipelines.dataset import places
 from tests.pipelines.small_jobs import make_config, read_rejected, run, run_until, sentences
 
 
+@pytest.mark.slow
 def test_numbers_lead_to_the_lines_of_the_files(tmp_path):
     pairs = sentences(300)
     # Every 29th is a copy of its source, in files of many units.

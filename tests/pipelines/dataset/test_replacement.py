@@ -302,6 +302,7 @@ def test_a_generator_at_another_place_costs_nothing(made, folder):
     assert os.stat(receipt).st_mtime_ns == before
 
 
+@pytest.mark.slow
 def test_windows_that_were_tampered_with_are_noticed(folder):
     config = config_of(folder, "tampered", generator=str(folder / "earlier"), copies=1)
     run(config)

@@ -133,6 +133,7 @@ def test_books_balance(corpus):
     assert info["samples"]["near_leak"] == "samples/near_leak.jsonl"
 
 
+@pytest.mark.slow
 def test_without_leak_test_data_take_no_part(corpus):
     config = corpus[1]("no-leak", clean={"leak": False})
     info = run(config)
@@ -161,6 +162,7 @@ def test_the_bound_decides(corpus, rule, dropped):
     assert info["splits"]["train"]["ledger"]["rejected"] == dropped
 
 
+@pytest.mark.slow
 def test_exact_copies_are_the_other_rule_s(corpus, tmp_path):
     text = text_of(1)
     texts = [text, near(text), text, text_of(2), near(text, 9)]
@@ -184,6 +186,7 @@ def test_the_same_bytes_in_two_processes(corpus):
 
 
 @pytest.mark.parametrize("renamed", ["train", "test"])
+@pytest.mark.slow
 def test_after_a_file_is_renamed_its_new_name_is_what_others_were_dropped_because_of(
     tmp_path, renamed
 ):
@@ -211,6 +214,7 @@ def test_after_a_file_is_renamed_its_new_name_is_what_others_were_dropped_becaus
     assert tree(again) == tree(fresh)
 
 
+@pytest.mark.slow
 def test_units_of_any_size_drop_the_same(corpus):
     config, make, _ = corpus
     other = make("units", dataset={"unit_megabytes": 0.004})
@@ -225,6 +229,7 @@ def test_units_of_any_size_drop_the_same(corpus):
         assert texts[0] == texts[1]
 
 
+@pytest.mark.slow
 def test_partitions_of_any_number_drop_the_same(corpus, monkeypatch):
     config, make, _ = corpus
     monkeypatch.setattr(clean, "_PARTITION_BYTES", 20_000)
@@ -235,6 +240,7 @@ def test_partitions_of_any_number_drop_the_same(corpus, monkeypatch):
         assert tree(other, folder) == tree(config, folder)
 
 
+@pytest.mark.slow
 def test_off_costs_nothing_and_switching_it_reads_nothing_again(corpus):
     config = corpus[1]("switch", clean={"near_duplicate": False})
     run(config)
@@ -314,6 +320,7 @@ def places_split_off(config):
     return np.sort(np.concatenate(found)).tolist()
 
 
+@pytest.mark.slow
 def test_as_many_are_split_off_where_most_of_the_first_are_near_copies(copied, monkeypatch):
     """In each of the partitions nearly all groups of the smallest places are dropped."""
     make, config, places = copied

@@ -199,6 +199,7 @@ def test_a_bound_on_validation_records_that_does_not_bind_costs_one_stage(place)
     assert all(receipts()["split"][path] != stamp for path, stamp in after["split"].items())
 
 
+@pytest.mark.slow
 def test_of_rules_of_later_stages(place):
     found = check(job(clean={"leak": False}))
     assert found["clean"][0] == 0
@@ -254,6 +255,7 @@ def test_of_other_keys(place, changed, stage, why):
         assert found[name][0] == 0, name
 
 
+@pytest.mark.slow
 def test_a_smaller_vocabulary_surely_changes_what_follows(place):
     found = check(job(vocabulary={"size": 100}))
     assert [found[name][2] for name in ("pieces", "encode", "shards")] == [
@@ -293,6 +295,7 @@ def test_a_file_that_grows_by_a_unit_leaves_others_alone(place):
     assert found["clean"][0] == found["clean"][1] - units_of_others
 
 
+@pytest.mark.slow
 def test_files_that_come_and_go(place):
     found = check(job(data={"train": ("a.tsv", "b.tsv", "other.tsv")}))
     assert "other.tsv new" in found["clean"][2] and 0 < found["clean"][0] < found["clean"][1]
@@ -303,6 +306,7 @@ def test_files_that_come_and_go(place):
     assert found["dedup"] == (1, 1, "since its input or the program changed")
 
 
+@pytest.mark.slow
 def test_named_validation_data(place):
     found = check(job(data={"valid": ("other.tsv",)}))
     assert "other.tsv new" in found["clean"][2]

@@ -290,6 +290,7 @@ def start(output):
 
 
 @pytest.mark.parametrize("kills", [1, pytest.param(6, marks=pytest.mark.slow)])
+@pytest.mark.slow
 def test_two_runs_that_share_a_memory_and_are_killed(place, kills):
     sentences = [f"Sentence number {n}." for n in range(400)]
     write_documents(place / "docs", sentences)

@@ -216,6 +216,7 @@ def test_models_of_other_tasks_take_no_documents(place):
         plan_translate(config())
 
 
+@pytest.mark.slow
 def test_a_real_model_that_knows_no_tags(place, model_folder):
     page = "<p>A <b>quick</b> fox <i>jumps <code>over</code></i> the dog.</p>\n<p>A dog runs.</p>\n"
     (place / "docs" / "a.html").write_text(page)

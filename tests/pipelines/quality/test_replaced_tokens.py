@@ -2,13 +2,13 @@ import json
 
 import numpy as np
 import pytest
-from tests.pipelines.test_certificate import lines_of
 
 from pipelines import inference
 from pipelines.inference import Outcome
 from pipelines.quality import replaced_tokens
 from pipelines.translate import plan_translate
 from tests.pipelines import shouting
+from tests.pipelines.quality.test_certificate import lines_of
 from tests.pipelines.shouting import config, snapshot
 
 TEXTS = ["A fox runs. A dog jumps!", "", None, "the lazy dog runs home."]

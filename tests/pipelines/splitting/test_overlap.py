@@ -63,6 +63,7 @@ def test_sources_from_this_share_on_are_rejected(made, share, both):
     assert "overlap" not in info["splits"]["test"]["ledger"]["rejected"]
 
 
+@pytest.mark.slow
 def test_same_bytes_for_any_size_of_unit(made):
     tmp_path, close, _ = made
     whole, small = (

@@ -61,6 +61,7 @@ def test_every_row_has_a_line(docs, model_folder):
     assert manifest["settings"]["details"] == {"n_best": 3, "alignments": True, "attention": True}
 
 
+@pytest.mark.slow
 def test_what_is_remembered_has_details_too(docs, model_folder):
     first, second = (
         wanted(model_folder, output=output, memory="memory") for output in ("out", "again")

@@ -114,6 +114,7 @@ def test_what_the_engine_cannot_do_is_said_before_any_work(place, monkeypatch):
     assert not os.path.exists("out")
 
 
+@pytest.mark.slow
 def test_processes_share_one_conversion(model_folder, tmp_path):
     kept = tmp_path / "kept"
     program = textwrap.dedent("""

@@ -143,6 +143,7 @@ def test_what_earlier_runs_wrote_may_be_damaged(place, name, damage):
     assert snapshot("out") == before
 
 
+@pytest.mark.slow
 def test_a_parquet_file_is_cut_otherwise_in_the_middle_of_a_run(place):
     """A unit's key is of the copy that its row groups are of."""
     table = pa.table({"text": [f"row {n}" + " and so on" * 30 for n in range(400)]})

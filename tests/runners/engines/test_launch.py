@@ -90,6 +90,7 @@ def test_a_worker_that_is_killed_ends_the_run(tmp_path):
         run(lambda p: p | beam.Create([1]) | beam.Reshuffle() | beam.Map(die), tmp_path, 2)
 
 
+@pytest.mark.slow
 def test_a_worker_that_is_killed_while_it_starts_ends_the_run(tmp_path):
     """Beam by itself would wait for ever for one that was never connected."""
     script = textwrap.dedent(ENDLESS).replace("sys.argv[1]", repr(str(tmp_path)))

@@ -46,6 +46,7 @@ def test_a_run_is_foretold_and_what_comes_of_it_stands_beside(job, tmp_path):
     assert 0.5 < told["disk_bytes"]["prepare"] / entry["disk_bytes"] < 2
 
 
+@pytest.mark.slow
 def test_what_is_done_is_not_measured_again(job):
     work.do_stages(job, [stages.BY_NAME["prepare"]])
     told = planning.show(job, [].append, measures=True)["foretold"]

@@ -131,6 +131,7 @@ def test_what_is_shown_is_what_is_done(tmp_path, capsys):
     assert [one["todo"] for one in facts["prepare"]][:5] == [0, 0, 0, 0, 1]
 
 
+@pytest.mark.slow
 def test_a_prepare_that_was_killed(tmp_path, capsys):
     """By SIGKILL in the middle of a stage: what is left is told, and done."""
     job = toy_job(tmp_path, dataset={"unit_megabytes": 0.0001})

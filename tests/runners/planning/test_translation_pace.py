@@ -18,6 +18,7 @@ def test_of_sizes_alone(tmp_path):
     assert found.memory_bytes > 1e8
 
 
+@pytest.mark.slow
 def test_of_a_model_that_is_there(tmp_path):
     model = str(write_small_model(tmp_path / "model"))
     job = toy_job(tmp_path, translate={"input": ["x.txt"], "output": str(tmp_path / "out")})
@@ -28,5 +29,6 @@ def test_of_a_model_that_is_there(tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 def test_few_sentences_are_enough(tmp_path):
     assert translation_pace.of_sizes(toy_job(tmp_path), SENTENCES[:1]).per_second > 0

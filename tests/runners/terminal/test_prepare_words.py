@@ -55,6 +55,7 @@ def test_what_comes_next(tmp_path, sections, words):
     assert prepare_words.what_next(job, ["a.yaml"]).startswith(words)
 
 
+@pytest.mark.slow
 def test_the_last_lines_of_prepare(tmp_path):
     rows = [*toy_pairs(), *toy_pairs()[:3]]
     (tmp_path / "train.tsv").write_text("".join(f"{s}\t{t}\n" for s, t in rows))

@@ -37,7 +37,10 @@ def curve(folder):
     return [{k: v for k, v in line.items() if k not in timed} for line in lines]
 
 
-@pytest.mark.parametrize("name", SETTINGS)
+@pytest.mark.parametrize(
+    "name",
+    ["best", *(pytest.param(name, marks=pytest.mark.slow) for name in SETTINGS if name != "best")],
+)
 def test_killed_at_any_update_it_ends_with_the_same_bits(tmp_path, name):
     def run(folder, **more):
         toy, _ = make(folder, **SETTINGS[name], **more)

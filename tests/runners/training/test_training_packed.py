@@ -25,6 +25,8 @@ from runners.training import replay, training
 from runners.training.metrics import read_metrics
 from tests.runners.conftest import toy_pairs
 
+pytestmark = pytest.mark.slow
+
 ROOT = str(pathlib.Path(__file__).parents[3])
 
 JOB = """\

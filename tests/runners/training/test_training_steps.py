@@ -50,6 +50,7 @@ FACTORISED = dataclasses.replace(
     [SIZES, pytest.param(FACTORISED, marks=pytest.mark.slow)],
     ids=["as wide", "factorised"],
 )
+@pytest.mark.slow
 def test_an_update_changes_the_weights(sizes):
     model, optimizer, update = make(sizes=sizes)
     before = values(model, optimizer)
@@ -85,6 +86,7 @@ def test_an_update_that_is_not_finite_changes_nothing_at_all():
         np.testing.assert_array_equal(old, new)
 
 
+@pytest.mark.slow
 def test_the_norm_is_that_of_sums_where_a_row_is_looked_up_again_and_again():
     """With a table for each side, so that the source's gets nothing but such parts."""
     sizes = dataclasses.replace(SIZES, dropout=0.0)
@@ -205,6 +207,7 @@ def test_what_a_frozen_encoder_leaves_to_be_trained(target_size):
     assert not [path for path in left_out if path.startswith(("decoder", "vocabulary_head"))]
 
 
+@pytest.mark.slow
 def test_a_frozen_encoder_does_not_change_by_a_bit():
     model = Electra.from_config_and_vocabulary(SIZES, 12, seed=1)
     optimizer = build_optimizer(TrainConfig(weight_decay=0.1), model.trainable_variables)
