@@ -105,6 +105,7 @@ def test_two_vocabularies_of_one_kind_stay_apart(kind, sentences, one_bucket, tm
     assert [text.decode() for text in found] == outputs
 
 
+@pytest.mark.slow
 def test_the_saved_model_says_the_same(folder):
     outputs, scores = load_model(folder).translate(SOURCES, beam_size=2, length_penalty=0.6)
     assert any(outputs) and outputs[2] == ""

@@ -252,7 +252,8 @@ def test_outputs_have_the_pieces_of_their_lists_only(many, decoding):
         assert set(row.tolist()) <= set(allowed.tolist())
 
 
-@pytest.mark.parametrize("beam_size", [pytest.param(1, marks=pytest.mark.slow), 3])
+@pytest.mark.parametrize("beam_size", [1, 3])
+@pytest.mark.slow
 def test_with_all_pieces_in_the_lists_outputs_are_what_they_are_without(electra, beam_size):
     every = np.arange(30, dtype=np.int32)
     lists = Shortlist(every, np.zeros((30, 1), np.int32)).of_sources(SOURCES)

@@ -42,7 +42,8 @@ print(json.dumps([threads.lanes(), tf.config.threading.get_intra_op_parallelism_
 
 
 @pytest.mark.parametrize(
-    ("said", "lanes"), [("3", 3), pytest.param("", None, marks=pytest.mark.slow), ("many", None)]
+    ("said", "lanes"),
+    [("3", 3), *(pytest.param(one, None, marks=pytest.mark.slow) for one in ("", "many"))],
 )
 def test_searches_run_side_by_side_each_on_one_core(said, lanes):
     done = subprocess.run(

@@ -1,3 +1,4 @@
+import dataclasses
 import itertools
 
 import pytest
@@ -65,3 +66,17 @@ def prepared_job(tmp_path_factory):
     job = toy_job(tmp_path_factory.mktemp("toy"))
     launch.run_prepare(job)
     return job
+
+
+@pytest.fixture(scope="session")
+def trained_job(prepared_job):
+    """The toy job behind both trainings, and the counts of each: updates are of two batches, and a
+    moving average of the weights is exported."""
+    from runners.jobs import stages, work
+
+    train = dataclasses.replace(prepared_job.train, accumulate=2, ema=0.9)
+    job = dataclasses.replace(prepared_job, train=train)
+    names = ("prepare", "pretrain", "train")
+    counts = work.do_stages(job, [stages.BY_NAME[name] for name in names])
+    assert {one.pop("status") for one in counts.values()} == {"done"}
+    return job, counts

@@ -73,6 +73,7 @@ def test_every_row_says_how_many_tokens_look_replaced(docs, judging_folder):
     assert set(rows[0]) == {"text", "translation", "translation_score"}, "rows are what they were"
 
 
+@pytest.mark.slow
 def test_what_is_remembered_is_judged_too(docs, judging_folder):
     for output in ("out", "again"):
         one = judging(judging_folder, output=output, memory="memory")
@@ -82,6 +83,7 @@ def test_what_is_remembered_is_judged_too(docs, judging_folder):
 
 
 @pytest.mark.parametrize(("bound", "flagged"), [(0.001, 2), (1.0, 0)])
+@pytest.mark.slow
 def test_more_than_the_bound_is_flagged(docs, judging_folder, bound, flagged):
     one = judging(judging_folder, checks={"replaced_tokens": bound})
     manifest = shouting.run(one, inference.load_exported_model)

@@ -71,6 +71,7 @@ def test_the_loss_of_factorised_embeddings_is_that_of_the_logits():
     assert float(update(SOURCE, SHIFTED, TARGET, 0)["nll"]) == pytest.approx(expected, abs=1e-5)
 
 
+@pytest.mark.slow
 def test_an_update_that_is_not_finite_changes_nothing_at_all():
     """Neither weights nor moments nor the count of updates: momentum must not go on by itself."""
     model, optimizer, update = make()
