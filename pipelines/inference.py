@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -24,6 +23,7 @@ from electra_model.errors import InputError, WorkError
 from . import files, tasks
 from .texts import segmentation, whole_texts
 from .translation import model_folder
+from .translation.outcome import Outcome, mean_score
 
 if TYPE_CHECKING:
     from .memory.memory import MemoryPlace
@@ -116,26 +116,6 @@ class UnitText:
 
     segments: tuple[str, ...]
     context: Any = None
-
-
-@dataclasses.dataclass(frozen=True)
-class Outcome:
-    """What a segment has become.
-
-    Attributes:
-      translation: one line; empty where the model gave nothing.
-      score: to 4 decimals; None where it is no number.
-      flags: what is wrong with it, as slugs, in a fixed order.
-      first_flags: the same of the first answer, where the segment was tried again.
-      replaced: tokens, and how many of them look replaced, where that was asked (see
-        `replaced_tokens`). The memory does not keep it.
-    """
-
-    translation: str
-    score: float | None
-    flags: tuple[str, ...] = ()
-    first_flags: tuple[str, ...] = ()
-    replaced: tuple[int, float] | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -388,9 +368,3 @@ def translate_segments(
             joined = segmentation.join_text(layout.gaps, [answer for answer, _ in found])
         of_segment[text] = Outcome(joined, mean_score([value for _, value in found]))
     return [of_segment[segment] for segment in segments]
-
-
-def mean_score(scores: Sequence[float | None]) -> float | None:
-    """The mean, to 4 decimals, of the scores that are finite numbers; None when there is none."""
-    finite = [score for score in scores if score is not None and math.isfinite(score)]
-    return round(math.fsum(finite) / len(finite), 4) if finite else None

@@ -48,6 +48,7 @@ from .translation import (
     translation_output,
 )
 from .translation.earlier_outputs import working
+from .translation.outcome import mean_score
 from .translation.translation_inputs import DELIMITERS, InputFile
 from .translation.translation_plan import PlannedUnit, TranslatePlan, plan_translate
 
@@ -301,7 +302,7 @@ def _answers(element: UnitTranslation, rows: tuple[_Row, ...]) -> Iterator[Answe
         else:
             text = segmentation.join_text(row.gaps, [one.translation for one in outcomes])
             cut = any(element.cut[start:stop])
-            score = inference.mean_score([one.score for one in outcomes])
+            score = mean_score([one.score for one in outcomes])
             yield Answer(text, score, note=certificate.note_of(outcomes, cut))
         start = stop
 

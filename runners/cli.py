@@ -10,7 +10,6 @@ Nothing heavy is imported here: `electra --help` answers at once. Commands impor
 
 from __future__ import annotations
 
-import importlib.metadata
 import json
 import os
 import shlex
@@ -21,12 +20,10 @@ from typing import Any
 
 import click
 
-from electra_model.errors import InputError, WorkError
+from electra_model.errors import InputError
 
+from .health import owners
 from .terminal import interrupts, log_lines, logs, verdict
-
-_DISTRIBUTION = "electra-pipelines"
-_PACKAGES = ("electra_model", "pipelines", "runners")
 
 JOB = click.argument("job_file", metavar="JOB.yaml")
 SET = click.option(
@@ -75,7 +72,7 @@ class Commands(click.Group):
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name=_DISTRIBUTION, prog_name="electra")
+@click.version_option(package_name=owners.DISTRIBUTION, prog_name="electra")
 @LOG_FORMAT
 @DEBUG
 def electra() -> None:
@@ -83,7 +80,7 @@ def electra() -> None:
 
     A job is described by one YAML file; `electra init NAME` writes one to start from.
     """
-    check_owners(importlib.metadata.packages_distributions())
+    owners.check()
 
 
 def _command(name: str) -> Callable[[Callable[..., Any]], click.Command]:
@@ -317,25 +314,6 @@ def demo_command(target: str, workdir: str, workers: int) -> None:
 
 
 # --- ending well ---------------------------------------------------------------------------------
-
-
-def check_owners(distributions: Any) -> None:
-    """Raises `WorkError` when a package of ours has another owner in this environment too.
-
-    `distributions`: top-level name -> distributions, as `packages_distributions` gives it.
-    """
-    for name in _PACKAGES:
-        others = {
-            owner
-            for owner in distributions.get(name, ())
-            if owner.lower().replace("_", "-") != _DISTRIBUTION
-        }
-        if others:
-            raise WorkError(
-                f"the Python package {name!r} of {_DISTRIBUTION} is also installed by "
-                f"{', '.join(sorted(others))}, and one hides the other; "
-                f"install {_DISTRIBUTION} in an environment of its own"
-            )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -32,8 +32,8 @@ from electra_model.errors import InputError
 
 from .. import files
 from ..config import TranslateConfig
-from ..inference import Outcome
 from ..quality.replaced_tokens import FLAG
+from ..translation.outcome import Outcome
 from . import memory_compaction, memory_files
 from .memory_files import DamagedError, KnownFile
 

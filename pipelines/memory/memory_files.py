@@ -31,7 +31,7 @@ import pyarrow.parquet as pq
 from electra_model.errors import WorkError
 
 from .. import files
-from ..inference import Outcome
+from ..translation.outcome import Outcome
 
 KEY_BYTES = 16
 _CHECK_BYTES = 8

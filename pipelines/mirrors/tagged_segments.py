@@ -9,9 +9,9 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Sequence
 
-from ..inference import Outcome, mean_score
 from ..quality import quality
 from ..texts import segmentation
+from ..translation.outcome import Outcome, mean_score
 from . import numbered_tags
 
 # What an outcome that was put together from pieces is marked with.

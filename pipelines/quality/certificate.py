@@ -15,9 +15,9 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from ..inference import Outcome
 from ..mirrors import mirror
 from ..mirrors.mirror import Answer
+from ..translation.outcome import Outcome
 from . import quality
 from .replaced_tokens import DECIMALS
 

@@ -13,8 +13,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..config import TranslateConfig
-from ..inference import Outcome
 from ..texts import protected_spans
+from ..translation.outcome import Outcome
 from . import quality
 
 FLAG = "replaced_tokens"

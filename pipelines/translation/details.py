@@ -18,9 +18,10 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from ..inference import Decoding, Outcome
+from ..inference import Decoding
 from ..mirrors.mirror import Answer
 from .details_config import Wanted
+from .outcome import Outcome
 
 # Of an attention score that is written down.
 _DECIMALS = 4

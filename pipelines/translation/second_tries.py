@@ -14,8 +14,7 @@ import dataclasses
 import re
 from collections.abc import Sequence
 
-from .. import inference
-from ..inference import Decoding, Outcome, Translate
+from ..inference import Decoding, Translate
 from ..quality.quality import (
     ADDED_SPAN,
     EMPTY,
@@ -27,6 +26,7 @@ from ..quality.quality import (
 )
 from ..texts import protected_spans, segmentation
 from ..texts.segmentation import Layout
+from .outcome import Outcome, mean_score
 
 _SPAN_FLAGS = frozenset({LOST_SPAN, ADDED_SPAN})
 
@@ -57,7 +57,7 @@ class _Try:
         if not all(parts):
             return "", None
         text = segmentation.join_text(self.layout.gaps, parts)
-        score = inference.mean_score([outcome.score for outcome in outcomes])
+        score = mean_score([outcome.score for outcome in outcomes])
         return (self.masked.unmask(text) if self.masked else text), score
 
 
@@ -188,7 +188,7 @@ def _in_pieces(
             joined, scores, kept = text, [], True
         copied = kept and checker.config.untranslated
         flags = {*checker(text, joined), SOURCE_ORDER, *(["untranslated"] if copied else [])}
-        found[text] = Outcome(joined, inference.mean_score(scores), in_order(flags))
+        found[text] = Outcome(joined, mean_score(scores), in_order(flags))
     return found
 
 

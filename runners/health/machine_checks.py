@@ -18,7 +18,7 @@ from packaging.requirements import Requirement
 from electra_model.errors import WorkError
 
 from ..jobs.run_record import machine
-from . import processor
+from . import owners, processor
 
 # (state, name, what was found): "ok", "warn", "fail" or, for the user's own files, "wrong".
 Finding = tuple[str, str, str]
@@ -28,7 +28,6 @@ _LEAST_MEMORY = 4e9
 _LEAST_TEMPORARY = 1e9
 
 _LIBRARIES = ("tensorflow", "tensorflow_text", "apache_beam", "pyarrow", "sentencepiece")
-_DISTRIBUTION = "electra-pipelines"
 
 
 def findings() -> Iterator[Finding]:
@@ -54,10 +53,8 @@ def _python() -> Finding:
 
 
 def _owners() -> Finding:
-    from ..cli import check_owners
-
     try:
-        check_owners(importlib.metadata.packages_distributions())
+        owners.check()
     except WorkError as error:
         return "fail", "packages", str(error)
     return "ok", "packages", "electra_model, pipelines and runners belong to electra-pipelines only"
@@ -75,7 +72,7 @@ def _library(name: str) -> Finding:
 
 def _versions() -> Finding:
     """What this project and TensorFlow Text ask of others, against what is there."""
-    wrong = [*_unfit(_DISTRIBUTION), *_unfit("tensorflow-text"), *_unfit("apache-beam")]
+    wrong = [*_unfit(owners.DISTRIBUTION), *_unfit("tensorflow-text"), *_unfit("apache-beam")]
     if wrong:
         text = "; ".join(wrong[:3]) + (f" (and {len(wrong) - 3} more)" if len(wrong) > 3 else "")
         return "fail", "versions", f"{text}; install the lock file again"

@@ -8,10 +8,11 @@ import pytest
 from electra_model.decoding import Sampling
 from electra_model.errors import InputError, WorkError
 from pipelines import inference
-from pipelines.inference import Decoding, Outcome, TranslationHandler, UnitText
+from pipelines.inference import Decoding, TranslationHandler, UnitText
 from pipelines.quality.checks_config import ChecksConfig
 from pipelines.quality.quality import Checker
 from pipelines.translation import second_tries
+from pipelines.translation.outcome import Outcome
 from tests.pipelines import shouting
 
 DECODING = Decoding(beam_size=4, length_penalty=0.6)
@@ -131,11 +132,6 @@ def test_a_tag_that_is_always_lost_stays_around_what_has_no_words(tmp_path):
     assert outcome.translation == "PRESS <1>THE</1> key"
     assert {"untranslated", "spans_in_source_order"} <= {*outcome.flags}
     assert outcome.first_flags == ("lost_span",)
-
-
-def test_mean_score():
-    assert inference.mean_score([-0.12342, -0.12344, None, float("-inf")]) == -0.1234
-    assert inference.mean_score([]) is None
 
 
 def handler(tmp_path, fingerprint="f"):

@@ -7,7 +7,6 @@ import time
 
 import pytest
 
-from electra_model.errors import WorkError
 from runners import cli
 from runners.terminal import interrupts
 
@@ -209,16 +208,6 @@ def test_two_runs_at_once(electra, tmp_path):
     assert errors == [
         f"work: another electra command works there (process {os.getpid()}); wait for it or end it"
     ]
-
-
-def test_another_owner_of_a_package():
-    cli.check_owners({"pipelines": ["electra-pipelines"], "runners": ["electra_pipelines"]})
-    with pytest.raises(WorkError) as caught:
-        cli.check_owners({"pipelines": ["electra-pipelines", "pipelines"], "other": ["x"]})
-    assert str(caught.value) == (
-        "the Python package 'pipelines' of electra-pipelines is also installed by pipelines, and "
-        "one hides the other; install electra-pipelines in an environment of its own"
-    )
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -15,10 +15,10 @@ from apache_beam.io.localfilesystem import LocalFileSystem
 from electra_model.errors import InputError, WorkError
 from pipelines import files
 from pipelines.config import TranslateConfig
-from pipelines.inference import Outcome
 from pipelines.memory import memory, memory_compaction, memory_files
 from pipelines.memory.memory import Memory, MemoryPlace
 from pipelines.translate import plan_translate
+from pipelines.translation.outcome import Outcome
 from tests.pipelines import shouting
 from tests.pipelines.shouting import ROOT, config, snapshot
 

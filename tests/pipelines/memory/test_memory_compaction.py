@@ -5,9 +5,9 @@ import time
 
 import pytest
 
-from pipelines.inference import Outcome
 from pipelines.memory import memory_compaction, memory_files
 from pipelines.memory.memory_compaction import compact
+from pipelines.translation.outcome import Outcome
 
 
 def key(number):

@@ -7,9 +7,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from electra_model.errors import WorkError
-from pipelines.inference import Outcome
 from pipelines.memory import memory_files
 from pipelines.memory.memory_files import DamagedError, KnownFile
+from pipelines.translation.outcome import Outcome
 
 OUTCOMES = {
     b"a" * 16: Outcome("Haus", -0.1234),

@@ -1,6 +1,6 @@
-from pipelines.inference import Outcome
 from pipelines.mirrors.tagged_segments import keep_tags, mended
 from pipelines.quality.quality import IN_PIECES
+from pipelines.translation.outcome import Outcome
 
 
 def asked_of(answers):

@@ -6,11 +6,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipelines.inference import Outcome
 from pipelines.mirrors.mirror import Answer
 from pipelines.quality import certificate
 from pipelines.translate import plan_translate
 from pipelines.translation import translation_output
+from pipelines.translation.outcome import Outcome
 from tests.pipelines import losing, shouting
 from tests.pipelines.shouting import config, snapshot
 

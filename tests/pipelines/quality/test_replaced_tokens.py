@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from pipelines import inference
-from pipelines.inference import Outcome
 from pipelines.quality import replaced_tokens
 from pipelines.translate import plan_translate
+from pipelines.translation.outcome import Outcome
 from tests.pipelines import shouting
 from tests.pipelines.quality.test_certificate import lines_of
 from tests.pipelines.shouting import config, snapshot

@@ -7,10 +7,11 @@ import pytest
 from electra_model.errors import InputError
 from pipelines import inference
 from pipelines.config import TranslateConfig
-from pipelines.inference import Decoding, Outcome
+from pipelines.inference import Decoding
 from pipelines.translate import plan_translate
 from pipelines.translation import details
 from pipelines.translation.details_config import Wanted
+from pipelines.translation.outcome import Outcome
 from tests.pipelines import shouting
 from tests.pipelines.shouting import config, snapshot
 

@@ -5,10 +5,11 @@ import pytest
 
 from pipelines import inference
 from pipelines.config import ChecksConfig
-from pipelines.inference import Decoding, Outcome
+from pipelines.inference import Decoding
 from pipelines.quality.quality import Checker
 from pipelines.texts import protected_spans
 from pipelines.translation import second_tries
+from pipelines.translation.outcome import Outcome
 from pipelines.translation.second_tries import clauses, guarded
 from tests.pipelines.losing import LosingModel
 
