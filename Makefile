@@ -12,7 +12,7 @@ READY := .venv/.installed
 
 help:
 	@echo "make demo [TARGET=de]  the whole job on a real corpus: fetch, prepare, pretrain, train, translate, report"
-	@echo "make test              the tests (under 10 minutes on 2 cores);  make test-slow: the long ones"
+	@echo "make test              the tests (some 14 minutes on 2 cores);  make test-slow: the long ones"
 	@echo "make test-flink        a Flink cluster on this machine (needs Java; fetches Flink once, 400 MB)"
 	@echo "make test-cloud        object stores, Dataflow's API, schedules (fetches 1 GB once)"
 	@echo "make bench             timings against peers, written to tests/benchmarks/RESULTS.md"
